@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
@@ -393,7 +394,9 @@ def _common_cases(
     }
     infos = []
     for case in same:
-        known = {key: tuple(value) if isinstance(value, list) else value for key, value in case.gated_by.items()}
+        known: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in case.gated_by.items()
+        }
         infos.append(CaseInfo(case.name, **known))
     return infos, {why: names for why, names in left_out.items() if names}
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 from functools import partial
 
 from promptbench.core.errors import Exit
-from promptbench.core.types import Attempt, AttemptKey
+from promptbench.core.types import Attempt, AttemptKey, Outcome
 from promptbench.core.types import Side as PromptSide
+from promptbench.engine.failure_signature import build_signature
 from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedSuite, Variant
 from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
 from promptbench.gate.case_outcomes import CaseOutcome, ComparedCase
@@ -295,7 +296,7 @@ def _flip_row(
         logged=False,
         champion=collected.side(champion, model, name) if champion else None,
         candidate=collected.side(candidate, model, name),
-        cause=shown.cause if shown else "",
+        cause=build_signature(shown) if shown and shown.outcome is not Outcome.PASSED else "",
         expected=expected,
         cluster=item.case.cluster or None,
     )

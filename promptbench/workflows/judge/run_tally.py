@@ -1,13 +1,11 @@
-"""What one pass over the attempts of a run collects: sums for each prompt and model, and answers worth showing."""
+"""Collect, in one pass over the attempts of a run, sums by prompt and model, and the answers to show."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from promptbench.core.types import Attempt, AttemptKey, Outcome, Rung
-from promptbench.engine.failure_signature import build_signature
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.report.model import CheckChange, Row, SideResult
 from promptbench.workflows.judge.figures.judges import Advisory
@@ -33,14 +31,10 @@ class Tally:
     cached: int = 0
 
     @property
-    def asked(self) -> int:
-        """Return the number of answers that took time and money in this run."""
-        return self.answered - self.cached
-
-    @property
     def cost_each(self) -> float | None:
         """Return US dollars per answer that was paid for; None if unknown, or if there is none."""
-        return None if self.cost is None or not self.asked else self.cost / self.asked
+        paid = self.answered - self.cached
+        return None if self.cost is None or not paid else self.cost / paid
 
     def add(self, attempt: Attempt) -> None:
         if attempt.answer is None or attempt.outcome is Outcome.ERRORED:
@@ -65,7 +59,6 @@ class Tally:
         self.cost = None if self.cost is None or attempt.cost is None else self.cost + attempt.cost
 
     def row(self, prompt: str, side: str, model: str, *, gated: bool) -> Row:
-        cost = self.cost if self.answered else None
         return Row(
             prompt=prompt,
             side=side,
@@ -78,22 +71,12 @@ class Tally:
             rungs={rung.value: self.rungs[rung.value] for rung in Rung} if self.read else {},
             input_tokens=self.tokens_in,
             output_tokens=self.tokens_out,
-            cost=cost,
+            cost=self.cost if self.answered else None,
             cost_per_1000=None if self.cost_each is None else self.cost_each * 1000,
             repairs=dict(self.repairs.most_common()),
             cached=self.cached,
             **self.timing.figures(),
         )
-
-
-@dataclass(slots=True)
-class _Shown:
-    """The answer shown for a prompt at a case: the first failing one, else the first."""
-
-    answer: str
-    reasons: Sequence[str]
-    passed: bool
-    cause: str
 
 
 @dataclass(slots=True)
@@ -114,7 +97,8 @@ class Collector:
         self.table = table
         self._worth = worth_showing
         self.tallies: dict[tuple[str, str], Tally] = {}
-        self.shown: dict[tuple[str, str, str], _Shown] = {}
+        # By prompt, model and case: the first failing attempt, else the first.
+        self.shown: dict[tuple[str, str, str], Attempt] = {}
         self._checked: dict[tuple[str, str, str], _Checked] = {}
         self.errors: Counter[tuple[str, str]] = Counter()
         self.attempts: Counter[str] = Counter()
@@ -143,11 +127,9 @@ class Collector:
             checked = self._checked.setdefault(cell, _Checked())
             checked.answers += 1
             checked.failed.update({score.check for score in attempt.scores if score.weight and not score.passed})
-        passed = attempt.outcome is Outcome.PASSED
         before = self.shown.get(cell)
-        if before is None or (before.passed and not passed):
-            cause = "" if passed else build_signature(attempt)
-            self.shown[cell] = _Shown(attempt.answer.text, attempt.reasons, passed, cause)
+        if before is None or (before.outcome is Outcome.PASSED and attempt.outcome is not Outcome.PASSED):
+            self.shown[cell] = attempt
 
     def check_changes(self, champion: str, candidate: str) -> list[CheckChange]:
         """Count the cases where a check holds for one side and not for the other, by check and model."""
@@ -168,7 +150,7 @@ class Collector:
         return SideResult(
             cell.passes,
             cell.total,
-            shown.answer if shown else None,
+            shown.answer.text if shown and shown.answer else None,
             shown.reasons if shown else (),
             interval_of(cell.passes, cell.total),
         )

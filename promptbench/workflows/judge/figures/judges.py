@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from promptbench.core.types import Attempt, Judging
 from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedSuite
@@ -13,46 +13,24 @@ from promptbench.report.model import JudgeRow
 
 def judge_rows(judgings: Iterable[Judging]) -> list[JudgeRow]:
     """Return a row for each judge that was called, sorted by name."""
-    tallies: dict[str, _Tally] = {}
+    rows: dict[str, JudgeRow] = {}
     for judging in judgings:
-        tallies.setdefault(judging.judge, _Tally()).add(judging)
-    return [tally.row(judge) for judge, tally in sorted(tallies.items())]
-
-
-@dataclass(slots=True)
-class _Tally:
-    returned: set[str] = field(default_factory=set)
-    questions: int = 0
-    without_answer: int = 0
-    without_verdict: int = 0
-    tokens_in: int | None = None
-    tokens_out: int | None = None
-    cost: float | None = 0.0
-
-    def add(self, judging: Judging) -> None:
-        self.questions += 1
+        row = rows.get(judging.judge) or JudgeRow(judging.judge, (), 0, 0, 0, None, None, 0.0)
+        row = replace(row, questions=row.questions + 1)
         if judging.answer is None:
-            self.without_answer += 1
-            return
-        self.returned.add(judging.answer.model)
-        self.without_verdict += judging.verdict is None
-        # One unknown price makes the sum unknown.
-        self.cost = None if self.cost is None or judging.cost is None else self.cost + judging.cost
-        if judging.tries and (usage := judging.answer.usage):
-            self.tokens_in = (self.tokens_in or 0) + usage.input_tokens
-            self.tokens_out = (self.tokens_out or 0) + usage.output_tokens
-
-    def row(self, judge: str) -> JudgeRow:
-        return JudgeRow(
-            judge,
-            sorted(self.returned),
-            self.questions,
-            self.without_answer,
-            self.without_verdict,
-            self.tokens_in,
-            self.tokens_out,
-            self.cost,
+            rows[judging.judge] = replace(row, without_answer=row.without_answer + 1)
+            continue
+        usage = judging.answer.usage if judging.tries else None
+        rows[judging.judge] = replace(
+            row,
+            returned=sorted({*row.returned, judging.answer.model}),
+            without_verdict=row.without_verdict + (judging.verdict is None),
+            input_tokens=(row.input_tokens or 0) + usage.input_tokens if usage else row.input_tokens,
+            output_tokens=(row.output_tokens or 0) + usage.output_tokens if usage else row.output_tokens,
+            # One unknown price makes the sum unknown.
+            cost=None if row.cost is None or judging.cost is None else row.cost + judging.cost,
         )
+    return [row for _, row in sorted(rows.items())]
 
 
 class Advisory:
