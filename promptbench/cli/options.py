@@ -1,4 +1,4 @@
-"""Options that several commands share, so that they are named and explained once."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="On
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's name or the start of it, or `latest`.")]
 Shard = Annotated[
-    str | None, typer.Option("--shard", metavar="I/N", help="Ask only this part of the cases; merge the parts later.")
+    str | None, typer.Option("--shard", metavar="I/N", help="Run only this part of the cases; merge the parts later.")
 ]
 JsonFormat = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
 FORMATS = "terminal, plain, json, junit, html, github, csv, markdown, log or evidence"
@@ -38,7 +38,7 @@ Output = Annotated[
 ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Exit 0 also on FAIL and INCONCLUSIVE.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show everything, every case in full.")]
 Actor = Annotated[
-    str | None, typer.Option("--actor", metavar="WHO", help="Who acts, where neither CI nor git says it.")
+    str | None, typer.Option("--actor", metavar="WHO", help="Who acts, if neither CI nor git names them.")
 ]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; kept in the prompt's history.")]
 Label = Annotated[str, typer.Option("--label", metavar="LABEL", help="The label that moves.")]
@@ -47,8 +47,8 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; print o
 MaxCost = Annotated[
     str | None, typer.Option("--max-cost", metavar="DOLLARS", help="Stop before more is spent, such as $2.")
 ]
-MaxCalls = Annotated[int | None, typer.Option("--max-calls", min=1, help="Stop after so many calls.")]
-MaxMinutes = Annotated[float | None, typer.Option("--max-minutes", min=0, help="Ask nothing more after so long.")]
+MaxCalls = Annotated[int | None, typer.Option("--max-calls", min=1, help="Stop after this many calls.")]
+MaxMinutes = Annotated[float | None, typer.Option("--max-minutes", min=0, help="Stop after this many minutes.")]
 FailedOnly = Annotated[bool, typer.Option("--failed-only", help="Only calls that failed.")]
 Since = Annotated[
     str | None, typer.Option("--since", metavar="WHEN", help="Only calls since then: 2026-11-01, 7d or 24h.")
@@ -65,30 +65,30 @@ Where = Annotated[
 def call_filter(
     failed: bool, since: str | None, models: Sequence[str] | None, where: Sequence[str] | None
 ) -> CallFilter:
-    """The logged calls that the four options mean. Raises InputError."""
+    """Return the filter of logged calls that four options give. Raises InputError."""
     try:
         limit = parse_since(since) if since else None
     except ValueError:
-        raise InputError(f"'{since}' is no time", hint="write --since 2026-11-01, or 7d, or 24h") from None
+        raise InputError(f"'{since}' is not a valid time", hint="write --since 2026-11-01, or 7d, or 24h") from None
     conditions = []
     for written in where or ():
         try:
             conditions.append(Condition.parse(written))
         except ValueError as error:
             hint = "write it as --where field=value; also !=, ~ for a part of a text, < and >"
-            raise InputError(f"'{written}' is no condition: {error}", hint=hint) from None
+            raise InputError(f"'{written}' is not a valid condition: {error}", hint=hint) from None
     return CallFilter(failed=failed, since=limit, models=tuple(models or ()), conditions=tuple(conditions))
 
 
 def variables(written: Sequence[str]) -> dict[str, str]:
-    """The values that `--var NAME=TEXT` and `--var NAME=@FILE` give. Raises InputError."""
+    """Return the values that `--var NAME=TEXT` and `--var NAME=@FILE` give. Raises InputError."""
     found: dict[str, str] = {}
     for item in written:
         name, equals, text = item.partition("=")
         if not (name and equals):
-            raise InputError(f"'{item}' is no variable", hint="write it as --var NAME=TEXT or --var NAME=@FILE")
+            raise InputError(f"'{item}' is not a variable", hint="write it as --var NAME=TEXT or --var NAME=@FILE")
         if name in found:
-            raise InputError(f"--var {name} is there twice")
+            raise InputError(f"--var {name} is given twice")
         found[name] = _file(Path(text[1:])) if text.startswith("@") else text
     return found
 

@@ -77,8 +77,8 @@ def test_github_gets_annotations_and_a_summary_and_mistakes_are_told(
     assert LIMIT - 500 < summary.stat().st_size <= LIMIT
     for words, said in (
         (("--format", "jnuit"), "unknown format 'jnuit'"),
-        (("--output", "junit"), "'junit' is not FORMAT=FILE"),
-        (("--output", "json=promptbench.toml/a.json"), "cannot be written"),
+        (("--output", "junit"), "expected FORMAT=FILE, got 'junit'"),
+        (("--output", "json=promptbench.toml/a.json"), "cannot write"),
         (("20000101",), "20000101"),
     ):
         ended = failed.run("report", *words)

@@ -106,7 +106,7 @@ def test_what_got_no_answer_is_asked_again_by_the_same_command(project: ProjectF
     server.script = better
     ended = project.run("run")
     assert ended.code == 0
-    assert "goes on with run" in ended.err
+    assert "resumes run" in ended.err
     assert len(server.received) - asked == 3, "only the three repeats of the refused case"
 
 
@@ -186,7 +186,7 @@ def test_interrupt_drains_and_can_be_resumed(project: ProjectFolder, server: Fak
     server.script = better
     ended = project.run("run", "suites/triage")
     assert ended.code == 0
-    assert "goes on with run" in ended.err
+    assert "resumes run" in ended.err
 
 
 def test_dry_run_asks_nothing(project: ProjectFolder, server: FakeOpenAI) -> None:

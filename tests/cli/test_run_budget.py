@@ -95,7 +95,7 @@ def test_a_suite_bounds_its_own_cost(priced: ProjectFolder, server: FakeOpenAI) 
     priced.edit("suites/triage/suite.yaml", "$0.12", "$9")
     ended = priced.run("run")
     assert ended.code == 0
-    assert "goes on with run" in ended.err, "the budget is no part of what is asked"
+    assert "resumes run" in ended.err, "the budget is no part of what is asked"
     assert len(server.received) == 9
 
 

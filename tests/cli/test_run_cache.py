@@ -175,12 +175,12 @@ def test_no_run_goes_on_with_answers_from_the_cache(filled: ProjectFolder, serve
     server.received.clear()
     ended = filled.run("run", "suites/triage")
     assert ended.code == 0
-    assert "goes on with run" not in ended.err
+    assert "resumes run" not in ended.err
     assert len(server.received) == ALL
     assert query(filled, f"SELECT count(*) FROM attempt WHERE tries = 0 AND run = ({LATEST})") == [(0,)]
     ended = filled.run("run", "suites/triage", "--cache", "read")
     assert ended.code == 6
-    assert "goes on with run" in ended.err
+    assert "resumes run" in ended.err
     assert len(server.received) == ALL + ALL // 2
 
 

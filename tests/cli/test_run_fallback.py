@@ -111,7 +111,7 @@ def test_a_fallback_may_be_added_when_the_outage_has_begun(
     assert not other.received
     covered.edit("suites/triage/suite.yaml", "{model: openai/fake", f"{{model: openai/fake, fallback: {OTHER}")
     ended = covered.run("run")
-    assert "goes on with run" in ended.err
+    assert "resumes run" in ended.err
     assert f"answers by {OTHER} in its place" in ended.out
 
 

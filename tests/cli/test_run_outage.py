@@ -78,7 +78,7 @@ def test_a_server_that_dies_ends_a_run_and_the_same_command_finishes_it(
     with answering(server, answered):
         ended = hasty.run("run", "--promote")
     assert ended.code == 0, ended.out + ended.err
-    assert "goes on with run" in ended.err
+    assert "resumes run" in ended.err
     assert "7 of 18 attempts on record" in ended.err
     # Two targets with 8 tries, one guard with 3, of both prompts; each of the six questions as often as it is wanted.
     assert sorted(answered.values()) == [3, 3, 8, 8, 8, 8], "nothing is asked twice"

@@ -181,7 +181,7 @@ def test_more_shards_than_cases_and_a_dead_provider(project: ProjectFolder, serv
         "SHARD 9/9: 0 cases run; `promptbench runs merge` judges all shards together",
     )
     for text in ("nonsense", "0/2"):
-        assert "is no shard" in project.run("run", "--shard", text).err
+        assert "is not a valid shard" in project.run("run", "--shard", text).err
 
 
 def test_what_is_no_record_of_this_version_is_refused(project: ProjectFolder) -> None:

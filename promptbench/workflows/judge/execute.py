@@ -1,4 +1,4 @@
-"""Run suites: plan, call the models, judge. Every decision is made elsewhere."""
+"""Make the run of a suite: call its models, record their answers, judge them."""
 
 from __future__ import annotations
 
@@ -207,8 +207,7 @@ def without_judges(
         folder = shlex.quote(project.shown(prepared.suite.folder))
         why = f"{ADVISORY}; `promptbench agree {folder} --labels FILE` records whether they may count"
     else:
-        count = sum(reasons.values())
-        answers = "1 answer is" if count == 1 else f"{count} answers are"
+        answers = number_of(sum(reasons.values()), "answer")
         why = f"{answers} without a judge's verdict; `{info.facts['command']}` requests it again"
     return tuple(
         undecided(item, item.result, f"NO VERDICT: {why}") if item.result is Result.NO_VERDICT else item

@@ -116,8 +116,8 @@ def _prepare(project: Project, store: Store, runs: RunStore, parts: Sequence[_Pa
                 raise InputError(f"the case '{name}' is in {where[name]} and in {part}", hint=hint)
             where[name] = part
     if absent := [name for name in prepared.cases.names if name not in where]:
-        are = "1 case is" if len(absent) == 1 else f"{number_of(len(absent), 'case')} are"
-        raise InputError(f"{are} in no shard: {_shorten(map(repr, absent))}", hint=hint)
+        cases = number_of(len(absent), "case")
+        raise InputError(f"{cases} not found in any shard: {_shorten(map(repr, absent))}", hint=hint)
     return prepared
 
 
