@@ -16,7 +16,9 @@ import pytest
 
 if TYPE_CHECKING:
     from promptbench.engine.prepare.evaluate import Evaluation
-    from promptbench.workflows.judge.suite_session import CaseRequest, SharedBudget, SuiteSession
+    from promptbench.gateway import Budget
+    from promptbench.workflows.judge.budgets import Spending
+    from promptbench.workflows.judge.suite_session import CaseRequest, SuiteSession
 
 SUITE = "suite.yaml"
 FOLDER = "suites"
@@ -198,7 +200,7 @@ class _Suites:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._open: dict[Path, SuiteSession] = {}
-        self._budget: SharedBudget | None = None
+        self._limits: tuple[Spending, Budget] | None = None
 
     def open(self, path: Path) -> SuiteSession:
         """Open a suite. Raises CollectError with all of its errors."""
@@ -209,17 +211,18 @@ class _Suites:
         path = path.resolve()
         if path not in self._open:
             try:
-                self._budget = self._budget or self.budget()
-                self._open[path] = SuiteSession(Project.open(path.parent), path, self._budget)
+                if self._limits is None:
+                    spending = self.spending()
+                    self._limits = spending, spending.budget()
+                self._open[path] = SuiteSession(Project.open(path.parent), path, *self._limits)
             except PromptbenchError as error:
                 raise pytest.Collector.CollectError(_full_text(error)) from None
         return self._open[path]
 
-    def budget(self) -> SharedBudget:
-        """Return the budget of the session. Raises InputError for an invalid amount."""
+    def spending(self) -> Spending:
+        """Return what the session may spend. Raises InputError for an invalid amount."""
         from promptbench.core.errors import InputError
         from promptbench.workflows.judge.budgets import Spending
-        from promptbench.workflows.judge.suite_session import SharedBudget
 
         config = self._config
         cost = config.getoption("promptbench_max_cost") or config.getini("promptbench_max_cost") or None
@@ -231,11 +234,9 @@ class _Suites:
         spending = Spending.read(cost, calls, None)
         # Each worker of xdist counts for itself.
         workers = getattr(config, "workerinput", {}).get("workercount", 1)
-        return SharedBudget(
-            Spending(
-                None if spending.max_cost is None else spending.max_cost / workers,
-                None if spending.max_calls is None else spending.max_calls // workers,
-            )
+        return Spending(
+            None if spending.max_cost is None else spending.max_cost / workers,
+            None if spending.max_calls is None else spending.max_calls // workers,
         )
 
     def close(self) -> None:

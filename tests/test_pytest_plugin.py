@@ -227,9 +227,9 @@ def test_a_worker_asks_only_what_it_is_given(project: pytest.Pytester, live: Fak
 def test_workers_share_the_budget(project: pytest.Pytester) -> None:
     config = project.parseconfig("--promptbench-max-calls", "9", "--promptbench-max-cost", "$1")
     suites = _Suites(config)
-    assert suites.budget().spending == Spending(1.0, 9)
+    assert suites.spending() == Spending(1.0, 9)
     config.workerinput = {"workercount": 4}  # type: ignore[attr-defined]
-    assert suites.budget().spending == Spending(0.25, 2)
+    assert suites.spending() == Spending(0.25, 2)
 
 
 OWN = """

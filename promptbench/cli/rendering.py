@@ -75,7 +75,7 @@ class Rendering:
         """Write everything and return the exit code of the verdicts. Raises InputError if a file cannot be written."""
         proven = any(report.proof is not None for report in reports)
         if self.wants("evidence") and not proven:
-            say("no evidence is written: there is no verdict of whole suites to prove")
+            say("no evidence is written: it needs a verdict on whole suites")
         for name, target_path in self.files:
             for path, part in _parts(name, target_path, reports):
                 _write(path, _render(part, name, Target(verbose=self.verbose)))

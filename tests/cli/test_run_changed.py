@@ -122,7 +122,7 @@ def test_where_git_knows_nothing_it_says_why(project: ProjectFolder, tmp_path: P
     assert (ended.code, "read from git" in ended.err and "not a git repository" in ended.err) == (2, True)
     made = Repository(tmp_path)
     made.git("checkout", "--quiet", "--orphan", "fresh")
-    assert "there is no commit in this git repository yet" in project.run("run", "--changed").err
+    assert "this git repository has no commit yet" in project.run("run", "--changed").err
     made.commit()
     ended = project.run("run", "--changed")
     assert (ended.code, "does not reach to where this branch left 'main'" in ended.err) == (2, True)

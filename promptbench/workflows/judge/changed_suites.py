@@ -103,7 +103,7 @@ def _settings(text: str, file: Path) -> Json:
 def _base(top: Path, environ: Mapping[str, str], ref: str | None) -> tuple[str, str]:
     """Return the commit to compare with, and the name by which it was found: `ref`, else the branch to merge into."""
     if not _is_commit(top, "HEAD"):
-        raise InputError("there is no commit in this git repository yet", hint="leave --changed out")
+        raise InputError("this git repository has no commit yet", hint="leave --changed out")
     targets = (environ.get(variable, "").strip().removeprefix("refs/heads/") for variable in _TARGETS)
     name = ref or next((f"origin/{branch}" for branch in targets if branch), None)
     name = name or next((branch for branch in _MAIN if _is_commit(top, branch)), None)

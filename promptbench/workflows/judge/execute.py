@@ -122,7 +122,7 @@ def execute(
     earlier: ProductionBaseline | None = None,
     pairing: Pairing | None = None,
 ) -> JudgedRun:
-    """Make the run of one suite, or resume an interrupted one, and judge it. There is no verdict if a budget ends.
+    """Make the run of one suite, or resume an interrupted one, and judge it. If a budget ends, nothing is decided.
 
     Args:
         command: the command that repeats the run.

@@ -155,7 +155,7 @@ def durations(project: Project, suite: Path) -> Path:
     """Write the duration of each case in a suite's newest finished run to the file that decides the split.
 
     Raises:
-        InputError: there is no such run, or the file is not writable.
+        InputError: the suite has no finished run, or the file is not writable.
     """
     file = project.suite_file(suite)
     loaded = load_suite(file, project.shown(file), Diagnostics())

@@ -21,8 +21,8 @@ from promptbench.report.model import RunReport
 from promptbench.store.runs import RunStore
 from promptbench.suite.loader import load as load_suite
 from promptbench.workflows.judge.execute import JudgedRun, case_infos, gated_models, policy_of
-from promptbench.workflows.judge.figures.judges import judge_rows
 from promptbench.workflows.judge.forecast import is_same
+from promptbench.workflows.judge.run_tally import judge_rows
 
 
 def prove(project: Project, runs: RunStore, parts: Sequence[JudgedRun]) -> dict[str, Json]:

@@ -22,7 +22,6 @@ from promptbench.store.runs import SHARD, RunInfo, RunStore
 from promptbench.workflows.judge.comparison_sides import CANDIDATE, CHAMPION, Pair, Pairing
 from promptbench.workflows.judge.execute import JudgedRun, case_infos, gated_models, policy_of
 from promptbench.workflows.judge.figures.intents import NluTallies
-from promptbench.workflows.judge.figures.judges import judge_rows
 from promptbench.workflows.judge.figures.latency import longer_wait
 from promptbench.workflows.judge.figures.questions import QaTallies
 from promptbench.workflows.judge.recorded_results import (
@@ -32,7 +31,7 @@ from promptbench.workflows.judge.recorded_results import (
     explore,
     failing_calls,
 )
-from promptbench.workflows.judge.run_tally import Collector, Tally
+from promptbench.workflows.judge.run_tally import Collector, Tally, judge_rows
 
 _SIDES = {CHAMPION: "A", CANDIDATE: "B"}
 
@@ -99,7 +98,7 @@ def build(runs: RunStore, judged: JudgedRun, notes: Sequence[str] = ()) -> RunRe
         errors=list(_errors(collected)),
         judges=judge_rows(runs.judgings(info.id)),
         unjudged=_unjudged(collected),
-        advisory=list(collected.advisory.lines(prepared)),
+        advisory=list(collected.advisory(prepared)),
         nlu=nlu.figures(),
         qa=qa.figures(),
         checks=collected.check_changes(verdict.champion, verdict.candidate) if verdict.champion else [],

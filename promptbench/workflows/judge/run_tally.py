@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
-from promptbench.core.types import Attempt, AttemptKey, Outcome, Rung
+from promptbench.core.types import Attempt, AttemptKey, Judging, Outcome, Rung
+from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedSuite
 from promptbench.gate.attempt_matrix import AttemptMatrix
-from promptbench.report.model import CheckChange, Row, SideResult
-from promptbench.workflows.judge.figures.judges import Advisory
+from promptbench.report.model import CheckChange, JudgeRow, Row, SideResult
 from promptbench.workflows.judge.figures.latency import Timing
 from promptbench.workflows.judge.recorded_results import interval_of
 
@@ -79,6 +80,28 @@ class Tally:
         )
 
 
+def judge_rows(judgings: Iterable[Judging]) -> list[JudgeRow]:
+    """Return a row for each judge that was called, sorted by name."""
+    rows: dict[str, JudgeRow] = {}
+    for judging in judgings:
+        row = rows.get(judging.judge) or JudgeRow(judging.judge, (), 0, 0, 0, None, None, 0.0)
+        row = replace(row, questions=row.questions + 1)
+        if judging.answer is None:
+            rows[judging.judge] = replace(row, without_answer=row.without_answer + 1)
+            continue
+        usage = judging.answer.usage if judging.tries else None
+        rows[judging.judge] = replace(
+            row,
+            returned=sorted({*row.returned, judging.answer.model}),
+            without_verdict=row.without_verdict + (judging.verdict is None),
+            input_tokens=(row.input_tokens or 0) + usage.input_tokens if usage else row.input_tokens,
+            output_tokens=(row.output_tokens or 0) + usage.output_tokens if usage else row.output_tokens,
+            # One unknown price makes the sum unknown.
+            cost=None if row.cost is None or judging.cost is None else row.cost + judging.cost,
+        )
+    return [row for _, row in sorted(rows.items())]
+
+
 @dataclass(slots=True)
 class _Checked:
     """The first round of one prompt at one case: the number of checked answers, and of those that failed each check."""
@@ -104,13 +127,18 @@ class Collector:
         self.attempts: Counter[str] = Counter()
         self.by_fallback: Counter[tuple[str, str]] = Counter()
         self.unjudged: Counter[str] = Counter()
-        self.advisory = Advisory()
+        # The checks without weight, by check, model and prompt: passed, and all scores.
+        self._advisory: dict[tuple[str, str, str], list[int]] = {}
 
     def add(self, attempt: Attempt, *, first_round: bool, key: AttemptKey | None = None) -> None:
         """Count an attempt, in a comparison under the `key` of its side. Retests do not enter pass rates."""
         model, key = attempt.key.model, key or attempt.key
         if first_round:
-            self.advisory.add(attempt)
+            for score in attempt.scores:
+                if not (score.weight or score.errored):
+                    count = self._advisory.setdefault((score.check, model, attempt.key.variant), [0, 0])
+                    count[0] += score.passed
+                    count[1] += 1
             self.tallies.setdefault((key.variant, key.model), Tally()).add(attempt)
         self.attempts[model] += 1
         if attempt.error and attempt.answer is not None and attempt.fallback is None:
@@ -130,6 +158,13 @@ class Collector:
         before = self.shown.get(cell)
         if before is None or (before.outcome is Outcome.PASSED and attempt.outcome is not Outcome.PASSED):
             self.shown[cell] = attempt
+
+    def advisory(self, prepared: PreparedSuite) -> Iterator[str]:
+        """Yield the pass rates of checks without weight, in words."""
+        labels = {variant.hash: variant.label.removesuffix(".prompt") for variant in prepared.variants}
+        for (check, model, variant), (passed, scored) in sorted(self._advisory.items()):
+            of = f"{labels[variant]} on {model}" if variant != BASELINE else model
+            yield f"{check} passes {passed} of {scored} answers of {of}"
 
     def check_changes(self, champion: str, candidate: str) -> list[CheckChange]:
         """Count the cases where a check holds for one side and not for the other, by check and model."""

@@ -1,6 +1,6 @@
 """Call models with a suite's cases outside of a run, for tests in other frameworks and for programs.
 
-Each request is made once. Nothing is recorded and there is no verdict, so nothing here proves a prompt.
+Each request is made once. Nothing is recorded or judged, so nothing here proves a prompt.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from promptbench.engine.prepare.cases import own_specs
 from promptbench.engine.prepare.evaluate import Evaluation, Judged, evaluate
 from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedModel, Variant
 from promptbench.engine.runner import Engine, ignore
+from promptbench.gateway import Budget
 from promptbench.parsing.json_text import read as read_json
 from promptbench.project import Project, Selection, mistakes
 from promptbench.suite.cases import read_case
@@ -46,21 +47,15 @@ class CaseRequest:
     key: AttemptKey = field(repr=False)
 
 
-class SharedBudget:
-    """One budget for several suites of a test session."""
-
-    def __init__(self, spending: Spending) -> None:
-        self.spending = spending
-        self.budget = spending.budget()
-
-
 class SuiteSession:
-    """A suite with its models ready to be called. Sessions that are opened with the same `budget` share it.
+    """A suite with its models ready to be called, within `spending`. Sessions with the same `budget` share it.
 
     Raises InputError with all errors if the suite is invalid.
     """
 
-    def __init__(self, project: Project, path: Path, budget: SharedBudget | None = None) -> None:
+    def __init__(
+        self, project: Project, path: Path, spending: Spending | None = None, budget: Budget | None = None
+    ) -> None:
         self._project = project
         self._stack = ExitStack()
         self._engine: Engine | None = None
@@ -70,9 +65,9 @@ class SuiteSession:
             runs = self._stack.enter_context(project.recordings())
             selection = Selection((project.suite_file(path),))
             [self.prepared], _ = project.assemble(selection, store=store, runs=runs)
-            budget = budget or SharedBudget(Spending())
-            budget.spending.check(project, [self.prepared])
-            self._budgets = budget.spending.budgets(budget.budget, self.prepared)
+            spending = spending or Spending()
+            spending.check(project, [self.prepared])
+            self._budgets = spending.budgets(budget or spending.budget(), self.prepared)
             self._slots: dict[tuple[str, str], tuple[Variant | None, PreparedModel]] = {
                 (variant.hash if variant else BASELINE, model.name): (variant, model)
                 for model in self.prepared.models
