@@ -267,7 +267,7 @@ class Case:
     @property
     def vars(self) -> Mapping[str, Any]:
         """What goes in."""
-        return self._suite.variables(self.name)
+        return self._suite.prepared.cases[self.name].variables
 
     @property
     def tags(self) -> tuple[str, ...]:

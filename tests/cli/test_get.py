@@ -116,7 +116,7 @@ def test_an_api_that_would_not_take_a_parameter_is_told_before_it_is_asked(promo
         (["--var", "message"], "'message' is not a variable"),
         (["--var", "=x"], "'=x' is not a variable"),
         (["--var", "message=a", "--var", "message=b"], "--var message is given twice"),
-        (["--var", "message=@nowhere.txt"], "nowhere.txt cannot be read: No such file"),
+        (["--var", "message=@nowhere.txt"], "cannot read nowhere.txt: No such file"),
         (["--var", "message=@latin.txt"], "latin.txt is not UTF-8 text"),
         (["--model", "gpt-5-mini"], "--model is for a request's body"),
         (["--format", "yaml"], "is not one of"),

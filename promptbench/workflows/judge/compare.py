@@ -26,7 +26,7 @@ from promptbench.prompts.parser import load as load_prompt
 from promptbench.report.model import RunReport
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunInfo, RunStore
-from promptbench.workflows.judge.budgets import Spending, expected
+from promptbench.workflows.judge.budgets import Spending, estimate_calls
 from promptbench.workflows.judge.comparison_sides import End, Pair, Pairing
 from promptbench.workflows.judge.execute import case_infos, execute, policy_of
 from promptbench.workflows.judge.recorded_results import expected_of
@@ -148,7 +148,7 @@ def plan_comparison(project: Project, matchup: Matchup) -> ComparisonPlan | None
             return None
         prepared, (champion, candidate) = live[0], live[1].labels
         return ComparisonPlan(
-            prepared.suite.name, candidate, champion, len(prepared.cases), expected(project, prepared)
+            prepared.suite.name, candidate, champion, len(prepared.cases), estimate_calls(project, prepared)
         )
 
 

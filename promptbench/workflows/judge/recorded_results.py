@@ -18,7 +18,6 @@ from promptbench.stats.beta import clopper_pearson
 from promptbench.store.runs import RunStore
 from promptbench.workflows.judge.execute import JudgedRun
 
-_PASSING = "passing"
 T = TypeVar("T")
 
 
@@ -82,7 +81,6 @@ def _case_result(
     answered = [item for item in attempts if item.outcome in (Outcome.PASSED, Outcome.FAILED)]
     failed = [item for item in answered if item.outcome is Outcome.FAILED]
     shown = next(iter(failed or answered or attempts), None)
-    own = _PASSING if answered and not failed else CaseOutcome.FAILING.value if failed else CaseOutcome.NO_ANSWER.value
     costs = [item.cost for item in attempts if item.answer is not None]
     return CaseResult(
         case=name,
@@ -91,7 +89,7 @@ def _case_result(
         prompt=variant.label.removesuffix(".prompt") if variant else "",
         side=variant.side.value if variant else Side.BASELINE.value,
         judged=state is not None,
-        state=state or own,
+        state=state or _state(attempts),
         critical=name in prepared.cases.critical,
         logged=name in prepared.cases.with_log,
         tags=case.tags,
@@ -168,6 +166,7 @@ def _case_attempts(judged: JudgedRun, screen: Mapping[str, int], runs: RunStore)
         for model in prepared.models
         for variant in (prepared.variants if model.uses_prompt else (None,))
     ]
+    judged_by = (judged.verdict.candidate, BASELINE)
     for name in prepared.cases.names:
         case = prepared.cases[name]
         attempts = [item for slot in slots for item in runs.attempts_at(judged.info.id, *slot, name)]
@@ -177,7 +176,8 @@ def _case_attempts(judged: JudgedRun, screen: Mapping[str, int], runs: RunStore)
             tags=case.tags,
             critical=case.critical,
             states={
-                model.name: states.get((model.name, name)) or _state_of(attempts, model.name, judged.verdict.candidate)
+                model.name: states.get((model.name, name))
+                or _state([item for item in attempts if item.key.model == model.name and item.key.variant in judged_by])
                 for model in prepared.models
             },
             variables=case.variables,
@@ -193,14 +193,12 @@ def _case_attempts(judged: JudgedRun, screen: Mapping[str, int], runs: RunStore)
         )
 
 
-def _state_of(attempts: Sequence[Attempt], model: str, candidate: str) -> str:
-    # The gate did not compare this case: the judged prompt or the baseline decides.
-    outcomes = {
-        item.outcome for item in attempts if item.key.model == model and item.key.variant in (candidate, BASELINE)
-    }
+def _state(attempts: Sequence[Attempt]) -> str:
+    """Return the state of a case that the gate did not compare."""
+    outcomes = {item.outcome for item in attempts}
     if Outcome.FAILED in outcomes:
         return CaseOutcome.FAILING.value
-    return _PASSING if Outcome.PASSED in outcomes else CaseOutcome.NO_ANSWER.value
+    return "passing" if Outcome.PASSED in outcomes else CaseOutcome.NO_ANSWER.value
 
 
 def _attempt_row(attempt: Attempt, screen: Mapping[str, int]) -> AttemptRow:

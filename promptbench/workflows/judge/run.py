@@ -26,7 +26,7 @@ from promptbench.report.model import Judgement, Promotion, RunReport
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunStore
 from promptbench.workflows.judge.baseline import production_baseline
-from promptbench.workflows.judge.budgets import Spending, expected, expected_of_judges
+from promptbench.workflows.judge.budgets import Spending, estimate_calls, estimate_judge_calls
 from promptbench.workflows.judge.changed_suites import changed_only
 from promptbench.workflows.judge.execute import JudgedRun, execute, repeats_of
 from promptbench.workflows.judge.forecast import describe_forecast, forecast_power, maximum_calls
@@ -65,7 +65,7 @@ def plan(project: Project, selection: Selection, *, promote: bool = False) -> li
         if promote:
             check_promotable(project, prepared_suites)
         for prepared in prepared_suites:
-            forecast, estimates = forecast_power(prepared, runs), expected(project, prepared)
+            forecast, estimates = forecast_power(prepared, runs), estimate_calls(project, prepared)
             first, most = round_sizes(prepared, repeats_of(prepared)), maximum_calls(prepared)
             plans.append(
                 Plan(
@@ -78,7 +78,7 @@ def plan(project: Project, selection: Selection, *, promote: bool = False) -> li
                     most_questions=most,
                     gated=[model.name for model in prepared.models if model.gated],
                     expected=estimates,
-                    judges=expected_of_judges(project, prepared),
+                    judges=estimate_judge_calls(project, prepared),
                     outlook=forecast,
                     could_tell=list(describe_forecast(prepared, forecast, first, most, estimates)),
                 )

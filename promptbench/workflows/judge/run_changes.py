@@ -30,7 +30,7 @@ _NAMES = 20
 _SELECTING = ("--case", "--tag", "--shard")
 
 
-def changes(run: RunReport) -> Iterator[Section]:
+def change_sections(run: RunReport) -> Iterator[Section]:
     """Yield a section for each state on each model, those that need attention first."""
     several = len({row.model for row in run.rows if row.gated}) > 1
     writer = _Writer(run)
@@ -166,10 +166,14 @@ class _Writer:
         yield ItemLine(pieces, f"{label} → {self.ours}", *tones)
 
 
+def list_names(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    rest = len(names) - _NAMES
+    return ", ".join(names[:_NAMES]) + (f", and {number_of(rest, 'other')}" if rest > 0 else "")
+
+
 def _name_cases(flips: Sequence[FlipRow], before: str, indent: int = 2) -> Text:
-    rest = len(flips) - _NAMES
-    more = f", and {number_of(rest, 'other')}" if rest > 0 else ""
-    return Text(before + ", ".join(flip.case[:200] for flip in flips[:_NAMES]) + more, indent=indent, detail="brief")
+    return Text(before + list_names([flip.case[:200] for flip in flips]), indent=indent, detail="brief")
 
 
 def _passes(side: SideResult) -> str:

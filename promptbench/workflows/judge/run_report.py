@@ -25,7 +25,7 @@ from promptbench.report.model import Attempts, Explored, Judgement, Promotion, R
 from promptbench.report.nlu import compared, figures, labels
 from promptbench.report.qa import figures as qa_figures
 from promptbench.report.words import duration, money, share, tail
-from promptbench.workflows.judge.run_changes import changes
+from promptbench.workflows.judge.run_changes import change_sections, list_names
 from promptbench.workflows.judge.run_charts import charts
 
 # Failing calls, evidence and single attempts have formats of their own, and can be large.
@@ -109,9 +109,9 @@ def _sections(run: RunReport) -> Iterator[Section]:
     yield Section(list(_latency(run.rows)))
     yield from _by_tokens(run.rows)
     yield Section([Text(wait, "warn") for wait in run.waits])
-    yield from changes(run)
+    yield from change_sections(run)
     yield Section(list(_prompt_changes(run.explored)) if run.explored else [])
-    not_compared = (f"not compared, {why}: {some(names)}" for why, names in run.left_out.items())
+    not_compared = (f"not compared, {why}: {list_names(names)}" for why, names in run.left_out.items())
     yield Section([Text(line) for line in (*_check_changes(run), *not_compared)])
     if run.log:
         calls, verb = number_of(run.log.calls, "failing call"), "passes" if run.log.mended == 1 else "pass"
@@ -127,7 +127,7 @@ def _sections(run: RunReport) -> Iterator[Section]:
     if run.exit != 0:
         yield Section([CodeBlock(run.reproduce, label="again")])
     if run.promotion:
-        yield Section(list(promoted(run.promotion)))
+        yield Section(list(promotion_blocks(run.promotion)))
     if len(run.judgements) > 1:
         best, *others = run.judgements
         lines = [f"{other.candidate}: {other.sentence}" for other in others]
@@ -297,12 +297,6 @@ def _check_changes(run: RunReport) -> Iterator[str]:
         yield f"checks{where}: {' · '.join(parts)}"
 
 
-def some(names: Sequence[str], most: int = 20) -> str:
-    """Return the first names, and how many more there are."""
-    rest = len(names) - most
-    return ", ".join(names[:most]) + (f", and {number_of(rest, 'other')}" if rest > 0 else "")
-
-
 def _judges(run: RunReport) -> Iterator[str]:
     for row in run.judges:
         missing = {"without answer": row.without_answer, "without verdict": row.without_verdict}
@@ -310,7 +304,7 @@ def _judges(run: RunReport) -> Iterator[str]:
         yield f"judges: {number_of(row.questions, 'call')} to {row.judge}, {money(row.cost)}{lacks}"
 
 
-def promoted(moved: Promotion) -> Iterator[Block]:
+def promotion_blocks(moved: Promotion) -> Iterator[Block]:
     """Yield what a moved label means: what changed, why, how to read it, and how to undo it."""
     was = f" (was {moved.prompt}@{moved.previous})" if moved.previous else ""
     yield Text(f"{moved.prompt}@{moved.version} is now {moved.label}{was}", "strong")

@@ -129,9 +129,6 @@ class SuiteSession:
             raise _needs_judge()
         return evaluate(answer, own, prepared.accept, found.variables, None, found.threshold, ladder=prepared.ladder)
 
-    def variables(self, case: str) -> Mapping[str, Json]:
-        return self.prepared.cases[case].variables
-
     def explain(self, item: CaseRequest, attempt: Attempt) -> str:
         """Return why an answer fails, its difference to what was expected, and how to repeat it; without secrets."""
         answer = attempt.answer.text if attempt.answer else ""

@@ -20,7 +20,7 @@ from promptbench.gate.case_outcomes import CaseOutcome
 from promptbench.gate.judge import ModelVerdict, Result
 from promptbench.project import Project, Selection
 from promptbench.prompts.prompt import Prompt
-from promptbench.workflows.judge.budgets import Spending, expected
+from promptbench.workflows.judge.budgets import Spending, estimate_calls
 from promptbench.workflows.judge.execute import JudgedRun, execute
 from promptbench.workflows.logs.capture import load_valid_suite
 from promptbench.workflows.logs.replay_report import LoggedModel, ReplayedCase, ReplayReport, RescoreReport
@@ -102,7 +102,7 @@ def replay(
         usable = _select_usable(calls, [item.prompt for item in prompts])
         [prepared], _ = project.assemble(selection, store=store, runs=runs, calls=usable.calls)
         spending.check(project, [prepared])
-        announce(ReplayForecast(sum(map(len, prepared.calls.values())), expected(project, prepared)))
+        announce(ReplayForecast(sum(map(len, prepared.calls.values())), estimate_calls(project, prepared)))
         if dry_run or runs is None:
             return None
         chosen = {"prompt": [], "model": [], "case": [], "tag": [], "replayed": list(prepared.calls)}

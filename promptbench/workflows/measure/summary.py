@@ -10,7 +10,7 @@ from promptbench.core.measured import MeasuredCall
 from promptbench.metrics.latency import ENOUGH, Latency, by_tokens, quantile
 from promptbench.stats.beta import clopper_pearson
 from promptbench.stats.quantiles import Interval, deviation_interval, quantile_interval, ratio_interval
-from promptbench.workflows.judge.figures.latency import shown
+from promptbench.workflows.judge.figures.latency import token_times
 from promptbench.workflows.measure.bench_report import Contrast, Figure, MeasuredModel, Spread
 
 _UNKNOWN = -1
@@ -68,8 +68,8 @@ def summed(model: str, calls: Sequence[MeasuredCall], *, uses_prompt: bool, logg
         queue=None if logged else spread([call.queue_ms for call in answered]),
         first_token=spread([call.first_token_ms for call in answered if call.first_token_ms is not None]),
         tokens_per_second=spread(list(_speeds(answered))),
-        by_input_tokens=shown(by_tokens(took, [_tokens(call, "input_tokens") for call in answered])),
-        by_output_tokens=shown(by_tokens(took, [_tokens(call, "output_tokens") for call in answered])),
+        by_input_tokens=token_times(by_tokens(took, [_tokens(call, "input_tokens") for call in answered])),
+        by_output_tokens=token_times(by_tokens(took, [_tokens(call, "output_tokens") for call in answered])),
         input_tokens=given / len(usages) if usages else None,
         output_tokens=sum(usage.output_tokens for usage in usages) / len(usages) if usages else None,
         cached_share=sum(usage.cached_tokens or 0 for usage in usages) / given if given else None,

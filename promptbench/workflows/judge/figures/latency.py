@@ -59,12 +59,12 @@ class Timing:
             "first_byte_p50_ms": first_byte.p50 if first_byte else None,
             "queue_p50_ms": queue.p50 if queue else None,
             "queue_p99_ms": queue.p99 if queue else None,
-            "by_input_tokens": shown(by_tokens(self.provider, self.input_tokens)),
-            "by_output_tokens": shown(by_tokens(self.provider, self.output_tokens)),
+            "by_input_tokens": token_times(by_tokens(self.provider, self.input_tokens)),
+            "by_output_tokens": token_times(by_tokens(self.provider, self.output_tokens)),
         }
 
 
-def shown(buckets: Sequence[TokenBucket]) -> list[TokenTimes]:
+def token_times(buckets: Sequence[TokenBucket]) -> list[TokenTimes]:
     """Return the buckets for reports."""
     return [
         TokenTimes(
