@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import combinations
 
 from promptbench.checks.intent import Intent
@@ -47,12 +46,13 @@ _WRONG, _RIGHT = 1, 2
 class _NluTally:
     """Counts for one prompt on one model.
 
-    `pairs` are expected and predicted labels, None for an answer without a valid one. `slots` are utterances by their
-    numbers of right, predicted and expected spans. `by_slot` has the numbers of right, missing and extra spans.
+    `states` has a state for each case, by its number. `pairs` are expected and predicted labels, None for an answer
+    without a valid one. `slots` are utterances by their numbers of right, predicted and expected spans. `by_slot` has
+    the numbers of right, missing and extra spans.
     """
 
     numbers: Mapping[str, int]
-    states: bytearray = field(init=False)
+    states: bytearray
     pairs: Counter[tuple[str, str | None]] = field(default_factory=Counter)
     examples: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     outside: Counter[str] = field(default_factory=Counter)
@@ -63,9 +63,6 @@ class _NluTally:
     exact: list[int] = field(default_factory=lambda: [0, 0])
     confidences: Confidences = field(default_factory=Confidences)
     out_of_scope: set[str] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self.states = bytearray(len(self.numbers))
 
     def add(self, case: PreparedCase, subject: Subject, checks: Sequence[Check], scores: Sequence[CheckScore]) -> None:
         # Further checks of a kind look at a part of the answer only.
@@ -126,7 +123,8 @@ class NluTallies(FirstAnswerTallies[_NluTally]):
     """Tallies of the answers that the checks `intent` and `slots` scored."""
 
     def __init__(self, prepared: PreparedSuite) -> None:
-        super().__init__(prepared, {"intent", "slots"}, partial(_NluTally, prepared.cases.numbers))
+        numbers = prepared.cases.numbers
+        super().__init__(prepared, {"intent", "slots"}, lambda: _NluTally(numbers, bytearray(len(numbers))))
 
     def figures(self) -> Nlu | None:
         """Return the figures, or None if no case is about intents or slots."""
