@@ -91,7 +91,7 @@ def test_no_verdict_leaves_no_evidence_and_keeps_its_code(project: ProjectFolder
     project.write("promptbench.toml", (project.root / "promptbench.toml").read_text() + "\n")
     project.edit("promptbench.toml", "[providers", "retries = 0\noutage-minutes = 0\n[providers")
     ended = project.run("run", "-q", "--output", "evidence=a.json", "--output", "junit=a.xml")
-    assert (ended.code, "no evidence is written: there is no verdict" in ended.err) == (4, True)
+    assert (ended.code, "no evidence is written: it needs a verdict" in ended.err) == (4, True)
     assert not (project.root / "a.json").exists()
     assert JUnitXml.fromfile(str(project.root / "a.xml")).errors > 0
     ended = project.run("report", "--format", "evidence")
