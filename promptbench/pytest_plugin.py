@@ -19,7 +19,9 @@ import pytest
 if TYPE_CHECKING:
     from promptbench.core.errors import PromptbenchError
     from promptbench.engine.prepare.evaluate import Evaluation
-    from promptbench.workflows.judge.suite_session import CaseRequest, SharedBudget, SuiteSession
+    from promptbench.gateway import Budget
+    from promptbench.workflows.judge.budgets import Spending
+    from promptbench.workflows.judge.suite_session import CaseRequest, SuiteSession
 
 SUITE = "suite.yaml"
 FOLDER = "suites"
@@ -177,7 +179,7 @@ class _Suites:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._open: dict[Path, SuiteSession] = {}
-        self._budget: SharedBudget | None = None
+        self._limits: tuple[Spending, Budget] | None = None
 
     def open(self, path: Path) -> SuiteSession:
         """Open a suite, or return the one that is open. Raise CollectError with all of its errors."""
@@ -188,8 +190,10 @@ class _Suites:
         path = path.resolve()
         if path not in self._open:
             try:
-                self._budget = self._budget or _read_budget(self._config)
-                self._open[path] = SuiteSession(Project.open(path.parent), path, self._budget)
+                if self._limits is None:
+                    spending = _read_spending(self._config)
+                    self._limits = spending, spending.budget()
+                self._open[path] = SuiteSession(Project.open(path.parent), path, *self._limits)
             except PromptbenchError as error:
                 raise pytest.Collector.CollectError(_full_text(error)) from None
         return self._open[path]
@@ -202,10 +206,9 @@ class _Suites:
 _SUITES: pytest.StashKey[_Suites] = pytest.StashKey()
 
 
-def _read_budget(config: pytest.Config) -> SharedBudget:
+def _read_spending(config: pytest.Config) -> Spending:
     from promptbench.core.errors import InputError
     from promptbench.workflows.judge.budgets import Spending
-    from promptbench.workflows.judge.suite_session import SharedBudget
 
     cost = config.getoption("promptbench_max_cost") or config.getini("promptbench_max_cost") or None
     calls = config.getoption("promptbench_max_calls")
@@ -216,11 +219,9 @@ def _read_budget(config: pytest.Config) -> SharedBudget:
     spending = Spending.read(cost, calls, None)
     # Each worker of xdist counts for itself.
     workers = getattr(config, "workerinput", {}).get("workercount", 1)
-    return SharedBudget(
-        Spending(
-            None if spending.max_cost is None else spending.max_cost / workers,
-            None if spending.max_calls is None else spending.max_calls // workers,
-        )
+    return Spending(
+        None if spending.max_cost is None else spending.max_cost / workers,
+        None if spending.max_calls is None else spending.max_calls // workers,
     )
 
 
@@ -242,7 +243,7 @@ class SuiteCase:
     @property
     def vars(self) -> Mapping[str, Any]:
         """The values that the prompt is filled with."""
-        return self._suite.variables(self.name)
+        return self._suite.prepared.cases[self.name].variables
 
     @property
     def tags(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ import pytest
 import promptbench.cli.run
 import promptbench.report.diagnostics
 from promptbench.cli.app import run
-from promptbench.pytest_plugin import _read_budget
+from promptbench.pytest_plugin import _read_spending
 from promptbench.workflows.judge.budgets import Spending
 from promptbench.workflows.judge.suite_session import SuiteSession
 from tests.helpers.fake_openai import FakeOpenAI
@@ -227,9 +227,9 @@ def test_a_worker_asks_only_what_it_is_given(project: pytest.Pytester, live: Fak
 
 def test_workers_share_the_budget(project: pytest.Pytester) -> None:
     config = project.parseconfig("--promptbench-max-calls", "9", "--promptbench-max-cost", "$1")
-    assert _read_budget(config).spending == Spending(1.0, 9)
+    assert _read_spending(config) == Spending(1.0, 9)
     config.workerinput = {"workercount": 4}  # type: ignore[attr-defined]
-    assert _read_budget(config).spending == Spending(0.25, 2)
+    assert _read_spending(config) == Spending(0.25, 2)
 
 
 OWN = """

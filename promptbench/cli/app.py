@@ -1,4 +1,4 @@
-"""The application and its error boundary: every way in which a command can end becomes an exit code."""
+"""The application and its error boundary, where each end of a command becomes an exit code."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+# The commands as `--help` shows them. The panels are the folders of `workflows/` and the sections of the guides.
 PANELS = {
     "Start": ("init", "new", "validate", "explain", "schema", "sheet"),
     "Judge": ("run", "compare"),
@@ -53,8 +54,7 @@ PANELS = {
     "Measure": ("bench",),
     "Upkeep": ("runs", "doctor"),
 }
-# The commands as `--help` shows them. The panels are the folders of `workflows/` and the sections of the guides.
-
+# Commands of 0.1 under today's names. They still work, with a warning.
 RENAMED = {
     "agree": "suite agreement",
     "calibrate": "suite calibrate",
@@ -64,7 +64,6 @@ RENAMED = {
     "report": "runs report",
     "rescore": "runs rescore",
 }
-# Commands of 0.1 under today's names. They still work, with a warning.
 
 for _name in (name for names in PANELS.values() for name in names):
     _module = import_module(f"promptbench.cli.{_name}")
@@ -88,7 +87,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _root(
     version: bool = typer.Option(
-        False, "--version", help="Print the version and leave.", callback=_version, is_eager=True
+        False, "--version", help="Print the version and exit.", callback=_version, is_eager=True
     ),
 ) -> None:
     pass
@@ -105,22 +104,27 @@ def _commands() -> typer.core.TyperGroup:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code. Never raise, never print a traceback."""
     try:
-        code = _commands().main(_completed(arguments), prog_name="promptbench", standalone_mode=False)
+        code = _commands().main(_complete(arguments), prog_name="promptbench", standalone_mode=False)
         return int(code or Exit.YES)
     except typer.TyperException as error:
         say(f"error: {error.format_message()}")
         say("hint: `promptbench --help` lists the commands, `promptbench COMMAND --help` their options")
         return Exit.INPUT
     except PromptbenchError as error:
-        return _explained(error)
+        if error.diagnostics:
+            say(render(error.diagnostics, colour=coloured(sys.stderr)))
+        say(f"error: {visible(error.message)}")
+        if error.hint:
+            say(f"hint: {visible(error.hint)}")
+        return error.exit
     except (KeyboardInterrupt, typer.Abort):
         say("stopped")
         return Exit.INTERRUPTED
-    except Exception:  # noqa: BLE001 - whatever it is, the user gets a line and not a traceback
+    except Exception:  # noqa: BLE001 - the user gets a line, not a traceback
         return _bug(arguments)
 
 
-def _completed(arguments: Sequence[str]) -> list[str]:
+def _complete(arguments: Sequence[str]) -> list[str]:
     """Return a command line with today's names; a group without a command and without a default gets `--help`."""
     words = list(arguments)
     if words and words[0] in RENAMED:
@@ -135,17 +139,8 @@ def _completed(arguments: Sequence[str]) -> list[str]:
     return [*words, "--help"] if group.no_args_is_help else words
 
 
-def _explained(error: PromptbenchError) -> Exit:
-    if error.diagnostics:
-        say(render(error.diagnostics, colour=coloured(sys.stderr)))
-    say(f"error: {visible(error.message)}")
-    if error.hint:
-        say(f"hint: {visible(error.hint)}")
-    return error.exit
-
-
 def _bug(arguments: Sequence[str]) -> Exit:
-    """Our mistake: the trace goes to a file, with nothing secret in it, and the user gets one line."""
+    # The trace goes to a file, without secrets, and the user gets one line.
     words = [f"promptbench {__version__} {' '.join(arguments)}", f"Python {sys.version}", sys.platform, ""]
     text = Secrets(os.environ).mask("\n".join(words) + traceback.format_exc())
     try:

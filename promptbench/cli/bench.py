@@ -134,7 +134,7 @@ def _dry_run(plan: MeasurePlan, *, as_json: bool) -> int:
     from dataclasses import asdict
 
     from promptbench.cli.output import out, out_json
-    from promptbench.cli.run import format_estimate
+    from promptbench.workflows.judge.forecast import describe_estimate
 
     if as_json:
         out_json({"schema_version": 1, **asdict(plan)})
@@ -142,5 +142,5 @@ def _dry_run(plan: MeasurePlan, *, as_json: bool) -> int:
     least = "" if plan.seconds is None else f", for at least {plan.seconds:,.0f} s"
     out(f"{plan.prompt}, {plan.cases} cases{least}")
     for name, estimate in plan.expected.items():
-        out(f"  would make {estimate.calls} calls to {name}{format_estimate(estimate)}")
+        out(f"  would make {estimate.calls} calls to {name}{describe_estimate(estimate)}")
     return Exit.YES

@@ -53,8 +53,7 @@ def calibrate(
     """
     from promptbench.cli.progress import Progress
     from promptbench.cli.rendering import Rendering
-    from promptbench.engine.prepare.options import Selection
-    from promptbench.project import Project
+    from promptbench.project import Project, Selection
     from promptbench.workflows.judge.budgets import Spending
     from promptbench.workflows.trust.calibrate import calibrate as run_calibration
     from promptbench.workflows.trust.calibration_report import calibration_report

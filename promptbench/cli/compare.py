@@ -91,9 +91,9 @@ def _dry_run(project: Project, matchup: Matchup, *, as_json: bool) -> int:
     from dataclasses import asdict
 
     from promptbench.cli.output import out, out_json
-    from promptbench.cli.run import format_estimate
     from promptbench.core.words import number_of
     from promptbench.workflows.judge.compare import plan_comparison
+    from promptbench.workflows.judge.forecast import describe_estimate
 
     plan = plan_comparison(project, matchup)
     if as_json:
@@ -103,5 +103,5 @@ def _dry_run(project: Project, matchup: Matchup, *, as_json: bool) -> int:
     else:
         out(f"{plan.suite}: {plan.candidate} against {plan.champion}, {number_of(plan.cases, 'case')}")
         for name, estimate in plan.expected.items():
-            out(f"  would make {number_of(estimate.calls, 'call')} to {name}{format_estimate(estimate)}")
+            out(f"  would make {number_of(estimate.calls, 'call')} to {name}{describe_estimate(estimate)}")
     return Exit.YES

@@ -15,11 +15,11 @@ def show(moved: Promotion, *, as_json: bool) -> Exit:
     from promptbench.report.document import Document, Report, Section
     from promptbench.report.renderers import plain
     from promptbench.report.words import Target
-    from promptbench.workflows.judge.run_report import promoted
+    from promptbench.workflows.judge.run_report import promotion_blocks
 
     if as_json:
         out_json({"schema_version": 1, **asdict(moved)})
         return Exit.YES
-    report = Report(moved.prompt, Document("", [Section(list(promoted(moved)))], ""), dict)
+    report = Report(moved.prompt, Document("", [Section(list(promotion_blocks(moved)))], ""), dict)
     out(plain.render([report], Target()), end="")
     return Exit.YES

@@ -33,8 +33,7 @@ def mutate(
 ) -> int:
     """Break good answers, and show what no check notices. Calls no model."""
     from promptbench.cli.rendering import Rendering
-    from promptbench.engine.prepare.options import Selection
-    from promptbench.project import Project
+    from promptbench.project import Project, Selection
     from promptbench.workflows.trust.mutate import mutate as run_mutations
     from promptbench.workflows.trust.mutation_report import mutation_report
 

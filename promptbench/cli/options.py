@@ -94,15 +94,14 @@ def variables(written: Sequence[str]) -> dict[str, str]:
             )
         if name in found:
             raise InputError(f"--var {name} is given twice")
-        found[name] = _file(Path(text[1:])) if text.startswith("@") else text
+        found[name] = text
+        if not text.startswith("@"):
+            continue
+        try:
+            found[name] = Path(text[1:]).read_text(encoding="utf-8-sig")
+        except OSError as error:
+            hint = "put a value that begins with @ into a file"
+            raise InputError(f"cannot read {text[1:]}: {error.strerror}", hint=hint) from None
+        except UnicodeDecodeError:
+            raise InputError(f"{text[1:]} is not UTF-8 text") from None
     return found
-
-
-def _file(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        hint = "put a value that begins with @ into a file"
-        raise InputError(f"cannot read {path}: {error.strerror}", hint=hint) from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path} is not UTF-8 text") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from promptbench.cli.output import coloured, say, without_keys
 from promptbench.core.events import AttemptDone, CallMeasured, Event, MoreWanted, Notice, RunStarted
@@ -19,18 +19,17 @@ if TYPE_CHECKING:
 _SECONDS_BETWEEN_LINES = 10.0
 
 
-class Progress:
-    """Listens to a run and shows its progress on stderr."""
+class _Shown:
+    """A bar for one task at a time. Without a terminal, `_is_due` is True every ten seconds."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
         self._bar: Bar | None = None
         self._task: TaskID | None = None
         self._name = ""
-        self._total = self._done = self._failed = self._errored = 0
         self._last = time.monotonic()
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -38,55 +37,75 @@ class Progress:
     ) -> None:
         self._stop()
 
+    def _start(self, name: str, total: int | None, done: int, *, in_bytes: bool = False) -> None:
+        """Replace the bar by one for another task, on a terminal."""
+        self._stop()
+        self._name = name
+        if not sys.stderr.isatty():
+            return
+        from rich import progress
+        from rich.console import Console
+
+        self._bar = progress.Progress(
+            progress.TextColumn("{task.description}", markup=False),
+            progress.BarColumn(bar_width=None),
+            progress.DownloadColumn() if in_bytes else progress.MofNCompleteColumn(),
+            progress.TextColumn("{task.fields[counts]}", markup=False),
+            progress.TimeRemainingColumn() if in_bytes else progress.TimeElapsedColumn(),
+            console=Console(stderr=True, no_color=not coloured(sys.stderr), highlight=False),
+            transient=True,
+            expand=True,
+        )
+        self._task = self._bar.add_task(clean(name), total=total, completed=done, counts="")
+        self._bar.start()
+
+    def _is_due(self) -> bool:
+        if time.monotonic() - self._last < _SECONDS_BETWEEN_LINES:
+            return False
+        self._last = time.monotonic()
+        return True
+
+    def _stop(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = self._task = None
+
+
+class Progress(_Shown):
+    """Shows the attempts of a run."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        super().__init__(quiet=quiet)
+        self._total = self._done = self._failed = self._errored = 0
+
     def listen(self, event: Event) -> None:
         if isinstance(event, Notice):
             self._print(clean(event.text))
         elif self._quiet:
             return
         elif isinstance(event, RunStarted):
-            self._start(event)
+            self._total, self._done, self._failed, self._errored = event.total, event.kept, 0, 0
+            if event.kept:
+                attempts = f"{event.kept} of {event.total} attempts are recorded"
+                self._print(f"{event.suite}: resumes run {event.run}, {attempts}")
+            self._start(event.suite, event.total, event.kept)
         elif isinstance(event, MoreWanted):
             self._total += event.count
-            self._show()
-        elif isinstance(event, AttemptDone):
+            self._update()
+        elif isinstance(event, AttemptDone | CallMeasured):
             self._done += 1
-            self._failed += event.attempt.outcome is Outcome.FAILED
-            self._errored += event.attempt.outcome is Outcome.ERRORED
-            self._show()
-        elif isinstance(event, CallMeasured):
-            self._done += 1
-            self._errored += event.errored
-            self._show()
+            if isinstance(event, AttemptDone):
+                self._failed += event.attempt.outcome is Outcome.FAILED
+                self._errored += event.attempt.outcome is Outcome.ERRORED
+            else:
+                self._errored += event.errored
+            self._update()
 
-    def _start(self, event: RunStarted) -> None:
-        self._stop()
-        self._name, self._total, self._done = event.suite, event.total, event.kept
-        self._failed = self._errored = 0
-        if event.kept:
-            self._print(f"{event.suite}: resumes run {event.run}, {event.kept} of {event.total} attempts are recorded")
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-            from rich.progress import Progress as Bar
-
-            console = Console(stderr=True, no_color=not coloured(sys.stderr), highlight=False)
-            columns = (
-                TextColumn("{task.description}", markup=False),
-                BarColumn(bar_width=None),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[counts]}", markup=False),
-                TimeElapsedColumn(),
-            )
-            self._bar = Bar(*columns, console=console, transient=True, expand=True)
-            self._task = self._bar.add_task(clean(event.suite), total=self._total, completed=self._done, counts="")
-            self._bar.start()
-
-    def _show(self) -> None:
+    def _update(self) -> None:
         counts = f"{self._failed} failed" + (f", {self._errored} errored" if self._errored else "")
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=self._done, total=self._total, counts=counts)
-        elif time.monotonic() - self._last >= _SECONDS_BETWEEN_LINES:
-            self._last = time.monotonic()
+        elif self._is_due():
             say(f"{self._name}: {self._done} of {self._total} attempts, {counts}")
 
     def _print(self, text: str) -> None:
@@ -95,64 +114,17 @@ class Progress:
         else:
             say(text)
 
-    def _stop(self) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = self._task = None
 
-
-class ImportProgress:
-    """Shows the progress of an import on stderr: a bar over the bytes of a file, and the number of calls."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
-        self._bar: Bar | None = None
-        self._task: TaskID | None = None
-        self._name = ""
-        self._last = time.monotonic()
-
-    def __enter__(self) -> ImportProgress:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+class ImportProgress(_Shown):
+    """Shows how much of a log is read, in bytes, and the number of calls in it."""
 
     def listen(self, name: str, done: int, size: int | None, calls: int) -> None:
         if self._quiet:
             return
-        if sys.stderr.isatty():
-            self._show(name, done, size, calls)
-        elif time.monotonic() - self._last >= _SECONDS_BETWEEN_LINES:
-            self._last = time.monotonic()
+        if name != self._name:
+            self._start(name, size, done, in_bytes=True)
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=done, counts=f"{calls:,} calls")
+        elif self._is_due():
             share = f", {done / size:.0%}" if size else ""
             say(f"{clean(name)}: {calls:,} calls{share}")
-
-    def _show(self, name: str, done: int, size: int | None, calls: int) -> None:
-        if self._bar is None:
-            self._bar = _byte_bar()
-            self._bar.start()
-        if self._task is None or name != self._name:
-            if self._task is not None:
-                self._bar.remove_task(self._task)
-            self._name = name
-            self._task = self._bar.add_task(clean(name), total=size, counts="")
-        self._bar.update(self._task, completed=done, counts=f"{calls:,} calls")
-
-
-def _byte_bar() -> Bar:
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=None),
-        DownloadColumn(),
-        TextColumn("{task.fields[counts]}", markup=False),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True, no_color=not coloured(sys.stderr), highlight=False)
-    return Bar(*columns, console=console, transient=True, expand=True)

@@ -1,4 +1,4 @@
-"""The only way from a result to stdout and files: reports in the formats of `--format` and `--output`."""
+"""Print reports and write them to files, in the formats of `--format` and `--output`."""
 
 from __future__ import annotations
 
@@ -18,20 +18,14 @@ from promptbench.report.words import Target
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
-    """An output file, or for evidence a folder that gets a file for each prompt with something to promote."""
-
-    format: str
-    path: Path
-    is_folder: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Rendering:
-    """What to print and write: `printed` is the format for stdout, `files` are further outputs."""
+    """What to print and write: `printed` is the format for stdout, `files` are further formats and paths.
+
+    For evidence the path may be a folder. It gets a file for each prompt with something to promote.
+    """
 
     printed: str
-    files: tuple[_File, ...]
+    files: tuple[tuple[str, str], ...]
     verbose: bool = False
     quiet: bool = False
 
@@ -47,14 +41,22 @@ class Rendering:
     ) -> Rendering:
         """Read `--format`, `--json` and `--output`. Raises InputError for an unknown format."""
         printed = "json" if as_json else printed
-        files = tuple(_output(item) for item in outputs or ())
-        for name in (printed, *(file.format for file in files)):
+        files = []
+        for item in outputs or ():
+            name, equals, path = item.partition("=")
+            if not (equals and path):
+                raise InputError(f"expected FORMAT=FILE, got '{item}'", hint="for example --output json=report.json")
+            if _is_folder(path) and name.strip() != "evidence":
+                hint = f"name a file: --output {name.strip()}={Path(path) / 'FILE'}"
+                raise InputError(f"{path} is a folder", hint=hint)
+            files.append((name.strip(), path))
+        for name in (printed, *(name for name, _ in files)):
             if name not in plugins:
                 raise InputError(f"unknown format '{name}'", hint=f"known formats: {', '.join(plugins.names())}")
-        return cls(printed, files, verbose, quiet)
+        return cls(printed, tuple(files), verbose, quiet)
 
     def wants(self, name: str) -> bool:
-        return name in (self.printed, *(file.format for file in self.files))
+        return name in (self.printed, *(format_ for format_, _ in self.files))
 
     @contextmanager
     def errors(self, project: Project) -> Iterator[None]:
@@ -73,10 +75,10 @@ class Rendering:
         """Write everything and return the exit code of the verdicts. Raises InputError if a file cannot be written."""
         proven = any(report.proof is not None for report in reports)
         if self.wants("evidence") and not proven:
-            say("no evidence is written: there is no verdict of whole suites that it could prove")
-        for file in self.files:
-            for path, part in _parts(file, reports):
-                _write(path, _render(part, file.format, Target(verbose=self.verbose)))
+            say("no evidence is written: it needs a verdict on whole suites")
+        for name, target_path in self.files:
+            for path, part in _parts(name, target_path, reports):
+                _write(path, _render(part, name, Target(verbose=self.verbose)))
                 say(f"wrote {path}")
         printed = "plain" if self.printed == "terminal" and not sys.stdout.isatty() else self.printed
         if printed == "github":
@@ -87,27 +89,21 @@ class Rendering:
         return Exit.YES if exit_zero and code in (Exit.NO, Exit.INCONCLUSIVE) else code
 
 
-def _output(written: str) -> _File:
-    name, equals, path = written.partition("=")
-    if not (equals and path):
-        raise InputError(f"'{written}' is not FORMAT=FILE", hint="for example --output json=report.json")
-    file = _File(name.strip(), Path(path), path.endswith(("/", os.sep)) or Path(path).is_dir())
-    if file.is_folder and file.format != "evidence":
-        raise InputError(f"{path} is a folder", hint=f"name a file: --output {file.format}={Path(path) / 'FILE'}")
-    return file
+def _is_folder(path: str) -> bool:
+    return path.endswith(("/", os.sep)) or Path(path).is_dir()
 
 
-def _parts(file: _File, reports: Sequence[Report]) -> Iterator[tuple[Path, Sequence[Report]]]:
+def _parts(name: str, path: str, reports: Sequence[Report]) -> Iterator[tuple[Path, Sequence[Report]]]:
     """Yield the files to write, each with the reports in it."""
     proofs = {report.prompt: report.proof for report in reports if report.proof is not None}
-    if file.format != "evidence" or (proofs and not file.is_folder):
-        yield file.path, reports
+    if name != "evidence" or (proofs and not _is_folder(path)):
+        yield Path(path), reports
         return
     for prompt, proof in proofs.items():
         if proof["candidate"] == proof["champion"]:
             say(f"no evidence of {prompt} is written: the candidate is in production already")
         else:
-            yield file.path / f"{prompt}.json", [report for report in reports if report.prompt == prompt]
+            yield Path(path) / f"{prompt}.json", [report for report in reports if report.prompt == prompt]
 
 
 def _write(path: Path, text: str, *, mode: str = "w") -> None:
@@ -116,18 +112,18 @@ def _write(path: Path, text: str, *, mode: str = "w") -> None:
         with path.open(mode, encoding="utf-8", errors="replace", newline="\n") as file:
             file.write(text)
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from None
+        raise InputError(f"cannot write {path}: {error.strerror}") from None
 
 
 def _render(reports: Sequence[Report], name: str, where: Target) -> str:
     try:
         return str(plugins.load(name).render(reports, where))
     except ValueError as error:
-        raise InputError(f"no {name} can be written: {error}") from None
+        raise InputError(f"cannot write {name}: {error}") from None
 
 
 def _in_checkout(project: Project, environ: Mapping[str, str]) -> str:
-    """Return the project's location in the repository that GitHub checked out, with a slash behind it."""
+    """Return the project's folder within the repository that GitHub checked out, with a slash at its end."""
     root, checkout = project.settings.root.resolve(), Path(environ.get("GITHUB_WORKSPACE") or ".").resolve()
     return f"{root.relative_to(checkout).as_posix()}/" if checkout in root.parents else ""
 

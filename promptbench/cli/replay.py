@@ -106,13 +106,13 @@ def _announce(failures: int, expected: Mapping[str, Any], *, dry_run: bool, as_j
     # `expected` has an estimate for each model. For a dry run it is the result.
     from dataclasses import asdict
 
-    from promptbench.cli.run import format_estimate
+    from promptbench.workflows.judge.forecast import describe_estimate
 
     if dry_run and as_json:
         models = {model: asdict(estimate) for model, estimate in expected.items()}
         out_json({"schema_version": 1, "failures": failures, "expected": models})
         return
     for model, estimate in expected.items():
-        calls = f"{number_of(estimate.calls, 'call')} to {model}{format_estimate(estimate)}"
+        calls = f"{number_of(estimate.calls, 'call')} to {model}{describe_estimate(estimate)}"
         line = f"{number_of(failures, 'logged failure')}: {calls}"
         out(line) if dry_run else say(line)

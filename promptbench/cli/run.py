@@ -26,14 +26,11 @@ from promptbench.cli.options import (
     Tags,
     Verbose,
 )
-from promptbench.core.errors import Exit, InputError
+from promptbench.core.errors import Exit
 from promptbench.core.types import CacheMode
 
 if TYPE_CHECKING:
-    from promptbench.engine.estimate import Estimate
-    from promptbench.engine.prepare.options import Selection
-    from promptbench.engine.shards import Shard as RunShard
-    from promptbench.project import Project
+    from promptbench.project import Project, Selection
 
 
 def register(app: typer.Typer) -> None:
@@ -62,8 +59,8 @@ def run(
             help="Like --changed, but compared with REF, a branch or a commit.",
         ),
     ] = None,
-    promote: Annotated[bool, typer.Option("--promote", help="Move `production` if the verdict is PASS.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the planned calls, and call nothing.")] = False,
+    promote: Annotated[bool, typer.Option("--promote", help="Move `production` where the verdict is PASS.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the calls without making them.")] = False,
     format_: Format = "terminal",
     as_json: JsonFormat = False,
     output: Output = None,
@@ -81,7 +78,7 @@ def run(
     allow_no_keys: Annotated[
         bool,
         typer.Option(
-            "--allow-no-keys", help="If keys are missing: validate, call nothing, give no verdict and exit 0."
+            "--allow-no-keys", help="If keys are missing: validate, make no calls, give no verdict and exit 0."
         ),
     ] = False,
     exit_zero: ExitZero = False,
@@ -90,18 +87,21 @@ def run(
     actor: Actor = None,
     reason: Reason = None,
 ) -> int:
-    """Call production and candidate, check the answers, and judge the candidate.
+    """Call production and candidate, check the answers, judge them.
 
-    Ends with the verdict in one sentence. The same command resumes an interrupted run.
+    Ends with the verdict in one sentence. The same command resumes a run that was interrupted.
     """
+    from functools import partial
+
     from promptbench.cli.progress import Progress
     from promptbench.cli.rendering import Rendering
-    from promptbench.engine.prepare.options import Selection
-    from promptbench.project import Project
+    from promptbench.project import Project, Selection
     from promptbench.workflows.judge.budgets import Spending
+    from promptbench.workflows.judge.run import parse_shard
     from promptbench.workflows.judge.run import run as run_suites
     from promptbench.workflows.judge.run_report import run_report
     from promptbench.workflows.store.labels import Who
+    from promptbench.workflows.store.promote import promote_run
 
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
     project = Project.open(flags={"concurrency": concurrency})
@@ -111,57 +111,37 @@ def run(
         tuple(model or ()),
         tuple(case or ()),
         tuple(tag or ()),
-        shard=_shard(shard),
+        shard=parse_shard(shard),
         changed=changed or changed_since is not None,
         since=changed_since,
     )
     spending = Spending.read(max_cost, max_calls, max_minutes)
     if dry_run:
-        return _dry_run(project, selection, as_json=as_json)
+        return _dry_run(project, selection, promote=promote, as_json=as_json)
     with rendering.errors(project), Progress(quiet=quiet) as progress:
         reports = run_suites(
             project,
             selection,
-            promote=promote,
+            promote=partial(promote_run, project, Who(actor, reason)) if promote else None,
             spending=spending,
             cache=cache,
             evidence=rendering.wants("evidence"),
             allow_no_keys=allow_no_keys,
-            who=Who(actor, reason),
             listen=progress.listen,
         )
     return rendering.write(project, list(map(run_report, reports)), exit_zero=exit_zero)
 
 
-def _shard(written: str | None) -> RunShard | None:
-    from promptbench.engine.shards import Shard as RunShard
-
-    try:
-        return RunShard.parse(written) if written else None
-    except ValueError as error:
-        raise InputError(f"'{written}' is not a valid shard: {error}") from None
-
-
-def format_estimate(estimate: Estimate) -> str:
-    """Return the estimated tokens and cost of calls; empty for a model without tokens."""
-    if not estimate.input_tokens:
-        return ""
-    cost = (
-        "cost unknown" if estimate.cost is None else f"about ${estimate.cost:.4f}" if estimate.cost else "local, free"
-    )
-    given, made = f"{estimate.input_tokens:,} tokens in", f"{estimate.output_tokens:,} out"
-    return f"; estimated {given} (characters / 4), up to {made}, {cost}"
-
-
-def _dry_run(project: Project, selection: Selection, *, as_json: bool) -> int:
+def _dry_run(project: Project, selection: Selection, *, promote: bool, as_json: bool) -> int:
     from dataclasses import asdict
     from textwrap import fill
 
     from promptbench.cli.output import out, out_json
     from promptbench.core.words import number_of
+    from promptbench.workflows.judge.forecast import describe_estimate
     from promptbench.workflows.judge.run import plan
 
-    plans = plan(project, selection)
+    plans = plan(project, selection, promote=promote)
     if as_json:
         out_json({"schema_version": 1, "suites": [asdict(item) for item in plans]})
         return Exit.YES
@@ -170,10 +150,11 @@ def _dry_run(project: Project, selection: Selection, *, as_json: bool) -> int:
         out(f"{item.suite}: {', '.join(item.candidates)} {against}, {number_of(item.cases, 'case')}")
         for model, questions in item.questions.items():
             role = "" if model in item.gated else " (baseline, not judged)"
-            out(f"  would call {model}: {number_of(questions, 'request')}{role}{format_estimate(item.expected[model])}")
+            calls = number_of(questions, "call")
+            out(f"  would make {calls} to {model}{role}{describe_estimate(item.expected[model])}")
         for judge, estimate in item.judges.items():
-            most = number_of(estimate.calls, "request")
-            out(f"  would call the judge {judge}: up to {most}{format_estimate(estimate)}")
+            most = number_of(estimate.calls, "call")
+            out(f"  would make up to {most} to the judge {judge}{describe_estimate(estimate)}")
         for line in item.could_tell:
             out(fill(line, 80, initial_indent="  ", subsequent_indent="    "))
     return Exit.YES

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from promptbench.cli import gate, report, rescore, runs_prune
+from promptbench.cli import report, runs_prune
 from promptbench.cli.options import ExitZero, Format, JsonFormat, Output, Run
 from promptbench.core.errors import Exit
 
@@ -31,8 +31,8 @@ class Metric(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    for command in (report, gate, rescore, runs_prune):
-        command.register(runs)
+    report.register(runs)
+    runs_prune.register(runs)
     app.add_typer(runs, name="runs")
 
 

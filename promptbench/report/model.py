@@ -56,7 +56,7 @@ class Row:
     cost: float | None
     cost_per_1000: float | None
     repairs: Mapping[str, int]
-    # AttemptDetails with an answer from the cache: they count for the pass rate, and have no time, tokens or cost.
+    # Attempts with an answer from the cache: they count for the pass rate, and have no time, tokens or cost.
     cached: int = 0
     timed: int = 0  # The number of calls behind the times.
     few: bool = False  # True if these are fewer than 100 calls, so that the p99 is between the two slowest.

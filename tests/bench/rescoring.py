@@ -35,7 +35,7 @@ from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.engine.scoring import score_attempt
 from promptbench.project import Project
 from promptbench.store.runs import RunStore, RunVariant
-from promptbench.workflows.judge.execute import RunRequest, _facts, plan_hash, prices_of
+from promptbench.workflows.judge.execute import _facts, plan_hash, prices_of
 
 _SMALL = 12
 _SIZES = (1_000, 10_000, 100_000)
@@ -155,18 +155,19 @@ def prepare(root: Path, answers: int, repeats: int) -> None:
             file.write(json.dumps(document(number)) + "\n")
     workspace = Project.open(root, {"OPENAI_API_KEY": "none"})
     with workspace.prompts() as store, workspace.runs() as runs:
-        [bench], _ = workspace.assemble(Selection(), store=store, runs=runs)
-        _record(workspace, bench, runs)
+        [prepared], _ = workspace.assemble(Selection(), store=store, runs=runs)
+        _record(workspace, prepared, runs)
 
 
-def _record(workspace: Project, bench: PreparedSuite, runs: RunStore) -> None:
-    asked = RunRequest("promptbench run", {"prompt": [], "model": [], "case": [], "tag": []}, CacheMode.OFF)
-    facts = _facts(workspace, bench, asked, prices_of(workspace, bench))
-    variants = [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in bench.variants]
-    plan = plan_hash(bench, CacheMode.OFF)
-    info, _ = runs.start(plan, bench.suite.name, bench.prompt_name, facts, variants, __version__)
+def _record(workspace: Project, prepared: PreparedSuite, runs: RunStore) -> None:
+    selection = {"prompt": [], "model": [], "case": [], "tag": []}
+    prices = prices_of(workspace, prepared)
+    facts = _facts(workspace, prepared, prices, "promptbench run", selection, CacheMode.OFF)
+    variants = [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in prepared.variants]
+    plan = plan_hash(prepared, CacheMode.OFF)
+    info, _ = runs.start(plan, prepared.suite.name, prepared.prompt_name, facts, variants, __version__)
     batch = []
-    for attempt in _attempts(bench):
+    for attempt in _attempts(prepared):
         batch.append((attempt, False))
         if len(batch) == 500:
             runs.add(info.id, batch)

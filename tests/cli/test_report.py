@@ -77,8 +77,8 @@ def test_github_gets_annotations_and_a_summary_and_mistakes_are_told(
     assert LIMIT - 500 < summary.stat().st_size <= LIMIT
     for words, said in (
         (("--format", "jnuit"), "unknown format 'jnuit'"),
-        (("--output", "junit"), "'junit' is not FORMAT=FILE"),
-        (("--output", "json=promptbench.toml/a.json"), "cannot be written"),
+        (("--output", "junit"), "expected FORMAT=FILE, got 'junit'"),
+        (("--output", "json=promptbench.toml/a.json"), "cannot write"),
         (("20000101",), "20000101"),
     ):
         ended = failed.run("runs", "report", *words)
@@ -91,7 +91,7 @@ def test_no_verdict_leaves_no_evidence_and_keeps_its_code(project: ProjectFolder
     project.write("promptbench.toml", (project.root / "promptbench.toml").read_text() + "\n")
     project.edit("promptbench.toml", "[providers", "retries = 0\noutage-minutes = 0\n[providers")
     ended = project.run("run", "-q", "--output", "evidence=a.json", "--output", "junit=a.xml")
-    assert (ended.code, "no evidence is written: there is no verdict" in ended.err) == (4, True)
+    assert (ended.code, "no evidence is written: it needs a verdict" in ended.err) == (4, True)
     assert not (project.root / "a.json").exists()
     assert JUnitXml.fromfile(str(project.root / "a.xml")).errors > 0
     ended = project.run("runs", "report", "--format", "evidence")

@@ -107,7 +107,7 @@ def test_a_judge_without_verdict_makes_no_failure(counting: ProjectFolder, serve
     server.script = served(lambda answer: "I would say it passes.")
     ended = counting.run("run", FOLDER)
     assert ended.code == 4
-    assert "20 answers are without a judge's verdict" in last_line(ended.out)
+    assert "20 answers without a judge's verdict" in last_line(ended.out)
     assert f"20 × rubric: {JUDGE} gives no readable verdict" in ended.out
     assert record(counting, "SELECT DISTINCT outcome FROM attempt") == [("errored",)]
     assert f"20 calls to {JUDGE}, unknown, 20 without verdict" in ended.out
@@ -185,7 +185,7 @@ def test_scored_again_where_no_judge_was_asked(counting: ProjectFolder, server: 
     server.received.clear()
     ended = counting.run("runs", "rescore")
     assert ended.code == 4
-    assert "20 answers are without a judge's verdict" in " ".join(ended.out.split())
+    assert "20 answers without a judge's verdict" in " ".join(ended.out.split())
     assert f"{JUDGE} was not called, or did not answer" in ended.out
     assert not server.received
     assert counting.run("run", FOLDER).code == 0
@@ -206,7 +206,7 @@ def test_a_dry_run_counts_the_judges(counting: ProjectFolder, server: FakeOpenAI
     [plan] = counting.run("run", FOLDER, "--dry-run", "--json").data["suites"]
     assert plan["judges"][JUDGE]["calls"] == 20
     assert plan["judges"][JUDGE]["input_tokens"] > 20 * 500, "with what the answers may take"
-    assert f"would call the judge {JUDGE}: up to 20 requests" in counting.run("run", FOLDER, "--dry-run").out
+    assert f"would make up to 20 calls to the judge {JUDGE}" in counting.run("run", FOLDER, "--dry-run").out
     assert not server.received
 
 

@@ -192,7 +192,7 @@ def test_dry_run_asks_nothing(project: ProjectFolder, server: FakeOpenAI) -> Non
     ended = project.run("run", "--dry-run")
     assert ended.code == 0
     assert ended.out.startswith(
-        "triage: triage.better.prompt against triage@1, 3 cases\n  would call openai/fake: 18 requests; estimated "
+        "triage: triage.better.prompt against triage@1, 3 cases\n  would make 18 calls to openai/fake; estimated "
     )
     first, _, could_tell = ended.out.partition(", cost unknown\n")
     assert first.endswith(" tokens in (characters / 4), up to 9,000 out")
@@ -290,14 +290,16 @@ def test_answers_are_replayed_without_a_server(project: ProjectFolder, server: F
     assert again["runs"][0]["judgements"] == first["runs"][0]["judgements"]
 
 
-def test_a_prompt_of_two_suites_needs_both(project: ProjectFolder) -> None:
+def test_a_prompt_of_two_suites_needs_both(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.adopt()
     second = (project.root / "suites/triage/suite.yaml").read_text().replace("suite: triage", "suite: second")
     project.write("suites/second/suite.yaml", second)
     project.write("suites/second/triage.better.prompt", V2)
-    ended = project.run("run", "suites/triage", "--promote")
-    assert ended.code == 2
-    assert "suites/second/suite.yaml tests 'triage' too" in ended.err
+    for flags in (("--promote",), ("--promote", "--dry-run")):
+        ended = project.run("run", "suites/triage", *flags)
+        assert ended.code == 2
+        assert "suites/second/suite.yaml tests 'triage' too" in ended.err
+    assert not server.received
     ended = project.run("run", "--promote")
     assert ended.code == 0
     assert "triage@2 is now production" in ended.out

@@ -54,7 +54,7 @@ def test_a_dry_run_estimates(priced: ProjectFolder, server: FakeOpenAI) -> None:
     given = 3 * sum(-(-(17 + len(text)) // 4) for text in ("I was charged twice", "My parcel is late", "Hello"))
     cost = (given * 1000 + 9 * 7 * 2000) / 1e6
     assert last_line(ended.out) == (
-        f"  would call openai/fake: 9 requests; estimated {given} tokens in (characters / 4), up to 63 out, "
+        f"  would make 9 calls to openai/fake; estimated {given} tokens in (characters / 4), up to 63 out, "
         f"about ${cost:.4f}"
     )
     expected = priced.run("run", "--dry-run", "--json").data["suites"][0]["expected"]["openai/fake"]

@@ -125,7 +125,7 @@ def test_where_git_knows_nothing_it_says_why(project: ProjectFolder, tmp_path: P
     assert "this git repository has no commit" in project.run("run", "--changed").err
     made.commit()
     ended = project.run("run", "--changed")
-    assert (ended.code, "does not reach to where this branch left 'main'" in ended.err) == (2, True)
+    assert (ended.code, "no common commit with 'main'" in ended.err) == (2, True)
     assert "fetch-depth: 0" in ended.err
     assert project.run("run", "--changed-since", "--output=x").code == 2
     made.git("branch", "--delete", "--force", "main")

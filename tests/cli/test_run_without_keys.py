@@ -29,7 +29,7 @@ def test_a_missing_key_is_no_verdict_and_nothing_is_asked(fork: ProjectFolder, s
     ended = fork.run("run")
     assert ended.code == 4
     assert "suite.yaml:3:10: error[PB403] anthropic/claude-haiku-4-5 needs a key" in ended.err
-    assert "NO VERDICT: ANTHROPIC_API_KEY is not set, so no model was called; the files are valid" in ended.err
+    assert "NO VERDICT: ANTHROPIC_API_KEY is not set, so no call was made; the files are valid" in ended.err
     assert "--allow-no-keys" in ended.err
     assert server.connections == 0
     shown = fork.run("run", "--format", "github").out
@@ -45,8 +45,8 @@ def test_where_there_can_be_no_keys_what_can_be_asked_is_judged(fork: ProjectFol
     small, triage = ended.data["runs"]
     assert (small["result"], triage["result"], triage["exit"], triage["rows"]) == ("PASS", "NO VERDICT", 0, [])
     assert triage["sentence"] == (
-        "NO VERDICT: no model was called, because ANTHROPIC_API_KEY is not set; "
-        "the files are valid, and the logged answers of 1 case fail as they should"
+        "NO VERDICT: not called, because ANTHROPIC_API_KEY is not set; "
+        "the files are valid, and the logged answers of 1 case fail as they must"
     )
     assert [path.name for path in (fork.root / "out/evidence").iterdir()] == ["small.json"]
     suites = {suite.name: suite for suite in JUnitXml.fromfile(str(fork.root / "out/junit.xml"))}

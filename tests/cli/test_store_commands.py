@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from promptbench.parsing.ladder import LADDER
-from promptbench.workflows.store import promote as promotion
+from promptbench.workflows.judge import proof
 from tests.helpers.fake_openai import FakeOpenAI
 from tests.helpers.project import V1, V2, ProjectFolder
 
@@ -330,7 +330,7 @@ def test_what_staging_has_may_be_stale(
     project.adopt()
     project.run("run")
     if path == "age":
-        monkeypatch.setattr(promotion, "now", (datetime.now(UTC) - timedelta(days=8)).isoformat)
+        monkeypatch.setattr(proof, "now", (datetime.now(UTC) - timedelta(days=8)).isoformat)
     assert project.run("promote", "triage", "--to", "staging").code == 0
     if path == "production":
         other = project.write("suites/triage/triage.other.prompt", "Another one: {{message}}\n")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from promptbench.core.types import Json
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.case_outcomes import CaseInfo
@@ -58,27 +58,18 @@ def production_baseline(
     for event in reversed(store.history(prepared.prompt_name)):
         if event.to_hash != version or event.evidence is None or event.at >= before:
             continue
-        found = _as_promoted(prepared, path, store.evidence(event.evidence), f"promoted on {event.at[:10]}")
-        if found is not None:
-            return found
+        proof = store.evidence(event.evidence)
+        # Evidence of an unknown shape is not a baseline; `prompts show --evidence` reports it.
+        with suppress(AttributeError, KeyError, TypeError, ValueError):
+            for suite in proof["suites"]:
+                same = (suite["suite_hash"], suite["checks_hash"]) == (prepared.suite_hash, prepared.checks_hash)
+                if suite["path"] == path and same:
+                    returned = {model["model"]: model["returned"] for model in suite["models"]}
+                    since, table = f"promoted on {event.at[:10]}", recorded_answers(proof, path)
+                    return ProductionBaseline(since, proof["candidate"], table, returned)
     aliases = runs.model_aliases()
     first = aliases.first_run(prepared.suite.name, version, prepared.suite_hash, prepared.checks_hash, before)
     if first is None:
         return None
     run, day = first
     return ProductionBaseline(f"first run on {day}", version, AttemptMatrix(runs.outcomes(run)), aliases.names(run))
-
-
-def _as_promoted(
-    prepared: PreparedSuite, path: str, proof: Mapping[str, Json], since: str
-) -> ProductionBaseline | None:
-    try:
-        for suite in proof["suites"]:
-            same = (suite["suite_hash"], suite["checks_hash"]) == (prepared.suite_hash, prepared.checks_hash)
-            if suite["path"] == path and same:
-                returned = {model["model"]: model["returned"] for model in suite["models"]}
-                return ProductionBaseline(since, proof["candidate"], recorded_answers(proof, path), returned)
-    except (AttributeError, KeyError, TypeError, ValueError):
-        # Evidence of an unknown shape is no baseline; `prompts show --evidence` reports it.
-        return None
-    return None

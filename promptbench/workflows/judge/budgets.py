@@ -58,11 +58,11 @@ def require_prices(prices: Prices, models: Iterable[PreparedModel]) -> None:
             )
 
 
-def expected(project: Project, prepared: PreparedSuite) -> dict[str, Estimate]:
+def estimate_calls(project: Project, prepared: PreparedSuite) -> dict[str, Estimate]:
     """Return calls, tokens and cost of the first round by model."""
     return estimates(prepared, repeats_of(prepared), prices_of(project, prepared).of_tokens)
 
 
-def expected_of_judges(project: Project, prepared: PreparedSuite) -> dict[str, Estimate]:
+def estimate_judge_calls(project: Project, prepared: PreparedSuite) -> dict[str, Estimate]:
     """Return the most calls, tokens and cost of the first round by judge."""
     return judge_estimates(prepared, repeats_of(prepared), prices_of(project, prepared).of_tokens)

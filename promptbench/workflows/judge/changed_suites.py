@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,62 +29,68 @@ _TARGETS = (
 )
 _MAIN = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
 _SECONDS = 120
-_FETCH = "fetch it with its history: `git fetch origin {branch}`, or `fetch-depth: 0` for actions/checkout"
-
-
-@dataclass(frozen=True, slots=True)
-class _Changes:
-    """The files that differ from the commit `base`, uncommitted ones included. `label` names the commit in messages."""
-
-    base: str
-    label: str
-    files: frozenset[Path]
 
 
 def select_changed(project: Project, selection: Selection) -> tuple[Selection, str]:
-    """Return the selection of suites that are affected by changes, and a sentence that says why.
+    """Return the selection of the suites that a change affects, and a sentence about that.
 
     Raises:
-        NothingSelected: No suite is affected.
-        InputError: Git cannot tell what has changed.
+        NothingSelected: there are none.
+        InputError: git does not know what has changed.
     """
     settings = project.settings
-    git = _Git(settings.root)
-    found = _changes(git, project.environ, selection.since)
-    suites = project.suite_files(selection.paths)
-    mirror = (settings.store / "text").resolve()
-    everything = _settings_changed(git, settings.root, found, settings.values.prices)
-    chosen = [file for file in suites if everything or _affects(project, file, found, mirror)]
-    if not chosen:
+    found = _git(settings.root, "rev-parse", "--show-toplevel")
+    if found.returncode:
+        reason = next(iter(found.stderr.strip().splitlines()), "no repository").removeprefix("fatal: ")
+        raise InputError(
+            f"--changed needs git, which reports in {settings.root}: {reason}",
+            hint="run without --changed to judge all suites",
+        )
+    top = Path(found.stdout.rstrip("\n")).resolve()
+    base, name = _base(top, project.environ, selection.since)
+    since, listed = f"{base[:9]} ({name})", ""
+    for words in (
+        ("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", base, "--"),
+        ("ls-files", "--others", "--exclude-standard", "-z"),
+    ):
+        done = _git(top, *words)
+        if done.returncode:
+            raise EnvironmentFailure(f"git {words[0]} failed: {done.stderr.strip() or done.returncode}")
+        listed += done.stdout
+    files = {(top / file).resolve() for file in listed.split("\0") if file}
+    everything = _settings_changed(top, base, settings.root, files, settings.values.prices)
+    suites, mirror, affected = project.suite_files(selection.paths), (settings.store / "text").resolve(), []
+    for file in suites:
+        # A suite that cannot be read may use anything, and its errors are to be reported.
+        suite = None if everything else load_suite(file, project.shown(file), Diagnostics())
+        if suite is None or is_affected(suite, files, mirror):
+            affected.append(file)
+    if not affected:
         raise NothingSelected(
-            f"no suite is affected by changes since {found.label}",
+            f"no suite is affected by changes since {since}",
             hint="run without --changed to judge all suites, or name another commit with --changed-since",
         )
-    names = ", ".join(project.shown(file.parent) for file in chosen)
+    names = ", ".join(project.shown(file.parent) for file in affected)
     why = "the settings have changed" if everything else f"changed: {names}"
-    rest = len(suites) - len(chosen)
+    rest = len(suites) - len(affected)
     others = f"; {rest} other {'suite is' if rest == 1 else 'suites are'} not judged" if rest else ""
-    return replace(selection, paths=tuple(chosen)), f"since {found.label} {why}{others}"
+    return replace(selection, paths=tuple(affected)), f"since {since} {why}{others}"
 
 
-def _affects(project: Project, file: Path, found: _Changes, mirror: Path) -> bool:
-    suite = load_suite(file, project.shown(file), Diagnostics())
-    # An invalid suite is selected, so that its errors are reported.
-    return suite is None or is_affected(suite, found.files, mirror)
-
-
-def _settings_changed(git: _Git, root: Path, found: _Changes, prices: str | None) -> bool:
-    # Of a pyproject.toml, only our own table counts.
-    if prices is not None and (root / prices).resolve() in found.files:
+def _settings_changed(top: Path, base: str, root: Path, files: set[Path], prices: str | None) -> bool:
+    if prices is not None and (root / prices).resolve() in files:
         return True
     file = find_project(root)
-    if file is None or file.resolve() not in found.files:
+    if file is None or file.resolve() not in files:
         return False
-    before = git.text("show", f"{found.base}:{file.resolve().relative_to(git.top).as_posix()}")
-    return before is None or _ours(before, file) != _ours(file.read_text(encoding="utf-8-sig"), file)
+    before = _git(top, "show", f"{base}:{file.resolve().relative_to(top).as_posix()}")
+    return bool(before.returncode) or _settings(before.stdout, file) != _settings(
+        file.read_text(encoding="utf-8-sig"), file
+    )
 
 
-def _ours(text: str, file: Path) -> Json:
+def _settings(text: str, file: Path) -> Json:
+    """Parse a settings file; of a pyproject.toml only our table. Return None if it is invalid."""
     try:
         data: Any = tomllib.loads(text.removeprefix("\ufeff"))
     except (tomllib.TOMLDecodeError, RecursionError):
@@ -95,79 +101,44 @@ def _ours(text: str, file: Path) -> Json:
     return tool.get("promptbench") if isinstance(tool, dict) else None
 
 
-def _changes(git: _Git, environ: Mapping[str, str], ref: str | None) -> _Changes:
-    if not git.ok("rev-parse", "--verify", "--quiet", "HEAD^{commit}"):
+def _base(top: Path, environ: Mapping[str, str], ref: str | None) -> tuple[str, str]:
+    """Return the commit to compare with, and the name by which it was found: `ref`, else the branch to merge into."""
+    if not _is_commit(top, "HEAD"):
         raise InputError("this git repository has no commit", hint="run without --changed")
-    name = ref or _target(git, environ)
-    if not git.ok("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"):
-        hint = _FETCH.format(branch=name.removeprefix("origin/"))
+    targets = (environ.get(variable, "").strip().removeprefix("refs/heads/") for variable in _TARGETS)
+    name = ref or next((f"origin/{branch}" for branch in targets if branch), None)
+    name = name or next((branch for branch in _MAIN if _is_commit(top, branch)), None)
+    if name is None:
+        raise InputError(
+            "cannot determine the branch that this one will be merged into",
+            hint="name it: --changed-since origin/BRANCH",
+        )
+    branch = name.removeprefix("origin/")
+    hint = f"fetch it with its history: `git fetch origin {branch}`, or `fetch-depth: 0` for actions/checkout"
+    if not _is_commit(top, name):
         raise InputError(f"commit '{name}' not found in this clone", hint=hint)
-    base = (git.text("merge-base", "--end-of-options", name, "HEAD") or "").strip()
+    base = _git(top, "merge-base", "--end-of-options", name, "HEAD").stdout.strip()
     if not base:
-        hint = _FETCH.format(branch=name.removeprefix("origin/"))
         raise InputError(f"the history of this clone is too short: no common commit with '{name}'", hint=hint)
-    listed = git.require("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", base, "--")
-    listed += git.require("ls-files", "--others", "--exclude-standard", "-z")
-    files = frozenset((git.top / file).resolve() for file in listed.split("\0") if file)
-    return _Changes(base, f"{base[:9]} ({name})", files)
+    return base, name
 
 
-def _target(git: _Git, environ: Mapping[str, str]) -> str:
-    """Return the branch that this one will be merged into: the one that CI names, else the main one."""
-    for variable in _TARGETS:
-        if branch := environ.get(variable, "").strip().removeprefix("refs/heads/"):
-            return f"origin/{branch}"
-    for name in _MAIN:
-        if git.ok("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"):
-            return name
-    raise InputError(
-        "cannot determine the branch that this one will be merged into",
-        hint="name it: --changed-since origin/BRANCH",
-    )
+def _is_commit(top: Path, name: str) -> bool:
+    return not _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").returncode
 
 
-class _Git:
-    """The git repository of a folder. Raises InputError if there is none."""
-
-    def __init__(self, folder: Path) -> None:
-        self.top = folder
-        done = self._run("rev-parse", "--show-toplevel")
-        if done.returncode:
-            lines = done.stderr.strip().splitlines()
-            why = lines[0].removeprefix("fatal: ") if lines else "no repository"
-            raise InputError(
-                f"--changed needs git, which reports in {folder}: {why}",
-                hint="run without --changed to judge all suites",
-            )
-        self.top = Path(done.stdout.rstrip("\n")).resolve()
-
-    def ok(self, *words: str) -> bool:
-        return self._run(*words).returncode == 0
-
-    def text(self, *words: str) -> str | None:
-        """Return what git prints, or None if it fails."""
-        done = self._run(*words)
-        return None if done.returncode else done.stdout
-
-    def require(self, *words: str) -> str:
-        """Return what git prints. Raise EnvironmentFailure if it fails."""
-        done = self._run(*words)
-        if done.returncode:
-            raise EnvironmentFailure(f"git {words[0]} failed: {done.stderr.strip() or done.returncode}")
-        return done.stdout
-
-    def _run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        try:
-            return subprocess.run(
-                ["git", *words],
-                cwd=self.top,
-                capture_output=True,
-                encoding="utf-8",
-                errors="surrogateescape",
-                timeout=_SECONDS,
-                check=False,
-            )
-        except FileNotFoundError:
-            raise EnvironmentFailure("git is not installed", hint="run without --changed") from None
-        except subprocess.TimeoutExpired:
-            raise EnvironmentFailure(f"git {words[0]} took more than {_SECONDS} s") from None
+def _git(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            ["git", *words],
+            cwd=folder,
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+            timeout=_SECONDS,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise EnvironmentFailure("git is not installed", hint="run without --changed") from None
+    except subprocess.TimeoutExpired:
+        raise EnvironmentFailure(f"git {words[0]} took more than {_SECONDS} s") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from promptbench.core.types import AttemptKey, Side
@@ -46,8 +46,9 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """A comparison: is the candidate's side worse?"""
+    """A comparison of A with B: is the candidate's side, B, worse? `labels` are the full names of A and B."""
 
+    labels: tuple[str, str]
     versus: ComparisonLabels
     pairs: Sequence[Pair]
     cases: Sequence[CaseInfo]
@@ -77,10 +78,7 @@ class Pairing:
                 keys.update((AttemptKey(end.variant, end.model, want.case, k), None) for k in missing)
         return keys
 
-    def verdicts(self, table: AttemptMatrix, *, asked_all: bool) -> tuple[Verdict, ...]:
-        return (self.judged(self.joint(table, table), asked_all=asked_all),)
-
-    def judged(self, joint: AttemptMatrix, *, asked_all: bool) -> Verdict:
+    def judge(self, joint: AttemptMatrix, *, asked_all: bool) -> Verdict:
         return judge(
             joint,
             champion=CHAMPION,
@@ -92,24 +90,24 @@ class Pairing:
             versus=self.versus,
         )
 
-    def as_recorded(self, joint: AttemptMatrix, again: str) -> Verdict:
+    def judge_recorded(self, joint: AttemptMatrix, again: str) -> Verdict:
         """Return the verdict on recorded answers, which cannot be retried; `again` is the command that would retry."""
-        verdict = self.judged(joint, asked_all=True)
-        open_cases = [item for model in verdict.models for item in self._open(joint, model)]
-        if verdict.result is not Result.PASS or not open_cases:
+        verdict = self.judge(joint, asked_all=True)
+        undecided_cases = [item for model in verdict.models for item in self._undecided(joint, model)]
+        if verdict.result is not Result.PASS or not undecided_cases:
             return verdict
-        fail = "fails" if len(open_cases) == 1 else "fail"
+        fail = "fails" if len(undecided_cases) == 1 else "fail"
         sentence = (
             f"INCONCLUSIVE: it is open if {self.versus.candidate} is worse than {self.versus.champion}: "
-            f"{number_of(len(open_cases), 'case')} {fail} with too few tries to tell: {names(open_cases)}; "
+            f"{number_of(len(undecided_cases), 'case')} {fail} with too few tries to tell: {names(undecided_cases)}; "
             f"`{again}` retries them"
         )
         return undecided(verdict, Result.INCONCLUSIVE, sentence)
 
-    def _open(self, joint: AttemptMatrix, verdict: ModelVerdict) -> Iterator[ComparedCase]:
-        """Yield the cases that look broken, but have too few tries to prove it."""
+    def _undecided(self, joint: AttemptMatrix, verdict: ModelVerdict) -> list[ComparedCase]:
+        # These cases look broken, but have too few tries to prove it.
         if verdict.deterministic:
-            return
+            return []
         wants = needed_repeats(joint, CHAMPION, CANDIDATE, verdict.model, self.cases, self.policy)
         short = {want.case for want in wants if joint.cell(want.variant, verdict.model, want.case).total < want.repeats}
-        yield from (item for item in verdict.cases if item.outcome is CaseOutcome.UNSTABLE and item.case.name in short)
+        return [item for item in verdict.cases if item.outcome is CaseOutcome.UNSTABLE and item.case.name in short]

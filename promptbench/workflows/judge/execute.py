@@ -1,11 +1,12 @@
-"""Run suites: plan, call the models, judge. Every decision is made elsewhere."""
+"""Make the run of a suite: call its models, record their answers, judge them."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Protocol
+from functools import partial
+from typing import TYPE_CHECKING
 
 from promptbench import __version__
 from promptbench.core.canonical import digest
@@ -13,7 +14,7 @@ from promptbench.core.clock import today
 from promptbench.core.errors import Interrupted
 from promptbench.core.events import AttemptDone, Event, Listener, Notice, RunStarted
 from promptbench.core.secrets import Secrets
-from promptbench.core.types import Answer, Attempt, AttemptKey, CacheMode, Json, Judging
+from promptbench.core.types import Answer, Attempt, AttemptKey, CacheMode
 from promptbench.core.words import number_of
 from promptbench.engine.attempts import Attempts, More
 from promptbench.engine.plan import Repeats, Task, first_round_size
@@ -32,47 +33,18 @@ from promptbench.store.run_cases import RunCase
 from promptbench.store.runs import SHARD, RunInfo, RunStore, RunVariant
 from promptbench.workflows.judge.baseline import ProductionBaseline
 
+if TYPE_CHECKING:
+    from promptbench.workflows.judge.comparison_sides import Pairing
+
 _MERGE = "`promptbench runs merge` judges all shards together"
 _BEST_FIRST = (Result.PASS, Result.INCONCLUSIVE, Result.FAIL, Result.NO_VERDICT)
 
 
 @dataclass(frozen=True, slots=True)
-class RunRequest:
-    """What the user requested: the command that repeats the run, what it selects of the suite, the use of the cache."""
-
-    command: str
-    selection: Mapping[str, Sequence[str]]
-    cache: CacheMode = CacheMode.OFF
-
-
-class Trial(Protocol):
-    """A rule for judging the answers of a run."""
-
-    def wanted(self, table: AttemptMatrix) -> Collection[AttemptKey]:
-        """Return the attempts that a verdict still needs."""
-
-    def verdicts(self, table: AttemptMatrix, *, asked_all: bool) -> tuple[Verdict, ...]:
-        """Return at least one verdict, the best candidate's first."""
-
-
-@dataclass(frozen=True, slots=True)
-class ByGate:
-    """The gate: candidates against the version in production."""
+class JudgedRun:
+    """The run of one suite with its verdicts, the best candidate's first."""
 
     prepared: PreparedSuite
-    earlier: ProductionBaseline | None = None
-
-    def wanted(self, table: AttemptMatrix) -> Collection[AttemptKey]:
-        return _wanted(self.prepared, table)
-
-    def verdicts(self, table: AttemptMatrix, *, asked_all: bool) -> tuple[Verdict, ...]:
-        return judge_all(self.prepared, table, asked_all=asked_all, earlier=self.earlier)
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A run with its verdicts, the best candidate's first."""
-
     info: RunInfo
     verdicts: tuple[Verdict, ...]
     table: AttemptMatrix
@@ -119,14 +91,9 @@ def case_infos(prepared: PreparedSuite) -> list[CaseInfo]:
 
 def run_cases(prepared: PreparedSuite) -> Iterator[RunCase]:
     """Yield the cases for the record of a run."""
-    infos = zip(case_infos(prepared), prepared.cases.contents, strict=True)
-    return (RunCase(info.name, content, _said_of(info)) for info, content in infos)
-
-
-def _said_of(info: CaseInfo) -> dict[str, Json]:
-    return {
-        field.name: value for field in fields(info) if field.name != "name" and (value := getattr(info, field.name))
-    }
+    names = [item.name for item in fields(CaseInfo) if item.name != "name"]
+    for info, content in zip(case_infos(prepared), prepared.cases.contents, strict=True):
+        yield RunCase(info.name, content, {name: value for name in names if (value := getattr(info, name))})
 
 
 def gated_models(prepared: PreparedSuite) -> list[GatedModel]:
@@ -135,7 +102,7 @@ def gated_models(prepared: PreparedSuite) -> list[GatedModel]:
 
 
 def table_of(prepared: PreparedSuite, runs: RunStore, run: str, *, answered: bool = False) -> AttemptMatrix:
-    """Return the outcomes of a recorded run, as far as the gate needs them; `answered` as in `RunStore.outcomes`."""
+    """Return the outcomes of a recorded run, as far as the gate needs them; `answered` as for `RunStore.outcomes`."""
     measured = policy_of(prepared).measured
     found = runs.outcomes(run, answered=answered, measured=bool(measured))
     return AttemptMatrix(found, prepared.cases.numbers, measured=measured)
@@ -147,26 +114,34 @@ def execute(
     runs: RunStore,
     listen: Listener,
     *,
-    asked: RunRequest,
+    command: str,
+    selection: Mapping[str, Sequence[str]],
+    cache: CacheMode = CacheMode.OFF,
     budgets: Sequence[Budget] = (),
     limiters: dict[str, RateLimiter] | None = None,
-    trial: Trial | None = None,
-) -> Finished:
-    """Make the run of one suite, or resume an interrupted one, and judge it. There is no verdict if a budget ends.
+    earlier: ProductionBaseline | None = None,
+    pairing: Pairing | None = None,
+) -> JudgedRun:
+    """Make the run of one suite, or resume an interrupted one, and judge it. If a budget ends, nothing is decided.
 
-    `limiters` are those of earlier suites, so that the known rate limits stay known. Raises Interrupted if the user
-    stops the run; the answers until then are on record.
+    Args:
+        command: the command that repeats the run.
+        selection: what the command selects of the suite, by flag.
+        limiters: those of earlier suites, so that the known rate limits stay known.
+        earlier: earlier answers of the production version, to notice drift.
+        pairing: judge this comparison, instead of the candidates by the gate.
+
+    Raises:
+        Interrupted: the user stops the run; the answers until then are on record.
     """
     prices = prices_of(project, prepared)
-    variants = [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in prepared.variants]
-    trial = trial or ByGate(prepared)
     info, _ = runs.start(
-        # A comparison asks what a trial of candidates may ask too, and must not pass for one.
-        plan_hash(prepared, asked.cache) if isinstance(trial, ByGate) else digest([prepared.plan_hash, "compared"]),
+        # A comparison makes calls that a trial of candidates may make too, and must not pass for one.
+        digest([prepared.plan_hash, "compared"]) if pairing else plan_hash(prepared, cache),
         prepared.suite.name,
         prepared.prompt_name,
-        _facts(project, prepared, asked, prices),
-        variants,
+        _facts(project, prepared, prices, command, selection, cache),
+        [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in prepared.variants],
         __version__,
     )
     runs.cases().keep(info.id, run_cases(prepared))
@@ -174,40 +149,45 @@ def execute(
     table = table_of(prepared, runs, info.id, answered=True)
     listen(RunStarted(info.id, prepared.suite.name, first_round_size(prepared, repeats_of(prepared)), table.answers()))
 
-    def heard(event: Event) -> None:
+    def take(event: Event) -> None:
         if isinstance(event, AttemptDone):
             table.add(event.attempt)
         listen(event)
 
-    cache = _cache(project, prepared, runs, asked.cache, listen)
+    store = _cache(project, prepared, runs, cache, listen)
     limiters = limiters_of(project, prepared, limiters)
-    gateway = gateway_of(project, prepared.reachable, prices, budgets, limiters, listen, cache)
+    gateway = gateway_of(project, prepared.reachable, prices, budgets, limiters, listen, store)
     record = _Record(runs, info.id, project.secrets, same_judges(prepared))
+    more = _more(prepared, table, pairing.wanted if pairing else partial(_wanted, prepared))
     with Engine(gateway, listen) as engine:
-        attempts = Attempts(prepared, engine, record, heard, runs.covered(info.id), runs.unjudged(info.id))
-        for tasks in attempts.rounds(repeats_of(prepared), table.answered, _more(prepared, table, trial)):
+        attempts = Attempts(prepared, engine, record, take, runs.covered(info.id), runs.unjudged(info.id))
+        for tasks in attempts.rounds(repeats_of(prepared), table.answered, more):
             engine.run(tasks, attempts, attempts.workers)
     if engine.stopped:
-        raise Interrupted(
-            f"stopped; {table.answers()} answers are on record", hint=f"`{asked.command}` resumes the run"
-        )
-    verdicts = trial.verdicts(table, asked_all=attempts.complete)
+        raise Interrupted(f"stopped; {table.answers()} answers are on record", hint=f"`{command}` resumes the run")
+    if pairing:
+        verdicts: tuple[Verdict, ...] = (pairing.judge(pairing.joint(table, table), asked_all=attempts.complete),)
+    else:
+        verdicts = judge_all(prepared, table, asked_all=attempts.complete, earlier=earlier)
     if engine.spent is not None:
         sentence = f"NO VERDICT: stopped at the budget: {engine.spent}; the same command resumes it"
         verdicts = tuple(undecided(verdict, Result.NO_VERDICT, sentence) for verdict in verdicts)
     else:
-        verdicts = without_judges(project, prepared, runs, info.id, verdicts)
-    best = verdicts[0]
-    # With more shards than cases some have nothing to ask.
-    if best.result is not Result.NO_VERDICT or (prepared.shard is not None and not prepared.cases):
-        result, sentence = best.result.value, best.sentence
-        if prepared.shard is not None:
-            result, sentence = (
-                SHARD,
-                f"{SHARD} {prepared.shard}: {number_of(len(prepared.cases), 'case')} run; {_MERGE}",
-            )
-        runs.finish(info.id, result, sentence)
-    return Finished(runs.run(info.id), verdicts, table)
+        verdicts = without_judges(project, prepared, runs, info, verdicts)
+    return finish(runs, JudgedRun(prepared, info, verdicts, table))
+
+
+def finish(runs: RunStore, judged: JudgedRun) -> JudgedRun:
+    """Record the verdict. A run without one stays open, so that its command resumes it."""
+    prepared, result, sentence = judged.prepared, judged.verdict.result, judged.verdict.sentence
+    # With more shards than cases some have nothing to call.
+    if result is not Result.NO_VERDICT or (prepared.shard is not None and not prepared.cases):
+        if prepared.shard is None:
+            runs.finish(judged.info.id, result.value, sentence)
+        else:
+            cases = number_of(len(prepared.cases), "case")
+            runs.finish(judged.info.id, SHARD, f"{SHARD} {prepared.shard}: {cases} run; {_MERGE}")
+    return replace(judged, info=runs.run(judged.info.id))
 
 
 def undecided(verdict: Verdict, result: Result, sentence: str) -> Verdict:
@@ -217,22 +197,21 @@ def undecided(verdict: Verdict, result: Result, sentence: str) -> Verdict:
 
 
 def without_judges(
-    project: Project, prepared: PreparedSuite, runs: RunStore, run: str, verdicts: tuple[Verdict, ...]
+    project: Project, prepared: PreparedSuite, runs: RunStore, info: RunInfo, verdicts: tuple[Verdict, ...]
 ) -> tuple[Verdict, ...]:
     """Return the verdicts; if there is none because judges are missing, with that reason."""
-    reasons = runs.unjudged_reasons(run)
+    reasons = runs.unjudged_reasons(info.id)
     if not reasons:
         return verdicts
     if next(iter(reasons)) == ADVISORY:
         folder = shlex.quote(project.shown(prepared.suite.folder))
         why = f"{ADVISORY}; `promptbench suite agreement {folder} --labels FILE` records whether they may count"
     else:
-        count = sum(reasons.values())
-        answers = "1 answer is" if count == 1 else f"{count} answers are"
-        why = f"{answers} without a judge's verdict; `{runs.run(run).facts['command']}` requests it again"
-    sentence = f"NO VERDICT: {why}"
+        answers = number_of(sum(reasons.values()), "answer")
+        why = f"{answers} without a judge's verdict; `{info.facts['command']}` requests it again"
     return tuple(
-        undecided(item, item.result, sentence) if item.result is Result.NO_VERDICT else item for item in verdicts
+        undecided(item, item.result, f"NO VERDICT: {why}") if item.result is Result.NO_VERDICT else item
+        for item in verdicts
     )
 
 
@@ -251,11 +230,12 @@ def judge_all(
         asked_all=asked_all,
         drifts=earlier.drifts(table, [model.name for model in models], cases, policy) if earlier else {},
     )
-    return tuple(sorted(verdicts, key=lambda item: (_BEST_FIRST.index(item.result), -_answers(item))))
 
+    def rank(verdict: Verdict) -> tuple[int, float]:
+        rates = (model.candidate.answers or 0.0 for model in verdict.models)
+        return _BEST_FIRST.index(verdict.result), -min(rates, default=0.0)
 
-def _answers(verdict: Verdict) -> float:
-    return min((model.candidate.answers or 0.0 for model in verdict.models), default=0.0)
+    return tuple(sorted(verdicts, key=rank))
 
 
 def gateway_of(
@@ -344,27 +324,34 @@ class _Record:
         return self.runs.judged(self.run, request_hash)
 
     def _masked(self, attempt: Attempt) -> Attempt:
-        answer = self.secrets.mask_answer(attempt.answer) if attempt.answer else None
-        scores = tuple(replace(score, reason=self.secrets.mask(score.reason)) for score in attempt.scores)
-        tries = tuple(replace(failed, message=self.secrets.mask(failed.message)) for failed in attempt.failed_tries)
-        judgings = tuple(self._masked_judging(judging) for judging in attempt.judgings)
-        if answer is attempt.answer and scores == attempt.scores and not (attempt.error or tries or judgings):
-            return attempt
-        error = self.secrets.mask(attempt.error) if attempt.error else None
-        return replace(attempt, answer=answer, error=error, scores=scores, failed_tries=tries, judgings=judgings)
+        mask, mask_answer = self.secrets.mask, self.secrets.mask_answer
+        judgings = tuple(
+            replace(
+                item,
+                answer=mask_answer(item.answer) if item.answer else None,
+                error=mask(item.error) if item.error else None,
+            )
+            for item in attempt.judgings
+        )
+        return replace(
+            attempt,
+            answer=mask_answer(attempt.answer) if attempt.answer else None,
+            error=mask(attempt.error) if attempt.error else None,
+            scores=tuple(replace(score, reason=mask(score.reason)) for score in attempt.scores),
+            failed_tries=tuple(replace(failed, message=mask(failed.message)) for failed in attempt.failed_tries),
+            judgings=judgings,
+        )
 
-    def _masked_judging(self, judging: Judging) -> Judging:
-        answer = self.secrets.mask_answer(judging.answer) if judging.answer else None
-        return replace(judging, answer=answer, error=self.secrets.mask(judging.error) if judging.error else None)
 
-
-def _more(prepared: PreparedSuite, table: AttemptMatrix, trial: Trial) -> More:
-    """Return the rounds that a trial still wants, of nondeterministic models."""
+def _more(
+    prepared: PreparedSuite, table: AttemptMatrix, wanted: Callable[[AttemptMatrix], Collection[AttemptKey]]
+) -> More:
+    """Return a function that returns the next round: the attempts that a verdict still needs."""
     models = {model.name: model for model in prepared.models}
     variants = {variant.hash: variant for variant in prepared.variants}
 
     def more() -> tuple[int, Iterable[Task]]:
-        keys = trial.wanted(table)
+        keys = wanted(table)
         tasks = (Task(variants[key.variant], models[key.model], prepared.cases[key.case], key.repeat) for key in keys)
         return len(keys), tasks
 
@@ -404,12 +391,19 @@ def prices_of(project: Project, prepared: PreparedSuite) -> Prices:
     return Prices(market, file)
 
 
-def _facts(project: Project, prepared: PreparedSuite, asked: RunRequest, prices: Prices) -> dict[str, object]:
+def _facts(
+    project: Project,
+    prepared: PreparedSuite,
+    prices: Prices,
+    command: str,
+    selection: Mapping[str, Sequence[str]],
+    cache: CacheMode,
+) -> dict[str, object]:
     return {
-        "command": asked.command,
-        "selection": dict(asked.selection),
-        "cache": asked.cache.value,
-        **what_is_asked(project, prepared),
+        "command": command,
+        "selection": dict(selection),
+        "cache": cache.value,
+        **suite_facts(project, prepared),
         "machine_price_per_hour": project.settings.values.machine_price_per_hour,
         "prices": prices.facts(),
         "models": [
@@ -424,8 +418,8 @@ def _facts(project: Project, prepared: PreparedSuite, asked: RunRequest, prices:
     }
 
 
-def what_is_asked(project: Project, prepared: PreparedSuite) -> dict[str, object]:
-    """Return the facts that a promotion compares with the suite as it is then."""
+def suite_facts(project: Project, prepared: PreparedSuite) -> dict[str, object]:
+    """Return the facts of a run that a promotion compares with the suite as it is then."""
     return {
         "path": project.shown(prepared.suite.path),
         "suite_hash": prepared.suite_hash,

@@ -88,3 +88,11 @@ def _cost(expected: Mapping[str, Estimate], factors: Mapping[str, float]) -> str
         return "cost unknown"
     known = sum(cost for cost in costs if cost is not None)
     return f"about ${known:.4f}" if known else "free"
+
+
+def describe_estimate(estimate: Estimate) -> str:
+    """Return tokens and cost of calls in words, to follow their number; empty for a model without tokens."""
+    if not estimate.input_tokens:
+        return ""
+    tokens = f"{estimate.input_tokens:,} tokens in (characters / 4), up to {estimate.output_tokens:,} out"
+    return f"; estimated {tokens}, {_cost({'': estimate}, {})}"

@@ -1,52 +1,44 @@
-"""Shards of a run: report each without a verdict, then merge them into one run and judge it as a whole."""
+"""Merge the shards of a run into one run, and judge it as a whole."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from promptbench import __version__
 from promptbench.core.diagnostics import Diagnostics
-from promptbench.core.errors import ConflictError, EnvironmentFailure, Exit, InputError
+from promptbench.core.errors import ConflictError, EnvironmentFailure, InputError
 from promptbench.core.types import CacheMode, Json
 from promptbench.core.words import number_of
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.engine.shards import Shard
-from promptbench.gate.judge import Result
 from promptbench.project import DURATIONS, Project
 from promptbench.report.model import RunReport
 from promptbench.store.prompts import Store
 from promptbench.store.run_file import RunFile, copy
-from promptbench.store.runs import SHARD, RunInfo, RunStore
+from promptbench.store.runs import RunInfo, RunStore
 from promptbench.suite.loader import load as load_suite
 from promptbench.workflows.judge.baseline import production_baseline
 from promptbench.workflows.judge.execute import (
-    Finished,
+    JudgedRun,
+    finish,
     judge_all,
     plan_hash,
     run_cases,
+    suite_facts,
     table_of,
-    what_is_asked,
     without_judges,
 )
-from promptbench.workflows.judge.rejudge import is_whole, prepared_of
+from promptbench.workflows.judge.proof import attach_proofs
+from promptbench.workflows.judge.rejudge import has_all_attempts, prepare_again
 from promptbench.workflows.judge.report import build
-from promptbench.workflows.store.promote import proven
 
 _MOST_NAMED = 5
 # The facts that all shards of a run share, with their names in messages.
 _SAME = {"suite_hash": "its cases", "checks_hash": "its checks", "whole_plan": "its gate, prompts or models"}
-
-
-def as_shard(report: RunReport, finished: Finished) -> RunReport:
-    """Return the report on a shard: without a verdict, and successful if all calls were made."""
-    sentence = finished.info.sentence
-    if finished.info.result != SHARD or sentence is None:
-        return report
-    judgements = [replace(item, result=SHARD, sentence=sentence) for item in report.judgements]
-    return replace(report, result=SHARD, sentence=sentence, exit=Exit.YES, judgements=judgements)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,26 +67,18 @@ def merge_runs(project: Project, files: Sequence[Path], *, evidence: bool = Fals
         ConflictError: the shards differ in suite, prompts or gate, or from the present ones.
         EnvironmentFailure: a shard is unfinished.
     """
-    with project.prompts() as store, project.runs() as runs:
-        opened: list[RunFile] = []
-        try:
-            opened += (RunFile.open(path) for path in files or [project.settings.state])
-            found = _newest(part for file in opened for part in _parts(file))
-            if not found:
-                where = ", ".join(str(file.path) for file in opened)
-                hint = "`promptbench run --shard 1/2` makes one"
-                raise InputError(f"no run of a shard in {where}", hint=hint)
-            checked = [(parts, _checked(project, store, runs, parts)) for parts in found]
-            merged = [(prepared, _merged(project, store, runs, parts, prepared)) for parts, prepared in checked]
-            reports = [_report(prepared, runs, finished) for prepared, finished in merged]
-            return proven(project, runs, merged, reports) if evidence else reports
-        finally:
-            for file in opened:
-                file.close()
-
-
-def _parts(file: RunFile) -> Iterable[_Part]:
-    return (_Part(Shard.parse(str(info.facts["shard"])), info, file) for info in file.shards())
+    with project.prompts() as store, project.runs() as runs, ExitStack() as stack:
+        opened = [stack.enter_context(closing(RunFile.open(path))) for path in files or [project.settings.state]]
+        found = _newest(
+            _Part(Shard.parse(str(info.facts["shard"])), info, file) for file in opened for info in file.shards()
+        )
+        if not found:
+            where = ", ".join(str(file.path) for file in opened)
+            raise InputError(f"no run of a shard in {where}", hint="`promptbench run --shard 1/2` makes one")
+        checked = [(parts, _prepare(project, store, runs, parts)) for parts in found]
+        judged = [_merge(project, store, runs, parts, prepared) for parts, prepared in checked]
+        reports = [build(runs, run) for run in judged]
+        return attach_proofs(project, runs, judged, reports) if evidence else reports
 
 
 def _newest(parts: Iterable[_Part]) -> list[list[_Part]]:
@@ -108,8 +92,8 @@ def _newest(parts: Iterable[_Part]) -> list[list[_Part]]:
     return [[shards[number] for number in sorted(shards)] for shards in found.values()]
 
 
-def _checked(project: Project, store: Store, runs: RunStore, parts: Sequence[_Part]) -> PreparedSuite:
-    """Return the bench of the whole suite, after checking that these are all of its parts."""
+def _prepare(project: Project, store: Store, runs: RunStore, parts: Sequence[_Part]) -> PreparedSuite:
+    """Assemble the whole suite, after checking that these are all of its parts."""
     first = parts[0]
     for part in parts:
         if part.info.finished is None:
@@ -119,12 +103,21 @@ def _checked(project: Project, store: Store, runs: RunStore, parts: Sequence[_Pa
             raise ConflictError(f"{first} and {part} differ in --cache", hint="run one of them again")
     missing = sorted(set(range(1, first.shard.of + 1)) - {part.shard.number for part in parts})
     if missing:
-        names = _named(f"{number}/{first.shard.of}" for number in missing)
+        names = _shorten(f"{number}/{first.shard.of}" for number in missing)
         raise InputError(f"missing shards: {names}", hint="name the run record of every shard")
-    prepared = prepared_of(project, store, runs, first.info)
-    now = {**what_is_asked(project, prepared), "whole_plan": prepared.whole_plan}
+    prepared = prepare_again(project, store, runs, first.info)
+    now = {**suite_facts(project, prepared), "whole_plan": prepared.whole_plan}
     _check_same(first, now, f"{first.info.facts['path']} as it is now")
-    _check_cases(prepared, parts)
+    where: dict[str, _Part] = {}
+    hint = f"{DURATIONS} next to the suite decides the split: it must be the same for all shards"
+    for part in parts:
+        for name in part.file.case_names(part.info.id):
+            if name in where:
+                raise InputError(f"the case '{name}' is in {where[name]} and in {part}", hint=hint)
+            where[name] = part
+    if absent := [name for name in prepared.cases.names if name not in where]:
+        cases = number_of(len(absent), "case")
+        raise InputError(f"{cases} not found in any shard: {_shorten(map(repr, absent))}", hint=hint)
     return prepared
 
 
@@ -135,55 +128,34 @@ def _check_same(first: _Part, facts: Mapping[str, Json], what: str) -> None:
         raise ConflictError(f"{first} and {what} do not belong together: {differs[0]} differ", hint=hint)
 
 
-def _check_cases(prepared: PreparedSuite, parts: Sequence[_Part]) -> None:
-    """Raise InputError unless every case is in exactly one shard."""
-    where: dict[str, _Part] = {}
-    hint = f"{DURATIONS} next to the suite decides the split: it must be the same for all shards"
-    for part in parts:
-        for name in part.file.case_names(part.info.id):
-            if name in where:
-                raise InputError(f"the case '{name}' is in {where[name]} and in {part}", hint=hint)
-            where[name] = part
-    if missing := [name for name in prepared.cases.names if name not in where]:
-        are = "1 case is" if len(missing) == 1 else f"{number_of(len(missing), 'case')} are"
-        raise InputError(f"{are} in no shard: {_named(map(repr, missing))}", hint=hint)
-
-
-def _named(names: Iterable[str]) -> str:
+def _shorten(names: Iterable[str]) -> str:
     found = list(names)
     rest = len(found) - _MOST_NAMED
     return ", ".join(found[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _merged(
+def _merge(
     project: Project, store: Store, runs: RunStore, parts: Sequence[_Part], prepared: PreparedSuite
-) -> Finished:
+) -> JudgedRun:
     oldest = min((part.info for part in parts), key=lambda info: info.started)
-    kept = {key: value for key, value in oldest.facts.items() if key not in ("shard", "whole_plan")}
-    command = str(kept["command"]).removesuffix(f" --shard {oldest.facts['shard']}")
-    facts = {**kept, **what_is_asked(project, prepared), "command": command, "shards": [part.info.id for part in parts]}
-    new = runs.start_again(oldest, plan_hash(prepared, CacheMode(kept["cache"])), facts, __version__)
+    facts = {key: value for key, value in oldest.facts.items() if key not in ("shard", "whole_plan")}
+    facts |= suite_facts(project, prepared)
+    facts["command"] = str(facts["command"]).removesuffix(f" --shard {oldest.facts['shard']}")
+    facts["shards"] = [part.info.id for part in parts]
+    new = runs.start_again(oldest, plan_hash(prepared, CacheMode(facts["cache"])), facts, __version__)
     copy(runs, new.id, [(part.file, part.info.id) for part in parts])
     runs.cases().keep(new.id, run_cases(prepared))
     table = table_of(prepared, runs, new.id)
     before = production_baseline(prepared, str(facts["path"]), store, runs, new.started)
-    verdicts = judge_all(prepared, table, asked_all=is_whole(prepared, table), earlier=before)
-    verdicts = without_judges(project, prepared, runs, new.id, verdicts)
-    if verdicts[0].result is not Result.NO_VERDICT:
-        runs.finish(new.id, verdicts[0].result.value, verdicts[0].sentence)
-    return Finished(runs.run(new.id), verdicts, table)
-
-
-def _report(prepared: PreparedSuite, runs: RunStore, finished: Finished) -> RunReport:
-    facts = finished.info.facts
-    return build(prepared, runs, finished, path=str(facts["path"]), command=str(facts["command"]), notes=())
+    verdicts = judge_all(prepared, table, asked_all=has_all_attempts(prepared, table), earlier=before)
+    return finish(runs, JudgedRun(prepared, new, without_judges(project, prepared, runs, new, verdicts), table))
 
 
 def durations(project: Project, suite: Path) -> Path:
     """Write the duration of each case in a suite's newest finished run to the file that decides the split.
 
     Raises:
-        InputError: there is no such run, or the file is not writable.
+        InputError: the suite has no finished run, or the file is not writable.
     """
     file = project.suite_file(suite)
     loaded = load_suite(file, project.shown(file), Diagnostics())

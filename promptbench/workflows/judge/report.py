@@ -4,91 +4,48 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
+from functools import partial
 
-from promptbench.core.types import Attempt, AttemptKey, Json, Outcome
+from promptbench.core.errors import Exit
+from promptbench.core.types import Attempt, AttemptKey, Outcome
 from promptbench.core.types import Side as PromptSide
+from promptbench.engine.failure_signature import build_signature
 from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedSuite, Variant
 from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
 from promptbench.gate.case_outcomes import CaseOutcome, ComparedCase
-from promptbench.gate.judge import Mode, ModelVerdict, Verdict
+from promptbench.gate.judge import Mode, Verdict
 from promptbench.gate.policy import TRIES
 from promptbench.report.model import FlipRow, Judgement, LogSummary, Row, RunReport, Saving
 from promptbench.report.words import share, times
-from promptbench.store.runs import RunInfo, RunStore
-from promptbench.workflows.judge.attempt_details import explored
-from promptbench.workflows.judge.case_results import Results, expected_of
+from promptbench.store.runs import SHARD, RunInfo, RunStore
 from promptbench.workflows.judge.comparison_sides import CANDIDATE, CHAMPION, Pair, Pairing
-from promptbench.workflows.judge.execute import Finished, case_infos, gated_models, policy_of
+from promptbench.workflows.judge.execute import JudgedRun, case_infos, gated_models, policy_of
 from promptbench.workflows.judge.figures.intents import NluTallies
-from promptbench.workflows.judge.figures.judges import judge_rows
 from promptbench.workflows.judge.figures.latency import longer_wait
 from promptbench.workflows.judge.figures.questions import QaTallies
-from promptbench.workflows.judge.run_tally import Collector, Tally
-from promptbench.workflows.trust.calibrate import flake_notes
+from promptbench.workflows.judge.recorded_results import (
+    FromRecord,
+    case_results,
+    expected_of,
+    explore,
+    failing_calls,
+)
+from promptbench.workflows.judge.run_tally import Collector, Tally, judge_rows
 
 _SIDES = {CHAMPION: "A", CANDIDATE: "B"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Failures:
-    """The failing calls of a run's candidates, as lines of a log; read from the record on iteration."""
-
-    prepared: PreparedSuite
-    record: Path
-    run: str
-
-    def __iter__(self) -> Iterator[Mapping[str, Json]]:
-        candidates = {item.hash for item in self.prepared.candidates}
-        with RunStore(self.record) as runs:
-            for attempt in runs.attempts(self.run):
-                key = attempt.key
-                if attempt.outcome is Outcome.FAILED and key.variant in candidates and key.case in self.prepared.cases:
-                    yield _logged(self.prepared, attempt)
-
-
-def _logged(prepared: PreparedSuite, attempt: Attempt) -> dict[str, Json]:
-    answer, case = attempt.answer, prepared.cases[attempt.key.case]
-    assert answer is not None
-    usage = answer.usage
-    return {
-        "promptbench": "call/1",
-        "id": attempt.request_hash.removeprefix("sha256:")[:12],
-        "time": attempt.started,
-        "prompt": prepared.prompt_name,
-        "prompt_version": attempt.key.variant,
-        "vars": dict(case.variables),
-        "model": attempt.key.model,
-        "params": dict(answer.params),
-        "answer": answer.text,
-        "finish_reason": answer.finish_reason,
-        "usage": {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens} if usage else None,
-        "latency_ms": None if attempt.cached else round(answer.provider_ms, 1),
-        "failed": "; ".join(attempt.reasons),
-        "tags": list(case.tags),
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class ComparedSide:
-    """One side of a comparison: the run that its answers are from, and its full name."""
-
-    info: RunInfo
-    label: str
-
-
-def build(
-    prepared: PreparedSuite, runs: RunStore, finished: Finished, *, path: str, command: str, notes: Sequence[str]
-) -> RunReport:
-    """Return the result of a run; `command` repeats it."""
-    run, verdict = finished.info.id, finished.verdict
-    collected = Collector(finished.table, _needing_attention(prepared, finished))
+def build(runs: RunStore, judged: JudgedRun, notes: Sequence[str] = ()) -> RunReport:
+    """Return the result of a run. That of a shard has no verdict, and is successful if all calls were made."""
+    prepared, info, verdict = judged.prepared, judged.info, judged.verdict
+    cases = _cases_to_show(judged)
+    collected = Collector(judged.table, {(model, item.case.name) for model, item in cases})
     screen = {
         model.name: 1 if prepared.deterministic(model) else prepared.suite.gate.repeats for model in prepared.models
     }
     nlu, qa = NluTallies(prepared), QaTallies(prepared)
-    for attempt in runs.attempts(run):
+    for attempt in runs.attempts(info.id):
         nlu.add(attempt)
         qa.add(attempt)
         key = attempt.key
@@ -96,14 +53,28 @@ def build(
         counts = key.repeat < screen.get(key.model, 1) and key.case not in prepared.cases.quarantined
         collected.add(attempt, first_round=counts)
     labels = {variant.hash: variant.label for variant in (*prepared.variants, *prepared.candidates)}
-    flakes = flake_notes(runs, prepared.suite.name)
-    compared = bool(verdict.champion) and verdict.mode is Mode.CHAMPION
-    return RunReport(
-        run=run,
+    flaky = {(item.model, item.case): item for item in runs.calibrations().flaky(prepared.suite.name)}
+    champion = verdict.champion if verdict.mode is Mode.CHAMPION else None
+    flips = []
+    for model, item in cases:
+        name, case_notes = item.case.name, []
+        if apart := prepared.cases.quarantined.get(name):
+            case_notes.append(f"in quarantine until {apart.review_by} ({apart.owner}): {apart.reason}")
+        if flake := flaky.get((model, name)):
+            tries = f"{flake.passes} of {flake.tries} tries"
+            case_notes.append(f"flaky: {tries} passed in the calibration of {flake.day}")
+        row = _flip_row(collected, model, item, champion, verdict.candidate, expected_of(prepared, name))
+        flips.append(replace(row, logged=name in prepared.cases.with_log, notes=case_notes))
+    waits = [
+        longer_wait(model.name, [tally.timing for (_, on), tally in collected.tallies.items() if on == model.name])
+        for model in prepared.models
+    ]
+    report = RunReport(
+        run=info.id,
         suite=prepared.suite.name,
-        path=path,
+        path=str(info.facts["path"]),
         prompt=prepared.prompt_name,
-        started=finished.info.started,
+        started=info.started,
         result=verdict.result.value,
         sentence=verdict.sentence,
         exit=verdict.result.exit,
@@ -114,67 +85,85 @@ def build(
                 (labels[item.candidate], item.candidate),
                 (labels[item.champion], item.champion) if item.champion else (None, None),
             )
-            for item in finished.verdicts
+            for item in judged.verdicts
         ],
         rows=list(_rows(prepared, collected)),
-        flips=[
-            _flip_row(
-                collected,
-                model.model,
-                item,
-                verdict.champion if compared else None,
-                verdict.candidate,
-                logged=item.case.name in prepared.cases.with_log,
-                expected=expected_of(prepared, item.case.name),
-                notes=list(_notes(prepared, model.model, item.case.name, flakes)),
-            )
-            for model in verdict.models
-            for item in model.cases or _failing(prepared, verdict, model, collected)
-            if item.outcome is not CaseOutcome.STILL_PASSING
-        ],
+        flips=flips,
         log=_log(prepared, verdict, collected),
-        comparisons=list(_ratios_to_own(prepared, verdict, collected)),
+        comparisons=[*_ratios_to_own(prepared, verdict, collected), *_assumed_price(prepared, info)],
         notes=list(notes),
-        reproduce=command,
-        saving=_saving(prepared, finished),
-        waits=list(_waits(prepared, collected)),
+        reproduce=str(info.facts["command"]),
+        saving=_saving(judged),
+        waits=[wait for wait in waits if wait],
         errors=list(_errors(collected)),
-        judges=judge_rows(runs.judgings(run)),
+        judges=judge_rows(runs.judgings(info.id)),
         unjudged=_unjudged(collected),
-        advisory=list(collected.advisory.lines(prepared)),
+        advisory=list(collected.advisory(prepared)),
         nlu=nlu.figures(),
         qa=qa.figures(),
         checks=collected.check_changes(verdict.champion, verdict.candidate) if verdict.champion else [],
-        results=Results(prepared, runs.folder, run, verdict),
-        failures=_Failures(prepared, runs.folder, run),
-        explored=explored(prepared, runs.folder, run, verdict, screen),
+        results=FromRecord(runs.folder, partial(case_results, judged)),
+        failures=FromRecord(runs.folder, partial(failing_calls, judged)),
+        explored=explore(judged, runs.folder, screen),
     )
+    if info.result != SHARD or info.sentence is None:
+        return report
+    judgements = [replace(item, result=SHARD, sentence=info.sentence) for item in report.judgements]
+    return replace(report, result=SHARD, sentence=info.sentence, exit=Exit.YES, judgements=judgements)
+
+
+def _cases_to_show(judged: JudgedRun) -> list[tuple[str, ComparedCase]]:
+    """Return the cases that need attention, by model; without production to compare with, the failing ones."""
+    verdict = judged.verdict
+    found: list[tuple[str, ComparedCase]] = []
+    for model in verdict.models:
+        cases: Sequence[ComparedCase] = model.cases or [
+            ComparedCase(
+                case, CaseOutcome.QUARANTINED if case.review_by else CaseOutcome.FAILING, AttemptCell(), AttemptCell()
+            )
+            for case in case_infos(judged.prepared)
+            if case.review_by or judged.table.cell(verdict.candidate, model.model, case.name).failures
+        ]
+        found += ((model.model, item) for item in cases if item.outcome is not CaseOutcome.STILL_PASSING)
+    return found
+
+
+def _assumed_price(prepared: PreparedSuite, info: RunInfo) -> Iterator[str]:
+    hourly = info.facts.get("machine_price_per_hour")
+    if hourly is not None and any(model.local for model in prepared.models):
+        yield f"models on this machine cost ${hourly:.2f} an hour (machine-price-per-hour)"
 
 
 def build_comparison(
     runs: RunStore,
     pairing: Pairing,
-    sides: tuple[ComparedSide, ComparedSide],
+    infos: tuple[RunInfo, RunInfo],
     joint: AttemptMatrix,
     verdict: Verdict,
     *,
     command: str,
-    left_out: Mapping[str, Sequence[str]],
+    left_out: Mapping[str, Sequence[str]] | None = None,
     expected: Callable[[str], str | None] = lambda _: None,
 ) -> RunReport:
-    """Return the result of a comparison of A with B; `command` repeats it.
+    """Return the result of a comparison of A with B.
 
-    `expected` returns the right answer to a case, if that is known.
+    Args:
+        infos: the runs that the answers of A and of B are from.
+        command: repeats the comparison.
+        expected: returns the right answer to a case, if that is known.
     """
     flips = [(model.model, item) for model in verdict.models for item in model.cases]
     shown = [(model, item) for model, item in flips if item.outcome is not CaseOutcome.STILL_PASSING]
     collected = Collector(joint, {(model, item.case.name) for model, item in shown})
-    for run in dict.fromkeys(side.info.id for side in sides):
-        names = [name for name, side in zip(_SIDES, sides, strict=True) if side.info.id == run]
+    for run in dict.fromkeys(info.id for info in infos):
+        names = [name for name, info in zip(_SIDES, infos, strict=True) if info.id == run]
         _collect(collected, pairing, runs.attempts(run), names)
-    first, second = sides
-    info, ends = second.info, pairing.pairs[0]
-    together = first.info.id == info.id
+    first, info = infos
+    ends, together = pairing.pairs[0], first.id == info.id
+    apart = (
+        f"A is run {first.id}, B is run {info.id}: they did not run side by side, so a change at the provider in "
+        "between looks like a change of the prompt"
+    )
     return RunReport(
         run=info.id,
         suite=info.suite,
@@ -185,20 +174,28 @@ def build_comparison(
         sentence=verdict.sentence,
         exit=verdict.result.exit,
         cases=len(pairing.cases),
-        judgements=[_judgement(verdict, (second.label, ends.candidate.variant), (first.label, ends.champion.variant))],
-        rows=list(_compared_rows(pairing, collected, sides)),
+        judgements=[
+            _judgement(
+                verdict,
+                (pairing.labels[1], ends.candidate.variant),
+                (pairing.labels[0], ends.champion.variant),
+            )
+        ],
+        rows=list(_compared_rows(pairing, collected)),
         flips=[
-            _flip_row(collected, model, item, CHAMPION, CANDIDATE, expected=expected(item.case.name))
-            for model, item in shown
+            _flip_row(collected, model, item, CHAMPION, CANDIDATE, expected(item.case.name)) for model, item in shown
         ],
         log=None,
         comparisons=list(_ratios(pairing, collected)),
-        notes=list(_comparison_notes(first.info, info)),
+        notes=[
+            *([] if together else [apart]),
+            "a comparison promotes nothing: `promptbench run` judges a candidate against production",
+        ],
         reproduce=command,
         errors=list(_errors(collected)),
         judges=judge_rows(runs.judgings(info.id)) if together else [],
         unjudged=_unjudged(collected),
-        left_out=left_out,
+        left_out=left_out or {},
         checks=collected.check_changes(CHAMPION, CANDIDATE),
     )
 
@@ -231,27 +228,8 @@ def _errors(collected: Collector) -> Iterator[str]:
         yield f"{model}: {answers}; they prove nothing, and the same command calls the model itself again"
 
 
-def _needing_attention(prepared: PreparedSuite, finished: Finished) -> set[tuple[str, str]]:
-    """Return the (model, case) pairs whose answers are shown."""
-    if finished.verdict.mode is Mode.CHAMPION:
-        return {
-            (model.model, item.case.name)
-            for verdict in finished.verdicts
-            for model in verdict.models
-            for item in model.cases
-            if item.outcome is not CaseOutcome.STILL_PASSING
-        }
-    return {
-        (model.name, case)
-        for candidate in prepared.candidates
-        for model in prepared.models
-        for case, cell in finished.table.cells(candidate.hash, model.name)
-        if cell.failures
-    }
-
-
 def _judgement(verdict: Verdict, candidate: tuple[str, str], champion: tuple[str | None, str | None]) -> Judgement:
-    """Both sides are given as their label and their version's hash."""
+    # Both sides are given as their label and their version's hash.
     counts = Counter(item.outcome.value for model in verdict.models for item in model.cases)
     mid_p = [model.mid_p for model in verdict.models if model.mid_p is not None]
     return Judgement(
@@ -277,27 +255,26 @@ def _rows(prepared: PreparedSuite, collected: Collector) -> Iterator[Row]:
             yield tally.row(label, side, model.name, gated=model.gated)
 
 
-def _compared_rows(pairing: Pairing, collected: Collector, sides: tuple[ComparedSide, ComparedSide]) -> Iterator[Row]:
-    """Yield a row for each side on each model; the model in a side's name is left out, because it is the group."""
+def _compared_rows(pairing: Pairing, collected: Collector) -> Iterator[Row]:
     for pair in pairing.pairs:
-        for name, end, side in ((CHAMPION, pair.champion, sides[0]), (CANDIDATE, pair.candidate, sides[1])):
-            label = side.label.removesuffix(f" on {end.model}")
+        for name, end, label in zip(_SIDES, (pair.champion, pair.candidate), pairing.labels, strict=True):
             tally = collected.tallies.get((name, pair.model), Tally())
-            yield tally.row(label, _SIDES[name], end.model, gated=True)
+            # The model in a side's name is left out, because it is the group.
+            yield tally.row(label.removesuffix(f" on {end.model}"), _SIDES[name], end.model, gated=True)
 
 
-def _saving(prepared: PreparedSuite, finished: Finished) -> Saving | None:
+def _saving(judged: JudgedRun) -> Saving | None:
     """Compare the calls made with K + 8 tries of every case for both prompts, and K of one in quarantine."""
-    table, policy, apart = finished.table, policy_of(prepared), len(prepared.cases.quarantined)
-    asked = everywhere = 0
+    prepared, table, policy = judged.prepared, judged.table, policy_of(judged.prepared)
+    made = everywhere = 0
     for model in gated_models(prepared):
-        if model.deterministic or finished.verdict.mode is not Mode.CHAMPION:
+        if model.deterministic or judged.verdict.mode is not Mode.CHAMPION:
             continue
         for variant in prepared.variants:
-            asked += sum(cell.total + cell.errored for _, cell in table.cells(variant.hash, model.name))
+            made += sum(cell.total + cell.errored for _, cell in table.cells(variant.hash, model.name))
             screens = (policy.screen(critical=name in prepared.cases.critical) for name in prepared.cases.names)
-            everywhere += sum(screens) + (len(prepared.cases) - apart) * TRIES
-    return Saving(asked, everywhere) if everywhere else None
+            everywhere += sum(screens) + (len(prepared.cases) - len(prepared.cases.quarantined)) * TRIES
+    return Saving(made, everywhere) if everywhere else None
 
 
 def _flip_row(
@@ -306,51 +283,22 @@ def _flip_row(
     item: ComparedCase,
     champion: str | None,
     candidate: str,
-    *,
     expected: str | None,
-    logged: bool = False,
-    notes: Sequence[str] = (),
 ) -> FlipRow:
     name = item.case.name
+    shown = collected.shown.get((candidate, model, name))
     return FlipRow(
         model=model,
         case=name,
         flip=item.outcome.value,
         critical=item.case.critical,
-        logged=logged,
+        logged=False,
         champion=collected.side(champion, model, name) if champion else None,
         candidate=collected.side(candidate, model, name),
-        cause=collected.cause(candidate, model, name),
+        cause=build_signature(shown) if shown and shown.outcome is not Outcome.PASSED else "",
         expected=expected,
-        notes=notes,
         cluster=item.case.cluster or None,
     )
-
-
-def _notes(prepared: PreparedSuite, model: str, case: str, flakes: Mapping[tuple[str, str], str]) -> Iterator[str]:
-    apart = prepared.cases.quarantined.get(case)
-    if apart is not None:
-        yield f"in quarantine until {apart.review_by} ({apart.owner}): {apart.reason}"
-    if flake := flakes.get((model, case)):
-        yield flake
-
-
-def _failing(
-    prepared: PreparedSuite, verdict: Verdict, model: ModelVerdict, collected: Collector
-) -> Iterator[ComparedCase]:
-    """Yield the failing cases, if there is no champion to compare with."""
-    for case in case_infos(prepared):
-        if case.review_by or collected.cell(verdict.candidate, model.model, case.name).failures:
-            yield ComparedCase(
-                case, CaseOutcome.QUARANTINED if case.review_by else CaseOutcome.FAILING, AttemptCell(), AttemptCell()
-            )
-
-
-def _waits(prepared: PreparedSuite, collected: Collector) -> Iterator[str]:
-    for model in prepared.models:
-        timings = [tally.timing for (_, name), tally in collected.tallies.items() if name == model.name]
-        if said := longer_wait(model.name, timings):
-            yield said
 
 
 def _log(prepared: PreparedSuite, verdict: Verdict, collected: Collector) -> LogSummary | None:
@@ -359,7 +307,7 @@ def _log(prepared: PreparedSuite, verdict: Verdict, collected: Collector) -> Log
     if not logged or not verdict.models:
         return None
     model = verdict.models[0].model
-    cells = {name: collected.cell(verdict.candidate, model, name) for name in logged}
+    cells = {name: collected.table.cell(verdict.candidate, model, name) for name in logged}
     failing = [name for name, cell in cells.items() if cell.failures or not cell.total]
     return LogSummary(len(logged), len(logged) - len(failing), failing, model)
 
@@ -401,12 +349,3 @@ def _ratios(pairing: Pairing, collected: Collector) -> Iterator[str]:
         if theirs.cost_each and ours.cost_each is not None:
             parts.append(f"cost × {ours.cost_each / theirs.cost_each:.2f}")
         yield f"A to B{where}: {', '.join(parts)}"
-
-
-def _comparison_notes(champion: RunInfo, candidate: RunInfo) -> Iterator[str]:
-    if champion.id != candidate.id:
-        yield (
-            f"A is run {champion.id}, B is run {candidate.id}: they did not run side by side, so a change at the "
-            "provider in between looks like a change of the prompt"
-        )
-    yield "a comparison promotes nothing: `promptbench run` judges a candidate against production"

@@ -3,165 +3,178 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from promptbench.core.clock import now
-from promptbench.core.diagnostics import Code, Diagnostics
-from promptbench.core.errors import InputError
-from promptbench.core.events import Event as RunEvent
+from promptbench.core.diagnostics import Code, Diagnostics, Severity
+from promptbench.core.errors import EnvironmentFailure, Exit, InputError
 from promptbench.core.events import Listener, Notice
 from promptbench.core.types import CacheMode
+from promptbench.core.words import number_of, percent
 from promptbench.engine.estimate import Estimate
 from promptbench.engine.plan import round_sizes
 from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.engine.prepare.red_first import check_red_first
+from promptbench.engine.shards import Shard
 from promptbench.gate.judge import Mode, Result
+from promptbench.gate.policy import LEVEL
 from promptbench.gate.power import PowerForecast
 from promptbench.gateway import RateLimiter
 from promptbench.project import Project, input_error
-from promptbench.report.model import RunReport
+from promptbench.report.model import Judgement, Promotion, RunReport
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunStore
 from promptbench.workflows.judge.baseline import production_baseline
-from promptbench.workflows.judge.budgets import Spending, expected, expected_of_judges
+from promptbench.workflows.judge.budgets import Spending, estimate_calls, estimate_judge_calls
 from promptbench.workflows.judge.changed_suites import select_changed
-from promptbench.workflows.judge.execute import ByGate, Finished, RunRequest, execute, repeats_of
+from promptbench.workflows.judge.execute import JudgedRun, execute, repeats_of
 from promptbench.workflows.judge.forecast import describe_forecast, forecast_power, maximum_calls
-from promptbench.workflows.judge.merge_runs import as_shard
-from promptbench.workflows.judge.missing_keys import missing_keys_error, report_without_keys
-from promptbench.workflows.judge.multiple_comparisons import multiple_comparison_notes
+from promptbench.workflows.judge.proof import attach_proofs, by_prompt, check_promotable
 from promptbench.workflows.judge.report import build
-from promptbench.workflows.store.labels import Who
-from promptbench.workflows.store.promote import check_whole, promote_run, proven
+
+# From this number on a candidate passes by chance in more than one of five cases.
+_MANY_CANDIDATES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run of one suite would ask: questions by model in the first round, and what they are expected to take."""
+    """The calls that a run of one suite would make, by model, and their cost. Names are keys of `--json`."""
 
     suite: str
     prompt: str
     candidates: Sequence[str]
     champion: str | None
     cases: int
-    questions: dict[str, int]
-    most_questions: dict[str, int]  # All that may be asked: cases that fail are tried again.
+    questions: dict[str, int]  # The calls of the first round.
+    most_questions: dict[str, int]  # All calls if every case fails and is tried again.
     gated: Sequence[str]
     expected: dict[str, Estimate]
-    judges: dict[str, Estimate]  # What the judges would be asked at the most.
-    outlook: PowerForecast | None  # What the gate could see; None where there is nothing to compare with.
-    could_tell: Sequence[str]  # The same in words, with what a margin would take.
+    judges: dict[str, Estimate]  # The most calls to judges.
+    outlook: PowerForecast | None  # What the gate can detect; None if there is nothing to compare with.
+    could_tell: Sequence[str]  # The forecast in words, with the cases and cost that a margin needs.
 
 
-def plan(project: Project, selection: Selection) -> list[Plan]:
-    """What `run` would do. Raises InputError when a suite has an error."""
+def plan(project: Project, selection: Selection, *, promote: bool = False) -> list[Plan]:
+    """Return what `run` would do, by suite. Raise InputError for an error in a suite, and for what `run` refuses."""
     if selection.changed:
         selection, _ = select_changed(project, selection)
+    plans = []
     with project.prompts() as store, project.recordings() as runs:
         prepared_suites, _ = project.assemble(selection, store=store, runs=runs)
-        return [_plan(project, prepared, runs) for prepared in prepared_suites]
+        if promote:
+            check_promotable(project, prepared_suites)
+        for prepared in prepared_suites:
+            forecast, estimates = forecast_power(prepared, runs), estimate_calls(project, prepared)
+            first, most = round_sizes(prepared, repeats_of(prepared)), maximum_calls(prepared)
+            plans.append(
+                Plan(
+                    suite=prepared.suite.name,
+                    prompt=prepared.prompt_name,
+                    candidates=[item.label for item in prepared.candidates],
+                    champion=prepared.champion.label if prepared.champion else None,
+                    cases=len(prepared.cases),
+                    questions=first,
+                    most_questions=most,
+                    gated=[model.name for model in prepared.models if model.gated],
+                    expected=estimates,
+                    judges=estimate_judge_calls(project, prepared),
+                    outlook=forecast,
+                    could_tell=list(describe_forecast(prepared, forecast, first, most, estimates)),
+                )
+            )
+    return plans
 
 
-def _plan(project: Project, prepared: PreparedSuite, runs: RunStore | None) -> Plan:
-    outlook, questions = forecast_power(prepared, runs), round_sizes(prepared, repeats_of(prepared))
-    most = maximum_calls(prepared)
-    takes = expected(project, prepared)
-    return Plan(
-        suite=prepared.suite.name,
-        prompt=prepared.prompt_name,
-        candidates=[item.label for item in prepared.candidates],
-        champion=prepared.champion.label if prepared.champion else None,
-        cases=len(prepared.cases),
-        questions=questions,
-        most_questions=most,
-        gated=[model.name for model in prepared.models if model.gated],
-        expected=takes,
-        judges=expected_of_judges(project, prepared),
-        outlook=outlook,
-        could_tell=list(describe_forecast(prepared, outlook, questions, most, takes)),
-    )
+def parse_shard(text: str | None) -> Shard | None:
+    """Parse a shard such as `3/10`. Raise InputError if it is invalid."""
+    try:
+        return Shard.parse(text) if text else None
+    except ValueError as error:
+        raise InputError(f"'{text}' is not a valid shard: {error}") from None
 
 
 def run(
     project: Project,
     selection: Selection,
     *,
-    promote: bool = False,
+    promote: Callable[[Store, RunStore, Sequence[JudgedRun]], Promotion] | None = None,
     evidence: bool = False,
     spending: Spending | None = None,
     cache: CacheMode = CacheMode.OFF,
     allow_no_keys: bool = False,
-    who: Who | None = None,
-    listen: Listener | None = None,
+    listen: Listener = lambda _: None,
 ) -> list[RunReport]:
-    """Runs every suite selected and judges it; with `promote` moves `production` where the verdict is PASS.
+    """Run the selected suites and judge them. If the selection is of changes, all logged answers must fail.
 
-    A prompt that several of the suites test is promoted when all of them pass. `evidence` puts the proof into the
-    report. Where the `cache` gave an answer to be judged, there is no PASS and no FAIL. Of a selection of changes all
-    logged answers must fail. With `allow_no_keys` a suite whose keys are missing is not asked, and reported without a
-    verdict.
+    Args:
+        promote: moves `production`. It is called for each prompt that passes in all suites that test it.
+        evidence: put the proof into the reports.
+        cache: with answers from the cache there is no PASS and no FAIL.
+        allow_no_keys: report a suite whose keys are missing without a verdict, instead of raising.
 
-    Raises InputError before any call when a suite has an error, EnvironmentFailure when a key is missing; Interrupted
-    when the user stops it.
+    Raises:
+        InputError: before any call, if a suite has an error, or `promote` is given and could not be allowed.
+        EnvironmentFailure: a key is missing.
+        Interrupted: the user stops the run.
     """
-    listen = listen or _silent
     red = selection.changed
     if selection.changed:
         selection, which = select_changed(project, selection)
         listen(Notice(which))
     with project.prompts() as store, project.runs() as runs:
-        prepared_suites, found = _ready(project, selection, store, runs, red=red, allow_no_keys=allow_no_keys)
+        prepared_suites, found = _prepare(project, selection, store, runs, red=red, allow_no_keys=allow_no_keys)
         if promote:
-            check_whole(prepared_suites)
+            check_promotable(project, prepared_suites)
         spending = spending or Spending()
         spending.check(project, [prepared for prepared in prepared_suites if not prepared.absent])
         budget = spending.budget()
         limiters: dict[str, RateLimiter] = {}
-        # Which key is missing is said by the report on its suite.
-        told_later = Code.MISSING_CREDENTIAL
-        notes = [f"{item.location}: {item.message}" for item in found.warnings if item.code is not told_later]
-        finished: list[tuple[PreparedSuite, Finished]] = []
+        # A missing key is reported with its suite.
+        warnings = [item for item in found.warnings if item.code is not Code.MISSING_CREDENTIAL]
+        notes = [f"{item.location}: {item.message}" for item in warnings]
+        judged: list[JudgedRun] = []
         reports: list[RunReport] = []
         for prepared in prepared_suites:
-            asked = _asked(project, selection, prepared, cache)
+            command, selected = _command(project, selection, prepared, cache)
             if prepared.absent:
-                reports.append(report_without_keys(project, prepared, command=asked.command, notes=notes))
+                reports.append(_report_without_keys(project, prepared, command, notes))
                 notes = []
                 continue
-            budgets = spending.budgets(budget, prepared)
-            path = project.shown(prepared.suite.path)
-            before = production_baseline(prepared, path, store, runs, now())
-            trial = ByGate(prepared, before)
+            before = production_baseline(prepared, project.shown(prepared.suite.path), store, runs, now())
             done = execute(
-                project, prepared, runs, listen, asked=asked, budgets=budgets, limiters=limiters, trial=trial
+                project,
+                prepared,
+                runs,
+                listen,
+                command=command,
+                selection=selected,
+                cache=cache,
+                budgets=spending.budgets(budget, prepared),
+                limiters=limiters,
+                earlier=before,
             )
-            finished.append((prepared, done))
-            notes += multiple_comparison_notes(prepared, runs)
+            judged.append(done)
+            notes += _multiple_comparison_notes(prepared, runs)
             notes += before.renamed(runs.model_aliases().names(done.info.id)) if before else ()
-            report = build(prepared, runs, done, path=path, command=asked.command, notes=notes)
-            report = as_shard(report, done) if prepared.shard is not None else report
-            reports.append(_with_machine_price(report, project, prepared))
+            reports.append(build(runs, done, notes))
             notes = []
         # Without a verdict of every suite there is no proof.
-        open_ = {prepared.prompt_name for prepared in prepared_suites if prepared.absent}
-        finished = [part for part in finished if part[0].prompt_name not in open_]
+        unproven = {prepared.prompt_name for prepared in prepared_suites if prepared.absent}
+        judged = [part for part in judged if part.prepared.prompt_name not in unproven]
         if evidence and selection.shard is None:
-            reports = proven(project, runs, finished, reports)
-        for prompt in dict.fromkeys(prepared.prompt_name for prepared, _ in finished):
-            parts = [part for part in finished if part[0].prompt_name == prompt]
-            last = max(index for index, report in enumerate(reports) if report.prompt == prompt)
-            if promote and all(part[1].verdict.result is Result.PASS for part in parts) and _moves(parts):
-                moved = promote_run(project, store, runs, parts, who or Who())
-                reports[last] = replace(reports[last], promotion=moved)
+            reports = attach_proofs(project, runs, judged, reports)
+        for prompt, parts in by_prompt(judged).items() if promote else ():
+            if promote and all(part.verdict.result is Result.PASS for part in parts) and _is_new(parts):
+                last = max(index for index, report in enumerate(reports) if report.prompt == prompt)
+                reports[last] = replace(reports[last], promotion=promote(store, runs, parts))
         return reports
 
 
-def _ready(
+def _prepare(
     project: Project, selection: Selection, store: Store, runs: RunStore, *, red: bool, allow_no_keys: bool
 ) -> tuple[list[PreparedSuite], Diagnostics]:
-    """What is to be run, with the warnings about it; red first where keys are missing too."""
     prepared_suites, found = project.assemble(selection, store=store, runs=runs, without_keys=True)
     without_keys = [prepared for prepared in prepared_suites if prepared.absent]
     if red or without_keys:
@@ -169,45 +182,96 @@ def _ready(
         if found.errors:
             raise input_error(found)
     if without_keys and not allow_no_keys:
-        raise missing_keys_error(without_keys, found)
+        raise EnvironmentFailure(
+            f"NO VERDICT: {_missing_keys(without_keys)}, so no call was made; the files are valid",
+            hint="where there can be no keys, as on a fork's pull request, --allow-no-keys exits 0",
+            # Where the models are named whose keys are missing.
+            diagnostics=[
+                replace(item, severity=Severity.ERROR) for item in found if item.code is Code.MISSING_CREDENTIAL
+            ],
+        )
     return prepared_suites, found
 
 
-def _silent(event: RunEvent) -> None:
-    return None
+def _missing_keys(prepared_suites: Sequence[PreparedSuite]) -> str:
+    variables = sorted({variable for prepared in prepared_suites for variable in prepared.absent.values()})
+    return f"{' and '.join(variables)} {'is' if len(variables) == 1 else 'are'} not set"
 
 
-def _with_machine_price(report: RunReport, project: Project, prepared: PreparedSuite) -> RunReport:
-    """A cost that rests on an assumption says so."""
-    hourly = project.settings.values.machine_price_per_hour
-    if hourly is None or not any(model.local for model in prepared.models):
-        return report
-    line = f"models on this machine cost ${hourly:.2f} an hour (machine-price-per-hour)"
-    return replace(report, comparisons=[*report.comparisons, line])
+def _report_without_keys(project: Project, prepared: PreparedSuite, command: str, notes: Sequence[str]) -> RunReport:
+    logged, champion = len(prepared.cases.with_log), prepared.champion
+    red = f", and the logged answers of {number_of(logged, 'case')} fail as they must" if logged else ""
+    sentence = f"NO VERDICT: not called, because {_missing_keys([prepared])}; the files are valid{red}"
+    judgements = [
+        Judgement(
+            candidate=candidate.label,
+            candidate_hash=candidate.hash,
+            champion=champion.label if champion else None,
+            champion_hash=champion.hash if champion else None,
+            mode="unasked",
+            result=Result.NO_VERDICT.value,
+            sentence=sentence,
+            counts={},
+            mid_p=None,
+        )
+        for candidate in prepared.candidates
+    ]
+    return RunReport(
+        run="",
+        suite=prepared.suite.name,
+        path=project.shown(prepared.suite.path),
+        prompt=prepared.prompt_name,
+        started=now(),
+        result=Result.NO_VERDICT.value,
+        sentence=sentence,
+        exit=Exit.YES,
+        cases=len(prepared.cases),
+        judgements=judgements,
+        rows=(),
+        flips=(),
+        log=None,
+        comparisons=(),
+        notes=notes,
+        reproduce=command,
+    )
 
 
-def _moves(parts: Sequence[tuple[PreparedSuite, Finished]]) -> bool:
-    candidates = {part[1].verdict.candidate for part in parts}
-    if len(candidates) > 1:
+def _multiple_comparison_notes(prepared: PreparedSuite, runs: RunStore) -> list[str]:
+    # A promotion changes the production version, so it restarts the count.
+    champion = prepared.champion
+    count = len(runs.candidates_against(prepared.suite.name, champion.hash)) if champion else 0
+    if champion is None or count < _MANY_CANDIDATES:
+        return []
+    chance = percent(1 - (1 - LEVEL) ** count)
+    return [
+        f"{count} candidates were judged by this suite against {champion.label}: the chance that a test at "
+        f"{percent(LEVEL)} passes one of them without merit is up to {chance}; add cases that none of them has seen"
+    ]
+
+
+def _is_new(parts: Sequence[JudgedRun]) -> bool:
+    """Return False if the candidate is in production. Raise InputError if the suites chose different candidates."""
+    if len({part.verdict.candidate for part in parts}) > 1:
         raise InputError(
             "the suites passed with different candidates of the same prompt", hint="name one: --prompt FILE"
         )
-    return parts[0][1].verdict.mode is not Mode.SAME
+    return parts[0].verdict.mode is not Mode.SAME
 
 
-def _asked(project: Project, selection: Selection, prepared: PreparedSuite, cache: CacheMode) -> RunRequest:
-    chosen = {
+def _command(
+    project: Project, selection: Selection, prepared: PreparedSuite, cache: CacheMode
+) -> tuple[str, dict[str, list[str]]]:
+    """Return the command that repeats the run of a suite, and what it selects by flag."""
+    selected = {
         "prompt": [project.shown(path) for path in selection.prompts],
         "model": list(selection.models),
         "case": list(selection.cases),
         "tag": list(selection.tags),
     }
     words = ["promptbench", "run", project.shown(prepared.suite.folder)]
-    for flag, values in chosen.items():
+    for flag, values in selected.items():
         for value in values:
             words += [f"--{flag}", value]
-    if cache is not CacheMode.OFF:
-        words += ["--cache", cache.value]
-    if prepared.shard is not None:
-        words += ["--shard", prepared.shard]
-    return RunRequest(shlex.join(words), chosen, cache)
+    words += [] if cache is CacheMode.OFF else ["--cache", cache.value]
+    words += [] if prepared.shard is None else ["--shard", prepared.shard]
+    return shlex.join(words), selected

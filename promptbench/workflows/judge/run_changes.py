@@ -1,14 +1,14 @@
-"""The cases whose outcome needs attention, as sections of a report: by state, then by cause, with both answers."""
+"""Sections of a report for the cases that need attention: by state, then by cause, with both answers."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 
 from promptbench.core.words import number_of
 from promptbench.report.diff import Piece, comparable, word_diff
 from promptbench.report.document import Block, CodeBlock, Item, ItemLine, Section, Text, Tone
 from promptbench.report.model import FlipRow, RunReport, SideResult
-from promptbench.workflows.judge.again import for_cases
 
 # Each state with its tone, whether its cases are shown with their answers, and what it means of the sides A and B.
 _STATES: dict[str, tuple[Tone, bool, str]] = {
@@ -26,9 +26,11 @@ _STATES: dict[str, tuple[Tone, bool, str]] = {
 _DETAILS = 10
 _REASONS = 2
 _NAMES = 20
+# Options of the run that a command for some cases leaves out.
+_SELECTING = ("--case", "--tag", "--shard")
 
 
-def changes(run: RunReport) -> Iterator[Section]:
+def change_sections(run: RunReport) -> Iterator[Section]:
     """Yield a section for each state on each model, those that need attention first."""
     several = len({row.model for row in run.rows if row.gated}) > 1
     writer = _Writer(run)
@@ -61,7 +63,7 @@ class _Writer:
 
     def group(self, group: Sequence[FlipRow], *, detailed: bool) -> Iterator[Block]:
         if not detailed:
-            yield self._names(group, "")
+            yield _name_cases(group, "")
             yield from (self._entry(flip, 2, "", shown=False) for flip in group)
             yield from self._again([flip for flip in group if flip.flip == "no answer"][:_DETAILS])
             return
@@ -78,17 +80,18 @@ class _Writer:
                 continue
             indent, shared = 2, ""
             if len(cluster) > 1:
-                shared = _shared_reason(cluster)
+                first, *rest = (_distinct(flip.candidate.reasons) for flip in cluster)
+                shared = next((reason for reason in first if all(reason in other for other in rest)), "")
                 title = f"{number_of(len(cluster), 'case')}: {shared or cluster[0].cause}"
                 yield Text(title, "strong", cut=True, indent=2)
                 indent = 4
             for number, flip in enumerate(cluster):
                 yield self._entry(flip, indent, shared, shown=number < quota)
-            if rest := cluster[quota:]:
-                yield self._names(rest, f"and {len(rest)} more: " if quota else "", indent)
+            if hidden := cluster[quota:]:
+                yield _name_cases(hidden, f"and {len(hidden)} more: " if quota else "", indent)
             shown += cluster[:quota]
         if alone:
-            yield self._names(alone, f"and {len(alone)} more: ")
+            yield _name_cases(alone, f"and {len(alone)} more: ")
             yield from (self._entry(flip, 2, "", shown=False) for flip in alone)
         yield from self._again(shown)
         self.hidden += len(group) - sum(quotas)
@@ -102,15 +105,18 @@ class _Writer:
             self._left -= min(self._left, len(open_))
         return quotas
 
-    def _names(self, flips: Sequence[FlipRow], before: str, indent: int = 2) -> Text:
-        rest = len(flips) - _NAMES
-        more = f", and {number_of(rest, 'other')}" if rest > 0 else ""
-        names = ", ".join(flip.case[:200] for flip in flips[:_NAMES])
-        return Text(before + names + more, indent=indent, detail="brief")
-
     def _again(self, flips: Sequence[FlipRow]) -> Iterator[CodeBlock]:
         if names := [flip.case for flip in flips if flip.flip != "fixed"]:
-            yield CodeBlock(for_cases(self._command, names), label="again", indent=2)
+            words, kept = iter(shlex.split(self._command)), list[str]()
+            for word in words:
+                if word in _SELECTING:
+                    next(words, None)
+                else:
+                    kept.append(word)
+            for name in names:
+                # A bracket would start a set of letters; * and ? also match themselves.
+                kept += ["--case", name.replace("[", "[[]")]
+            yield CodeBlock(shlex.join(kept), label="again", indent=2)
 
     def _entry(self, flip: FlipRow, indent: int, shared: str, *, shown: bool) -> Item:
         """Return a case with its answers and its reasons, except the one that all cases around it share."""
@@ -122,17 +128,14 @@ class _Writer:
         reasons = [reason for reason in _distinct(flip.candidate.reasons) if reason != shared]
         lines = [ItemLine(note) for note in flip.notes]
         lines += [ItemLine(reason, verbose=number >= _REASONS) for number, reason in enumerate(reasons)]
-        lines += [ItemLine(f"95 % interval: {bounds}", verbose=True) for bounds in self._intervals(flip)]
+        sides = ((self.ours, flip.candidate), (self.theirs, flip.champion))
+        known = [(name, *side.interval) for name, side in sides if side and side.interval]
+        bounds = ", ".join(f"{name} {low * 100:.0f}–{high * 100:.0f} %" for name, low, high in known)
+        lines += [ItemLine(f"95 % interval: {bounds}", verbose=True)] if bounds else []
         if flip.candidate.answer is not None:
             lines += self._answers(flip, flip.candidate.answer)
         link = {"case": flip.case, "on": flip.model}
         return Item(flip.case, about.strip(), lines, link, indent, "always" if shown else "verbose")
-
-    def _intervals(self, flip: FlipRow) -> Iterator[str]:
-        sides = ((self.ours, flip.candidate), (self.theirs, flip.champion))
-        known = [(name, *side.interval) for name, side in sides if side and side.interval]
-        if known:
-            yield ", ".join(f"{name} {low * 100:.0f}–{high * 100:.0f} %" for name, low, high in known)
 
     def _answers(self, flip: FlipRow, answer: str) -> Iterator[ItemLine]:
         """Compare the answer with the expected one if that is known and was not given, else with the other side's."""
@@ -154,18 +157,27 @@ class _Writer:
             yield ItemLine(answer, self.ours)
             return
         pieces[0] = Piece(pieces[0].kind, pieces[0].text.lstrip())
-        yield ItemLine(pieces, f"{label} → {self.ours}", *_tones(flip.flip, label == "expected"))
+        # The tones of words that only the first and only the second answer has: good is what is right.
+        tones: tuple[Tone, Tone] = ("warn", "warn")
+        if flip.flip == "fixed":
+            tones = ("bad", "good")
+        elif label == "expected" or flip.flip in ("broken", "unstable"):
+            tones = ("good", "bad")
+        yield ItemLine(pieces, f"{label} → {self.ours}", *tones)
+
+
+def list_names(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    rest = len(names) - _NAMES
+    return ", ".join(names[:_NAMES]) + (f", and {number_of(rest, 'other')}" if rest > 0 else "")
+
+
+def _name_cases(flips: Sequence[FlipRow], before: str, indent: int = 2) -> Text:
+    return Text(before + list_names([flip.case[:200] for flip in flips]), indent=indent, detail="brief")
 
 
 def _passes(side: SideResult) -> str:
     return f"{side.passed} of {side.attempts}"
-
-
-def _tones(state: str, against_expected: bool) -> tuple[Tone, Tone]:
-    """Return the tones of words that only the first and only the second answer has: good is what is right."""
-    if state == "fixed":
-        return "bad", "good"
-    return ("good", "bad") if against_expected or state in ("broken", "unstable") else ("warn", "warn")
 
 
 def _distinct(reasons: Sequence[str]) -> list[str]:
@@ -174,9 +186,3 @@ def _distinct(reasons: Sequence[str]) -> list[str]:
     for reason in reasons:
         found.setdefault(reason.partition(": ")[2] or reason, reason)
     return list(found.values())
-
-
-def _shared_reason(cluster: Sequence[FlipRow]) -> str:
-    """Return the reason that all cases of a cluster have; empty if there is none."""
-    first, *others = (_distinct(flip.candidate.reasons) for flip in cluster)
-    return next((reason for reason in first if all(reason in other for other in others)), "")

@@ -21,11 +21,11 @@ from promptbench.report.document import (
     TableColumn,
     Text,
 )
-from promptbench.report.model import AttemptDetails, Explored, Promotion, Row, RunReport, TokenTimes
+from promptbench.report.model import AttemptDetails, Explored, Judgement, Promotion, Row, RunReport, TokenTimes
 from promptbench.report.nlu import compared, figures, labels
 from promptbench.report.qa import figures as qa_figures
 from promptbench.report.words import duration, money, share, tail
-from promptbench.workflows.judge.run_changes import changes
+from promptbench.workflows.judge.run_changes import change_sections, list_names
 from promptbench.workflows.judge.run_charts import charts
 
 # Failing calls, evidence and single attempts have formats of their own, and can be large.
@@ -39,15 +39,35 @@ SIDES = {"champion": "production"}
 
 def run_report(run: RunReport) -> Report:
     """Return the report on a run or comparison, for every format."""
-    first = next(iter(run.judgements), None)
-    properties = {}
-    if first:
-        properties["candidate"] = f"{first.candidate} {first.candidate_hash}"
-        if first.champion:
-            properties["production"] = f"{first.champion} {first.champion_hash}"
+    first, others = next(iter(run.judgements), None), run.judgements[1:]
+    properties = {"candidate": f"{first.candidate} {first.candidate_hash}"} if first else {}
+    if first and first.champion:
+        properties["production"] = f"{first.champion} {first.champion_hash}"
+    facts = {"run": run.run, "started": run.started[:16].replace("T", " ") + " UTC"}
+    if run.promotion:
+        facts["promoted"] = f"{run.promotion.prompt}@{run.promotion.version} is now {run.promotion.label}"
+    document = Document(
+        title=_title(run, first),
+        about=[
+            *(Text(_title(run, other), "strong") for other in others),
+            *(Text(note, "warn") for note in run.notes),
+        ],
+        facts=facts,
+        sections=[section for section in _sections(run) if section.blocks],
+        verdict=run.sentence,
+    )
+    attempts = None
+    if run.explored:
+        attempts = AttemptDetails(
+            prompts=run.explored.prompts,
+            cases=run.explored.cases,
+            candidate=first.candidate_hash if first else "",
+            models={row.model: row.gated for row in run.rows},
+            intents=frozenset(label for item in (run.nlu.summaries if run.nlu else ()) for label in item.intents),
+        )
     return Report(
         name=run.suite,
-        document=_document(run),
+        document=document,
         data=partial(_data, run),
         exit=run.exit,
         result=run.result,
@@ -60,7 +80,7 @@ def run_report(run: RunReport) -> Report:
         properties=properties,
         problems=[*run.errors, *run.unjudged],
         cases=run.results,
-        attempts=_attempts(run, run.explored) if run.explored else None,
+        attempts=attempts,
         charts=partial(charts, run),
         failures=run.failures,
         proof=run.proof,
@@ -72,40 +92,14 @@ def _data(run: RunReport) -> dict[str, Json]:
     return {name: value for name, value in data.items() if name not in NOT_IN_JSON}
 
 
-def _attempts(run: RunReport, explored: Explored) -> AttemptDetails:
-    return AttemptDetails(
-        prompts=explored.prompts,
-        cases=explored.cases,
-        candidate=run.judgements[0].candidate_hash if run.judgements else "",
-        models={row.model: row.gated for row in run.rows},
-        intents=frozenset(label for item in (run.nlu.summaries if run.nlu else ()) for label in item.intents),
-    )
-
-
-def _document(run: RunReport) -> Document:
-    titles = [_title(run, candidate=item.candidate, champion=item.champion, mode=item.mode) for item in run.judgements]
-    title, *others = titles or [f"{run.suite}: {number_of(run.cases, 'case')}"]
-    return Document(
-        title=title,
-        about=[*(Text(other, "strong") for other in others), *(Text(note, "warn") for note in run.notes)],
-        facts=_facts(run),
-        sections=[section for section in _sections(run) if section.blocks],
-        verdict=run.sentence,
-    )
-
-
-def _title(run: RunReport, *, candidate: str, champion: str | None, mode: str) -> str:
-    against = f" against {champion}" if champion else ", with nothing in production yet"
-    if mode == "same":
+def _title(run: RunReport, judged: Judgement | None) -> str:
+    cases = number_of(run.cases, "case")
+    if judged is None:
+        return f"{run.suite}: {cases}"
+    against = f" against {judged.champion}" if judged.champion else ", with nothing in production yet"
+    if judged.mode == "same":
         against = ", which is in production"
-    return f"{run.suite}: {candidate}{against}, {number_of(run.cases, 'case')}"
-
-
-def _facts(run: RunReport) -> dict[str, str]:
-    facts = {"run": run.run, "started": run.started[:16].replace("T", " ") + " UTC"}
-    if run.promotion:
-        facts["promoted"] = f"{run.promotion.prompt}@{run.promotion.version} is now {run.promotion.label}"
-    return facts
+    return f"{run.suite}: {judged.candidate}{against}, {cases}"
 
 
 def _sections(run: RunReport) -> Iterator[Section]:
@@ -115,9 +109,10 @@ def _sections(run: RunReport) -> Iterator[Section]:
     yield Section(list(_latency(run.rows)))
     yield from _by_tokens(run.rows)
     yield Section([Text(wait, "warn") for wait in run.waits])
-    yield from changes(run)
+    yield from change_sections(run)
     yield Section(list(_prompt_changes(run.explored)) if run.explored else [])
-    yield Section([Text(line) for line in (*_check_changes(run), *_not_compared(run))])
+    not_compared = (f"not compared, {why}: {list_names(names)}" for why, names in run.left_out.items())
+    yield Section([Text(line) for line in (*_check_changes(run), *not_compared)])
     if run.log:
         calls, verb = number_of(run.log.calls, "failing call"), "passes" if run.log.mended == 1 else "pass"
         yield Section([Text(f"log: {run.log.mended} of {calls} {verb} now on {run.log.model}")])
@@ -125,12 +120,19 @@ def _sections(run: RunReport) -> Iterator[Section]:
     yield Section(_listed("no answer from the provider", run.errors))
     yield Section([*map(Text, _judges(run)), *(Text(f"advisory: {line}") for line in run.advisory)])
     yield Section(_listed("no verdict from a judge", run.unjudged))
-    yield Section(list(_saving(run)))
+    if run.saving and run.saving.everywhere > run.saving.asked:
+        made, all_tries = run.saving.asked, run.saving.everywhere
+        line = f"{all_tries - made:,} calls saved: {made:,} were made, and all tries of every case are {all_tries:,}"
+        yield Section([Text(line, "quiet", detail="verbose")])
     if run.exit != 0:
         yield Section([CodeBlock(run.reproduce, label="again")])
     if run.promotion:
-        yield Section(list(promoted(run.promotion)))
-    yield Section(list(_candidates(run)))
+        yield Section(list(promotion_blocks(run.promotion)))
+    if len(run.judgements) > 1:
+        best, *others = run.judgements
+        lines = [f"{other.candidate}: {other.sentence}" for other in others]
+        lines.append(f"{best.candidate} is the best of {len(run.judgements)} candidates:")
+        yield Section(list(map(Text, lines)))
 
 
 def _listed(title: str, items: Sequence[str]) -> list[Block]:
@@ -138,12 +140,13 @@ def _listed(title: str, items: Sequence[str]) -> list[Block]:
 
 
 def _figures(run: RunReport) -> Iterator[Block]:
-    """A row for each prompt on each model."""
     rows = run.rows
     outcomes = [_outcomes(run, row) for row in rows]
     columns: dict[TableColumn, list[str]] = {
         TableColumn("answers"): [f"{row.passed}/{row.attempts} {share(row.passed, row.attempts):>5}" for row in rows],
-        TableColumn("format", drop=3): list(map(_format, rows)),
+        TableColumn("format", drop=3): [
+            "–" if row.well_formed is None else share(row.well_formed, row.attempts) for row in rows
+        ],
         TableColumn("fixed"): [fixed for fixed, _ in outcomes],
         TableColumn("broken"): [broken for _, broken in outcomes],
         TableColumn("p50", drop=2): [duration(row.p50_ms) for row in rows],
@@ -158,10 +161,6 @@ def _figures(run: RunReport) -> Iterator[Block]:
     shown = {column: cells for column, cells in columns.items() if any(cells) or column.head not in optional}
     if rows:
         yield _by_model("Prompts and models", "side", rows, shown)
-
-
-def _format(row: Row) -> str:
-    return "–" if row.well_formed is None else share(row.well_formed, row.attempts)
 
 
 def _by_model(
@@ -192,7 +191,6 @@ def _outcomes(run: RunReport, row: Row) -> tuple[str, str]:
 
 
 def _ladder(rows: Sequence[Row]) -> Iterator[Text]:
-    """A line for each prompt whose answers were not all clean: how they had to be read."""
     several = len({row.model for row in rows}) > 1
     for row in rows:
         if any(count for name, count in row.rungs.items() if name != "raw"):
@@ -203,7 +201,6 @@ def _ladder(rows: Sequence[Row]) -> Iterator[Text]:
 
 
 def _answers(run: RunReport) -> Iterator[Section]:
-    """Figures of the checks for intents, slots and questions."""
     if run.nlu:
         found = [(_of(item.prompt, item.model), *row) for item in run.nlu.summaries for row in figures(item)]
         confused = [(_of(item.prompt, item.model), list(labels(item))) for item in run.nlu.summaries]
@@ -225,7 +222,7 @@ def _measured(rows: Sequence[Sequence[str]]) -> TableBlock:
 
 
 def _latency(rows: Sequence[Row]) -> Iterator[Block]:
-    """Times of each row, if they say more than the figures of one model on this machine."""
+    # The times of one model on this machine are in the first table.
     rows = [row for row in rows if row.timed]
     networked = any(row.first_byte_p50_ms is not None for row in rows)
     if not networked and len({row.model for row in rows}) < 2:
@@ -275,7 +272,6 @@ def by_tokens(buckets: Sequence[TokenTimes], say: Callable[[float | None], str] 
 
 
 def _prompt_changes(explored: Explored) -> Iterator[Block]:
-    """Each candidate's text compared with that of production, line by line."""
     champion = next((prompt for prompt in explored.prompts if prompt.side == "champion"), None)
     for prompt in explored.prompts:
         if champion is None or prompt is champion:
@@ -301,17 +297,6 @@ def _check_changes(run: RunReport) -> Iterator[str]:
         yield f"checks{where}: {' · '.join(parts)}"
 
 
-def _not_compared(run: RunReport) -> Iterator[str]:
-    for why, names in run.left_out.items():
-        yield f"not compared, {why}: {some(names)}"
-
-
-def some(names: Sequence[str], most: int = 20) -> str:
-    """Return the first names, and how many more there are."""
-    rest = len(names) - most
-    return ", ".join(names[:most]) + (f", and {number_of(rest, 'other')}" if rest > 0 else "")
-
-
 def _judges(run: RunReport) -> Iterator[str]:
     for row in run.judges:
         missing = {"without answer": row.without_answer, "without verdict": row.without_verdict}
@@ -319,22 +304,7 @@ def _judges(run: RunReport) -> Iterator[str]:
         yield f"judges: {number_of(row.questions, 'call')} to {row.judge}, {money(row.cost)}{lacks}"
 
 
-def _saving(run: RunReport) -> Iterator[Text]:
-    if run.saving and run.saving.everywhere > run.saving.asked:
-        made, all_tries = run.saving.asked, run.saving.everywhere
-        line = f"{all_tries - made:,} calls saved: {made:,} were made, and all tries of every case are {all_tries:,}"
-        yield Text(line, "quiet", detail="verbose")
-
-
-def _candidates(run: RunReport) -> Iterator[Text]:
-    """The verdicts on the other candidates."""
-    for other in run.judgements[1:]:
-        yield Text(f"{other.candidate}: {other.sentence}")
-    if len(run.judgements) > 1:
-        yield Text(f"{run.judgements[0].candidate} is the best of {len(run.judgements)} candidates:")
-
-
-def promoted(moved: Promotion) -> Iterator[Block]:
+def promotion_blocks(moved: Promotion) -> Iterator[Block]:
     """Yield what a moved label means: what changed, why, how to read it, and how to undo it."""
     was = f" (was {moved.prompt}@{moved.previous})" if moved.previous else ""
     now = "already" if moved.already else "now"

@@ -1,18 +1,17 @@
-"""What one pass over the attempts of a run collects: sums for each prompt and model, and answers worth showing."""
+"""Collect, in one pass over the attempts of a run, sums by prompt and model, and the answers to show."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
-from promptbench.core.types import Attempt, AttemptKey, Outcome, Rung
-from promptbench.engine.failure_signature import build_signature
-from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
-from promptbench.report.model import CheckChange, Row, SideResult
-from promptbench.workflows.judge.case_results import interval_of
-from promptbench.workflows.judge.figures.judges import Advisory
+from promptbench.core.types import Attempt, AttemptKey, Judging, Outcome, Rung
+from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedSuite
+from promptbench.gate.attempt_matrix import AttemptMatrix
+from promptbench.report.model import CheckChange, JudgeRow, Row, SideResult
 from promptbench.workflows.judge.figures.latency import Timing
+from promptbench.workflows.judge.recorded_results import interval_of
 
 
 @dataclass(slots=True)
@@ -33,14 +32,10 @@ class Tally:
     cached: int = 0
 
     @property
-    def asked(self) -> int:
-        """Return the number of answers that took time and money in this run."""
-        return self.answered - self.cached
-
-    @property
     def cost_each(self) -> float | None:
         """Return US dollars per answer that was paid for; None if unknown, or if there is none."""
-        return None if self.cost is None or not self.asked else self.cost / self.asked
+        paid = self.answered - self.cached
+        return None if self.cost is None or not paid else self.cost / paid
 
     def add(self, attempt: Attempt) -> None:
         if attempt.answer is None or attempt.outcome is Outcome.ERRORED:
@@ -65,7 +60,6 @@ class Tally:
         self.cost = None if self.cost is None or attempt.cost is None else self.cost + attempt.cost
 
     def row(self, prompt: str, side: str, model: str, *, gated: bool) -> Row:
-        cost = self.cost if self.answered else None
         return Row(
             prompt=prompt,
             side=side,
@@ -78,7 +72,7 @@ class Tally:
             rungs={rung.value: self.rungs[rung.value] for rung in Rung} if self.read else {},
             input_tokens=self.tokens_in,
             output_tokens=self.tokens_out,
-            cost=cost,
+            cost=self.cost if self.answered else None,
             cost_per_1000=None if self.cost_each is None else self.cost_each * 1000,
             repairs=dict(self.repairs.most_common()),
             cached=self.cached,
@@ -86,14 +80,26 @@ class Tally:
         )
 
 
-@dataclass(slots=True)
-class _Shown:
-    """The answer shown for a prompt at a case: the first failing one, else the first."""
-
-    answer: str
-    reasons: Sequence[str]
-    passed: bool
-    cause: str
+def judge_rows(judgings: Iterable[Judging]) -> list[JudgeRow]:
+    """Return a row for each judge that was called, sorted by name."""
+    rows: dict[str, JudgeRow] = {}
+    for judging in judgings:
+        row = rows.get(judging.judge) or JudgeRow(judging.judge, (), 0, 0, 0, None, None, 0.0)
+        row = replace(row, questions=row.questions + 1)
+        if judging.answer is None:
+            rows[judging.judge] = replace(row, without_answer=row.without_answer + 1)
+            continue
+        usage = judging.answer.usage if judging.tries else None
+        rows[judging.judge] = replace(
+            row,
+            returned=sorted({*row.returned, judging.answer.model}),
+            without_verdict=row.without_verdict + (judging.verdict is None),
+            input_tokens=(row.input_tokens or 0) + usage.input_tokens if usage else row.input_tokens,
+            output_tokens=(row.output_tokens or 0) + usage.output_tokens if usage else row.output_tokens,
+            # One unknown price makes the sum unknown.
+            cost=None if row.cost is None or judging.cost is None else row.cost + judging.cost,
+        )
+    return [row for _, row in sorted(rows.items())]
 
 
 @dataclass(slots=True)
@@ -111,22 +117,28 @@ class Collector:
     """Collects everything in one pass over the attempts. Answers are kept only for cases that need attention."""
 
     def __init__(self, table: AttemptMatrix, worth_showing: set[tuple[str, str]]) -> None:
-        self._table = table
+        self.table = table
         self._worth = worth_showing
         self.tallies: dict[tuple[str, str], Tally] = {}
-        self.shown: dict[tuple[str, str, str], _Shown] = {}
+        # By prompt, model and case: the first failing attempt, else the first.
+        self.shown: dict[tuple[str, str, str], Attempt] = {}
         self._checked: dict[tuple[str, str, str], _Checked] = {}
         self.errors: Counter[tuple[str, str]] = Counter()
         self.attempts: Counter[str] = Counter()
         self.by_fallback: Counter[tuple[str, str]] = Counter()
         self.unjudged: Counter[str] = Counter()
-        self.advisory = Advisory()
+        # The checks without weight, by check, model and prompt: passed, and all scores.
+        self._advisory: dict[tuple[str, str, str], list[int]] = {}
 
     def add(self, attempt: Attempt, *, first_round: bool, key: AttemptKey | None = None) -> None:
         """Count an attempt, in a comparison under the `key` of its side. Retests do not enter pass rates."""
         model, key = attempt.key.model, key or attempt.key
         if first_round:
-            self.advisory.add(attempt)
+            for score in attempt.scores:
+                if not (score.weight or score.errored):
+                    count = self._advisory.setdefault((score.check, model, attempt.key.variant), [0, 0])
+                    count[0] += score.passed
+                    count[1] += 1
             self.tallies.setdefault((key.variant, key.model), Tally()).add(attempt)
         self.attempts[model] += 1
         if attempt.error and attempt.answer is not None and attempt.fallback is None:
@@ -143,16 +155,16 @@ class Collector:
             checked = self._checked.setdefault(cell, _Checked())
             checked.answers += 1
             checked.failed.update({score.check for score in attempt.scores if score.weight and not score.passed})
-        passed = attempt.outcome is Outcome.PASSED
         before = self.shown.get(cell)
-        if before is None or (before.passed and not passed):
-            cause = "" if passed else build_signature(attempt)
-            self.shown[cell] = _Shown(attempt.answer.text, attempt.reasons, passed, cause)
+        if before is None or (before.outcome is Outcome.PASSED and attempt.outcome is not Outcome.PASSED):
+            self.shown[cell] = attempt
 
-    def cause(self, variant: str, model: str, case: str) -> str:
-        """Return why a prompt fails a case, without what differs from answer to answer; empty if it passes."""
-        shown = self.shown.get((variant, model, case))
-        return shown.cause if shown else ""
+    def advisory(self, prepared: PreparedSuite) -> Iterator[str]:
+        """Yield the pass rates of checks without weight, in words."""
+        labels = {variant.hash: variant.label.removesuffix(".prompt") for variant in prepared.variants}
+        for (check, model, variant), (passed, scored) in sorted(self._advisory.items()):
+            of = f"{labels[variant]} on {model}" if variant != BASELINE else model
+            yield f"{check} passes {passed} of {scored} answers of {of}"
 
     def check_changes(self, champion: str, candidate: str) -> list[CheckChange]:
         """Count the cases where a check holds for one side and not for the other, by check and model."""
@@ -169,12 +181,11 @@ class Collector:
         return [CheckChange(check, model, fixed[check, model], broken[check, model]) for check, model in names]
 
     def side(self, variant: str, model: str, case: str) -> SideResult:
-        shown = self.shown.get((variant, model, case))
-        cell = self.cell(variant, model, case)
-        interval = interval_of(cell.passes, cell.total)
+        shown, cell = self.shown.get((variant, model, case)), self.table.cell(variant, model, case)
         return SideResult(
-            cell.passes, cell.total, shown.answer if shown else None, shown.reasons if shown else (), interval
+            cell.passes,
+            cell.total,
+            shown.answer.text if shown and shown.answer else None,
+            shown.reasons if shown else (),
+            interval_of(cell.passes, cell.total),
         )
-
-    def cell(self, variant: str, model: str, case: str) -> AttemptCell:
-        return self._table.cell(variant, model, case)

@@ -1,6 +1,6 @@
-"""Call models with a suite's cases outside of a run: for tests in other frameworks, and for programs.
+"""Call models with a suite's cases outside of a run, for tests in other frameworks and for programs.
 
-Each request is made once. Nothing is recorded and there is no verdict, so nothing here proves a prompt.
+Each request is made once. Nothing is recorded or judged, so nothing here proves a prompt.
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ from __future__ import annotations
 import difflib
 import json
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from promptbench.core.diagnostics import Diagnostics, Location
@@ -26,14 +27,14 @@ from promptbench.engine.prepare.evaluate import Evaluation, evaluate, needs_judg
 from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedModel, Variant
 from promptbench.engine.runner import Engine, ignore
+from promptbench.gateway import Budget
 from promptbench.parsing.json_text import read as read_json
-from promptbench.parsing.ladder import Ladder
 from promptbench.project import Project, input_error
 from promptbench.suite.cases import read_case
 from promptbench.suite.models import Where
 from promptbench.workflows.judge.budgets import Spending
-from promptbench.workflows.judge.case_results import expected_of
 from promptbench.workflows.judge.execute import gateway_of, limiters_of, prices_of
+from promptbench.workflows.judge.recorded_results import expected_of, location_of
 from promptbench.yaml.marked_json import parse_line
 
 
@@ -47,21 +48,15 @@ class CaseRequest:
     key: AttemptKey = field(repr=False)
 
 
-class SharedBudget:
-    """One budget for several suites of a test session."""
-
-    def __init__(self, spending: Spending) -> None:
-        self.spending = spending
-        self.budget = spending.budget()
-
-
 class SuiteSession:
-    """A suite with its models ready to be called. Sessions that are opened with the same `budget` share it.
+    """A suite with its models ready to be called, within `spending`. Sessions with the same `budget` share it.
 
     Raises InputError with all errors if the suite is invalid.
     """
 
-    def __init__(self, project: Project, path: Path, budget: SharedBudget | None = None) -> None:
+    def __init__(
+        self, project: Project, path: Path, spending: Spending | None = None, budget: Budget | None = None
+    ) -> None:
         self._project = project
         self._stack = ExitStack()
         self._engine: Engine | None = None
@@ -71,9 +66,14 @@ class SuiteSession:
             runs = self._stack.enter_context(project.recordings())
             selection = Selection((project.suite_file(path),))
             [self.prepared], _ = project.assemble(selection, store=store, runs=runs)
-            budget = budget or SharedBudget(Spending())
-            budget.spending.check(project, [self.prepared])
-            self._budgets = budget.spending.budgets(budget.budget, self.prepared)
+            spending = spending or Spending()
+            spending.check(project, [self.prepared])
+            self._budgets = spending.budgets(budget or spending.budget(), self.prepared)
+            self._slots: dict[tuple[str, str], tuple[Variant | None, PreparedModel]] = {
+                (variant.hash if variant else BASELINE, model.name): (variant, model)
+                for model in self.prepared.models
+                for variant in (self.prepared.candidates if model.uses_prompt else (None,))
+            }
         except BaseException:
             self._stack.close()
             raise
@@ -81,42 +81,34 @@ class SuiteSession:
     def requests(self) -> list[CaseRequest]:
         """Return every case for every model and candidate, in the order of the suite."""
         return [
-            CaseRequest(name, model.name, variant.label.removesuffix(".prompt") if variant else "", task.key)
+            CaseRequest(
+                name,
+                model.name,
+                variant.label.removesuffix(".prompt") if variant else "",
+                AttemptKey(variant.hash if variant else BASELINE, model.name, name, 0),
+            )
             for name in self.prepared.cases.names
-            for model, variant in self._slots()
-            for task in [Task(variant, model, self.prepared.cases[name], 0)]
+            for variant, model in self._slots.values()
         ]
 
-    def _slots(self) -> Iterator[tuple[PreparedModel, Variant | None]]:
-        for model in self.prepared.models:
-            for variant in self.prepared.candidates if model.uses_prompt else (None,):
-                yield model, variant
-
     def location(self, case: str) -> Location:
-        """Return where a case is written; for a logged call, where the suite names its log."""
-        suite = self.prepared.suite
-        known = case in suite.cases.numbers
-        return suite.cases[case].where.location("case") if known else suite.location(("log",))
+        return location_of(self.prepared, case)
 
-    def call(self, wanted: Iterable[CaseRequest]) -> None:
+    def call(self, requests: Iterable[CaseRequest]) -> None:
         """Make the attempts that are not made yet. Raises KeyboardInterrupt after Ctrl-C."""
-        slots = {
-            (model.name, variant.hash if variant else BASELINE): (variant, model) for model, variant in self._slots()
-        }
-        keys = [item.key for item in wanted if item.key not in self._record.attempts]
-        tasks = [Task(*slots[key.model, key.variant], self.prepared.cases[key.case], 0) for key in keys]
+        keys = [item.key for item in requests if item.key not in self._record.attempts]
+        tasks = [Task(*self._slots[key.variant, key.model], self.prepared.cases[key.case], 0) for key in keys]
         if not tasks:
             return
-        engine = self._engine = self._engine or self._open_engine()
-        attempts = Attempts(self.prepared, engine, self._record)
-        engine.run(tasks, attempts, attempts.workers)
-        if engine.stopped:
+        if self._engine is None:
+            project, prepared = self._project, self.prepared
+            prices, limiters = prices_of(project, prepared), limiters_of(project, prepared, None)
+            gateway = gateway_of(project, prepared.reachable, prices, self._budgets, limiters, ignore)
+            self._engine = Engine(gateway)
+        attempts = Attempts(self.prepared, self._engine, self._record)
+        self._engine.run(tasks, attempts, attempts.workers)
+        if self._engine.stopped:
             raise KeyboardInterrupt
-
-    def _open_engine(self) -> Engine:
-        project, prepared = self._project, self.prepared
-        prices, limiters = prices_of(project, prepared), limiters_of(project, prepared, None)
-        return Engine(gateway_of(project, prepared.reachable, prices, self._budgets, limiters, ignore))
 
     def attempt(self, item: CaseRequest) -> Attempt | None:
         """Return the attempt for a request; None if it was not made."""
@@ -132,22 +124,28 @@ class SuiteSession:
 
     def evaluation(self, case: str, answer: str) -> Evaluation:
         """Check any answer as an answer to a case. Raises KeyError, and InputError if a judge decides a check."""
-        found = self.prepared.cases[case]
-        own = found.checks[self.prepared.candidates[0].hash]
-        return _scored(answer, own, self.prepared.accept, found.variables, found.threshold, self.prepared.ladder)
-
-    def variables(self, case: str) -> Mapping[str, Json]:
-        return self.prepared.cases[case].variables
+        found, prepared = self.prepared.cases[case], self.prepared
+        own = found.checks[prepared.candidates[0].hash]
+        if any(needs_judge(check) for check in own):
+            raise _needs_judge()
+        return evaluate(answer, own, prepared.accept, found.variables, None, found.threshold, ladder=prepared.ladder)
 
     def explain(self, item: CaseRequest, attempt: Attempt) -> str:
         """Return why an answer fails, its difference to what was expected, and how to repeat it; without secrets."""
         answer = attempt.answer.text if attempt.answer else ""
-        lines = [*attempt.reasons, "", f"case    {item.case} ({self.location(item.case)})", f"model   {item.model}"]
-        lines += [f"prompt  {item.prompt}"] if item.prompt else []
-        lines += ["", *_differences(expected_of(self.prepared, item.case), answer, self.prepared.accept), ""]
         folder = self._project.shown(self.prepared.suite.folder)
         command = ["promptbench", "run", folder, "--case", item.case, "--model", item.model]
-        lines += [f"again: {shlex.join(command)}"]
+        lines = [
+            *attempt.reasons,
+            "",
+            f"case    {item.case} ({self.location(item.case)})",
+            f"model   {item.model}",
+            *([f"prompt  {item.prompt}"] if item.prompt else []),
+            "",
+            *_differences(expected_of(self.prepared, item.case), answer, self.prepared.accept),
+            "",
+            f"again: {shlex.join(command)}",
+        ]
         return self.masked("\n".join(lines))
 
     def masked(self, text: str) -> str:
@@ -186,55 +184,39 @@ class _InMemory:
 _MOST_LINES = 60
 
 
-def _differences(expected: str | None, answer: str, accept: Rung) -> Iterator[str]:
-    """Yield what was expected and what the answer is; for data, the fields that were named, one per line."""
-    if expected is None:
-        yield from ["answer:", *_shown(answer)]
-        return
-    reading = read_json(answer)
-    wanted = read_json(expected)
-    old, new = _shown(expected), _shown(answer)
-    if wanted.rung is Rung.RAW and reading.rung.within(accept):
-        value = reading.value
-        if isinstance(wanted.value, dict) and isinstance(value, dict):
-            # Other fields are free.
-            value = {key: item for key, item in value.items() if key in wanted.value}
-        old, new = _as_lines(wanted.value), _as_lines(value)
-    if old == new:
-        yield from ["answer:", *_shown(answer)]
-        return
-    yield from ["- expected", "+ answer"]
-    yield from (line for line in difflib.ndiff(old, new) if not line.startswith("?"))
+def _differences(expected: str | None, answer: str, accept: Rung) -> list[str]:
+    """Return what was expected and what the answer is; for data, the fields that were named, one per line."""
+    old, new = _lines("" if expected is None else expected), _lines(answer)
+    if expected is not None:
+        reading, wanted = read_json(answer), read_json(expected)
+        if wanted.rung is Rung.RAW and reading.rung.within(accept):
+            value = reading.value
+            if isinstance(wanted.value, dict) and isinstance(value, dict):
+                # Other fields are free.
+                value = {key: item for key, item in value.items() if key in wanted.value}
+            old, new = _data_lines(wanted.value), _data_lines(value)
+    if expected is None or old == new:
+        return ["answer:", *_lines(answer)]
+    changes = [line for line in difflib.ndiff(old, new) if not line.startswith("?")]
+    return ["- expected", "+ answer", *changes]
 
 
-def _as_lines(value: Json) -> list[str]:
+def _data_lines(value: Json) -> list[str]:
     """Return data with one line per field or entry."""
+    dump = partial(json.dumps, ensure_ascii=False, sort_keys=True)
     if isinstance(value, dict):
-        return _shown("\n".join(f"{name}: {_dumped(value[name])}" for name in sorted(value)))
-    return _shown("\n".join(map(_dumped, value if isinstance(value, list) else [value])))
+        return _lines("\n".join(f"{name}: {dump(value[name])}" for name in sorted(value)))
+    return _lines("\n".join(map(dump, value if isinstance(value, list) else [value])))
 
 
-def _dumped(value: Json) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
-
-
-def _shown(text: str) -> list[str]:
+def _lines(text: str) -> list[str]:
     lines = ["".join(char if char.isprintable() else "\ufffd" for char in line)[:500] for line in text.splitlines()]
     more = len(lines) - _MOST_LINES
     return lines if more <= 0 else [*lines[:_MOST_LINES], f"… {more} more lines"]
 
 
-def _scored(
-    answer: str,
-    own: Sequence[object],
-    accept: Rung,
-    variables: Mapping[str, Json],
-    threshold: float | None,
-    ladder: Ladder,
-) -> Evaluation:
-    if any(needs_judge(check) for check in own):
-        raise InputError("a judge decides a check, and no model is called here", hint="`promptbench run` calls it")
-    return evaluate(answer, own, accept, variables, None, threshold, ladder=ladder)  # type: ignore[arg-type]
+def _needs_judge() -> InputError:
+    return InputError("a judge decides a check, and no model is called here", hint="`promptbench run` calls it")
 
 
 _NOTHING = object()
@@ -267,4 +249,7 @@ def check_answer(
     own = [checks.with_expected(check, read.expect) if read.has_expect else check for check in built if check]
     if not own:
         raise InputError("there is nothing to check", hint="give the expected answer as expect=, or checks")
-    return _scored(answer, own, Rung(accept.replace(" ", "_")), read.variables, threshold, project.ladder)
+    if any(needs_judge(check) for check in own):
+        raise _needs_judge()
+    rung = Rung(accept.replace(" ", "_"))
+    return evaluate(answer, own, rung, read.variables, None, threshold, ladder=project.ladder)

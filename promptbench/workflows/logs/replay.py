@@ -22,8 +22,8 @@ from promptbench.gate.judge import ModelVerdict, Result
 from promptbench.project import Project
 from promptbench.prompts.prompt import Prompt
 from promptbench.report.document import Block, Document, Report, Section, TableBlock, TableColumn, Text
-from promptbench.workflows.judge.budgets import Spending, expected
-from promptbench.workflows.judge.execute import Finished, RunRequest, execute
+from promptbench.workflows.judge.budgets import Spending, estimate_calls
+from promptbench.workflows.judge.execute import JudgedRun, execute
 from promptbench.workflows.logs.valid_suite import open_valid_suite
 
 # Names that a report lists.
@@ -185,7 +185,7 @@ def replay(
         [prepared], _ = project.assemble(selection, store=opened.store, runs=runs, calls=usable)
         spending.check(project, [prepared])
         failures = sum(map(len, prepared.calls.values()))
-        announce(failures, expected(project, prepared))
+        announce(failures, estimate_calls(project, prepared))
         if dry_run or runs is None:
             return None
         chosen = {"prompt": [], "model": [], "case": [], "tag": [], "replayed": list(prepared.calls)}
@@ -194,7 +194,8 @@ def replay(
             prepared,
             runs,
             listen,
-            asked=RunRequest(shlex.join(command), chosen),
+            command=shlex.join(command),
+            selection=chosen,
             budgets=spending.budgets(spending.budget(), prepared),
         )
     verdict = finished.verdict
@@ -230,7 +231,7 @@ def _select_usable(calls: Sequence[LoggedCall], prompts: Sequence[Prompt]) -> tu
     return usable, dict(left_out)
 
 
-def _build_cases(prepared: PreparedSuite, finished: Finished) -> Iterator[ReplayedCase]:
+def _build_cases(prepared: PreparedSuite, finished: JudgedRun) -> Iterator[ReplayedCase]:
     """Yield the state of each logged input over all models."""
     verdict = finished.verdict
     suite_models = {model.model.rpartition("/")[2] for model in verdict.models}
@@ -256,7 +257,7 @@ def _build_cases(prepared: PreparedSuite, finished: Finished) -> Iterator[Replay
         )
 
 
-def _find_state(finished: Finished, model: ModelVerdict, name: str) -> CaseOutcome:
+def _find_state(finished: JudgedRun, model: ModelVerdict, name: str) -> CaseOutcome:
     """Return the state of a logged failure on one model: one of `_STATES`, or quarantined."""
     outcome = next((item.outcome for item in model.cases if item.case.name == name), None)
     if outcome is not None:
@@ -267,7 +268,7 @@ def _find_state(finished: Finished, model: ModelVerdict, name: str) -> CaseOutco
     return CaseOutcome.STILL_FAILING if fails else CaseOutcome.FIXED
 
 
-def _fails(finished: Finished, version: str, model: str, name: str) -> bool | None:
+def _fails(finished: JudgedRun, version: str, model: str, name: str) -> bool | None:
     cell = finished.table.cell(version, model, name)
     return cell.failures * 2 >= cell.total if cell.total else None
 

@@ -9,39 +9,22 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from promptbench import __version__
 from promptbench.core.canonical import parse_json
-from promptbench.core.clock import now
-from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import ConflictError, InputError
 from promptbench.core.types import Json, Side
 from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
-from promptbench.gate.evidence import SuiteProof, evidence, rejudge
+from promptbench.gate.evidence import rejudge
 from promptbench.gate.judge import Result
-from promptbench.parsing.ladder import LADDER
 from promptbench.project import PRODUCTION, Project
-from promptbench.prompts.parser import prompt_name
-from promptbench.report.model import Promotion, RunReport
+from promptbench.report.model import Promotion
 from promptbench.store.prompts import NotProven, Store
 from promptbench.store.proof import AlreadyDone, proof_of
 from promptbench.store.runs import RunStore
-from promptbench.suite.loader import load as load_suite
-from promptbench.workflows.judge.affected_by import names_check
-from promptbench.workflows.judge.execute import (
-    Finished,
-    case_infos,
-    gated_models,
-    judge_all,
-    policy_of,
-    prices_of,
-    table_of,
-)
-from promptbench.workflows.judge.figures.judges import what_judges
+from promptbench.workflows.judge.affected_by import uses_check
+from promptbench.workflows.judge.execute import JudgedRun, judge_all, policy_of, prices_of, table_of
+from promptbench.workflows.judge.proof import PROMPT_FILES, check_all_suites, prove
 from promptbench.workflows.store.labels import DEFAULT_WHO, Who, actor_of, described, moved
-
-# The prompt files that `run --prompt` named: where `promote --evidence` finds the text that was judged.
-_FILES = "prompt_files"
 
 
 def promote(
@@ -72,85 +55,11 @@ def promote(
             return described(store, done.event, already=True)
 
 
-def prove(project: Project, runs: RunStore, parts: Sequence[tuple[PreparedSuite, Finished]]) -> dict[str, Json]:
-    """Return the evidence of one or several suites about the same candidate."""
-    judged = []
-    for prepared, finished in parts:
-        returned: dict[str, set[str]] = {}
-        for attempt in runs.attempts(finished.info.id):
-            if attempt.answer is not None and attempt.fallback is None:
-                returned.setdefault(attempt.key.model, set()).add(attempt.answer.model)
-        part = SuiteProof(
-            suite=prepared.suite.name,
-            path=project.shown(prepared.suite.path),
-            run=finished.info.id,
-            suite_hash=prepared.suite_hash,
-            checks_hash=prepared.checks_hash,
-            policy=policy_of(prepared),
-            models=gated_models(prepared),
-            cases=case_infos(prepared),
-            verdict=finished.verdict,
-            returned_models={model: sorted(names) for model, names in returned.items()},
-            judges=what_judges(prepared, runs.judgings(finished.info.id)),
-            ladder=str(finished.info.facts.get("ladder", LADDER)),
-            repairs=finished.info.facts.get("repairs", {}),
-            prices=finished.info.facts.get("prices", {}),
-        )
-        judged.append((part, runs.attempts(finished.info.id)))
-    found = evidence(parts[0][0].prompt_name, judged, tool=f"promptbench {__version__}", made=now())
-    files = parts[0][1].info.facts["selection"].get("prompt", ())
-    return {**found, _FILES: list(files)} if files else found
-
-
-def proven(
-    project: Project, runs: RunStore, parts: Sequence[tuple[PreparedSuite, Finished]], reports: Sequence[RunReport]
-) -> list[RunReport]:
-    """Return the reports with their evidence; several suites about one prompt share it in the last report."""
-    found = list(reports)
-    for prompt in dict.fromkeys(prepared.prompt_name for prepared, _ in parts):
-        mine = [part for part in parts if part[0].prompt_name == prompt]
-        if all(finished.verdict.result is not Result.NO_VERDICT for _, finished in mine):
-            last = max(index for index, report in enumerate(found) if report.prompt == prompt)
-            found[last] = replace(found[last], proof=prove(project, runs, mine))
-    return found
-
-
-def check_whole(prepared_suites: Sequence[PreparedSuite]) -> None:
-    """Raise InputError if a bench is a part of its suite: it proves nothing about the rest."""
-    for prepared in prepared_suites:
-        if prepared.shard is not None:
-            raise InputError(
-                f"a shard of the suite '{prepared.suite.name}' proves nothing about the rest of it",
-                hint=f"merge the shards, then promote the run: promptbench promote {prepared.prompt_name}",
-            )
-        if prepared.partial:
-            raise InputError(
-                f"a part of the suite '{prepared.suite.name}' proves nothing about the rest of it",
-                hint="promote without --case, --tag and --model",
-            )
-
-
-def check_all_suites(project: Project, prompt: str, covered: Sequence[Path]) -> None:
-    """Raise InputError if another suite of the project tests the same prompt and was not run."""
-    known = {path.resolve() for path in covered}
-    for path in sorted((project.settings.root / "suites").glob("**/suite.yaml")):
-        if path.resolve() in known:
-            continue
-        suite = load_suite(path, project.shown(path), Diagnostics())
-        if suite and any(prompt_name(written) == prompt for written in suite.prompts):
-            raise InputError(
-                f"the suite {project.shown(path)} tests '{prompt}' too, so it must also pass",
-                hint="name both: promptbench run " + " ".join(project.shown(item.parent) for item in (*covered, path)),
-            )
-
-
-def promote_run(
-    project: Project, store: Store, runs: RunStore, parts: Sequence[tuple[PreparedSuite, Finished]], who: Who
-) -> Promotion:
-    """Move `production` to the candidate that just passed in all of `parts`."""
-    prepared, finished = parts[0]
-    check_all_suites(project, prepared.prompt_name, [prepared.suite.path for prepared, _ in parts])
-    source = next(item.prompt.source for item in prepared.candidates if item.hash == finished.verdict.candidate)
+def promote_run(project: Project, who: Who, store: Store, runs: RunStore, parts: Sequence[JudgedRun]) -> Promotion:
+    """Move `production` to the candidate that just passed in all of `parts`, which are about one prompt."""
+    prepared, verdict = parts[0].prepared, parts[0].verdict
+    check_all_suites(project, prepared.prompt_name, [part.prepared.suite.path for part in parts])
+    source = next(item.prompt.source for item in prepared.candidates if item.hash == verdict.candidate)
     return _promote(project, store, prepared.prompt_name, source, prove(project, runs, parts), PRODUCTION, who)
 
 
@@ -179,7 +88,7 @@ def _promote_recorded(
         refusal = NotProven(f"run {info.id} does not prove it: {verdicts[0].sentence}")
         refusal.exit = verdicts[0].result.exit
         raise refusal
-    proof = prove(project, runs, [(prepared, Finished(info, verdicts, table))])
+    proof = prove(project, runs, [JudgedRun(prepared, info, verdicts, table)])
     done = _promote_proof(project, store, proof, [prepared], label, who)
     return replace(done, proof=f"run {info.id} of suite {info.suite}, {verdicts[0].sentence}")
 
@@ -209,7 +118,7 @@ def _promote_evidence(
     store.check_not_stale(prompt, label, champion=proof["champion"], candidate=proof["candidate"])
     prepared_suites = []
     for suite_path, suite, made in suites:
-        prepared = _prepared_now(project, store, runs, suite_path, proof.get(_FILES, ()))
+        prepared = _prepared_now(project, store, runs, suite_path, proof.get(PROMPT_FILES, ()))
         _check_facts(project, prepared, suite, str(path))
         _check_age(made, policy_of(prepared).max_age)
         prepared_suites.append(prepared)
@@ -271,7 +180,7 @@ def _promote_proof(
     check_all_suites(project, prompt, [prepared.suite.path for prepared in prepared_suites])
     sources = [item.prompt.source for item in prepared_suites[0].candidates if item.hash == proof["candidate"]]
     if not sources:
-        raise _other_prompts(project, prepared_suites[0], "it", proof.get(_FILES, ()))
+        raise _other_prompts(project, prepared_suites[0], "it", proof.get(PROMPT_FILES, ()))
     return _promote(project, store, prompt, sources[0], proof, label, who)
 
 
@@ -321,7 +230,7 @@ def _check_facts(project: Project, prepared: PreparedSuite, facts: Mapping[str, 
 
 def _counts_costs(prepared: PreparedSuite) -> bool:
     # If no price decides anything, a new price list must not make the evidence stale.
-    return policy_of(prepared).cost_ratio is not None or names_check(prepared.suite, "cost")
+    return policy_of(prepared).cost_ratio is not None or uses_check(prepared.suite, "cost")
 
 
 def _check_age(made: str, days: float) -> None:

@@ -24,7 +24,7 @@ from promptbench.settings.settings import actor
 from promptbench.stats.beta import clopper_pearson
 from promptbench.store.runs import RunStore
 from promptbench.workflows.judge.budgets import Spending
-from promptbench.workflows.judge.execute import RunRequest, case_infos, execute, policy_of
+from promptbench.workflows.judge.execute import case_infos, execute, policy_of
 from promptbench.workflows.trust.calibration_report import (
     CalibratedModel,
     CalibratedSuite,
@@ -69,9 +69,15 @@ def calibrate(
         for plan in plans:
             run = None
             if plan.asked.models:
-                asked = RunRequest(plan.command, _chosen(selection))
-                budgets = spending.budgets(whole, plan.asked)
-                done = execute(project, plan.asked, runs, listen, asked=asked, budgets=budgets)
+                done = execute(
+                    project,
+                    plan.asked,
+                    runs,
+                    listen,
+                    command=plan.command,
+                    selection=_chosen(selection),
+                    budgets=spending.budgets(whole, plan.asked),
+                )
                 if done.verdict.result is Result.NO_VERDICT:
                     why = done.verdict.sentence.partition(": ")[2]
                     raise EnvironmentFailure(f"no calibration: {why}", hint=f"`{plan.command}` resumes it")
@@ -180,10 +186,3 @@ def _model(prepared: PreparedSuite, model: str, rates: Sequence[CaseRate], sides
         },
         halves={outcome.value: judged.count(outcome) for outcome in _ERRORS},
     )
-
-
-def flake_notes(runs: RunStore, suite: str) -> dict[tuple[str, str], str]:
-    """Return, by model and case, a note about the flaky cases of the latest calibrations."""
-    note = "flaky: {} of {} tries passed in the calibration of {}".format
-    flaky = runs.calibrations().flaky(suite)
-    return {(item.model, item.case): note(item.passes, item.tries, item.day) for item in flaky}

@@ -8,7 +8,7 @@ from promptbench.core.errors import InputError
 from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.project import Project
-from promptbench.workflows.judge.budgets import Spending, expected
+from promptbench.workflows.judge.budgets import Spending, estimate_calls
 from tests.helpers.project import SUITE, V2
 
 PRICES = '["openai/fake"]\ninput = 1\noutput = 2\n'
@@ -63,8 +63,8 @@ def test_a_bound_on_the_cost_needs_a_price(tmp_path: Path) -> None:
 
 
 def test_a_known_price_is_what_the_bound_needs(tmp_path: Path) -> None:
-    workspace, bench = opened(tmp_path)
-    Spending(max_cost=1.0).check(workspace, [bench])
-    estimate = expected(workspace, bench)["openai/fake"]
+    workspace, prepared = opened(tmp_path)
+    Spending(max_cost=1.0).check(workspace, [prepared])
+    estimate = estimate_calls(workspace, prepared)["openai/fake"]
     assert estimate.calls == 3 * 3
     assert estimate.cost == pytest.approx((estimate.input_tokens * 1 + estimate.output_tokens * 2) / 1e6)

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from promptbench.core.types import Answer, Attempt, AttemptKey, Outcome, Rung, Score, Side, Usage
+from promptbench.engine.prepare.options import Selection
 from promptbench.gate.attempt_matrix import AttemptMatrix
-from promptbench.project import Project, Selection
+from promptbench.project import Project
 from promptbench.report.model import RunReport
 from promptbench.store.runs import RunStore, RunVariant
-from promptbench.workflows.judge.execute import Finished, judge_all
+from promptbench.workflows.judge.execute import JudgedRun, judge_all
 from promptbench.workflows.judge.report import build
 from tests.helpers.project import SUITE, V2
 
@@ -45,14 +46,13 @@ def reported(tmp_path: Path) -> object:
 
     def report(make: object) -> RunReport:
         with workspace.prompts() as store, RunStore(tmp_path / ".promptbench") as runs:
-            [bench], _ = workspace.assemble(Selection(), store=store, runs=runs)
-            candidate = bench.candidates[0]
+            [prepared], _ = workspace.assemble(Selection(), store=store, runs=runs)
+            candidate = prepared.candidates[0]
             variant = RunVariant(candidate.hash, Side.CANDIDATE, candidate.label, candidate.prompt.source)
-            info, _ = runs.start("plan", "triage", "triage", {}, [variant], "0")
+            info, _ = runs.start("plan", "triage", "triage", {"path": "p", "command": "c"}, [variant], "0")
             runs.add(info.id, [(item, False) for item in make(candidate.hash)])  # type: ignore[operator]
             table = AttemptMatrix(runs.outcomes(info.id))
-            finished = Finished(info, judge_all(bench, table, asked_all=True), table)
-            return build(bench, runs, finished, path="p", command="c", notes=())
+            return build(runs, JudgedRun(prepared, info, judge_all(prepared, table, asked_all=True), table))
 
     return report
 

@@ -1,4 +1,4 @@
-"""LabelFigures of intents and slots of a run: accuracy, F1, confused labels, calibration, and comparisons of models.
+"""Figures of intents and slots of a run: accuracy, F1, confused labels, calibration, and comparisons of models.
 
 Memory grows with the labels, not with the cases, except for one byte for each case and model.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import combinations
 
 from promptbench.checks.intent import Intent
@@ -47,12 +46,13 @@ _WRONG, _RIGHT = 1, 2
 class _NluTally:
     """Counts for one prompt on one model.
 
-    `pairs` are expected and predicted labels, None for an answer without a valid one. `slots` are utterances by their
-    numbers of right, predicted and expected spans. `by_slot` has the numbers of right, missing and extra spans.
+    `states` has a state for each case, by its number. `pairs` are expected and predicted labels, None for an answer
+    without a valid one. `slots` are utterances by their numbers of right, predicted and expected spans. `by_slot` has
+    the numbers of right, missing and extra spans.
     """
 
     numbers: Mapping[str, int]
-    states: bytearray = field(init=False)
+    states: bytearray
     pairs: Counter[tuple[str, str | None]] = field(default_factory=Counter)
     examples: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     outside: Counter[str] = field(default_factory=Counter)
@@ -63,9 +63,6 @@ class _NluTally:
     exact: list[int] = field(default_factory=lambda: [0, 0])
     confidences: Confidences = field(default_factory=Confidences)
     out_of_scope: set[str] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self.states = bytearray(len(self.numbers))
 
     def add(self, case: PreparedCase, subject: Subject, checks: Sequence[Check], scores: Sequence[CheckScore]) -> None:
         # Further checks of a kind look at a part of the answer only.
@@ -98,7 +95,10 @@ class _NluTally:
         is_counted = pair in self.pairs or right or len(self.pairs) < _MAX_LABELS
         self.pairs[pair if is_counted else (expected, None)] += 1
         if got is not None and not right and len(self.examples) < _MAX_EXAMPLES:
-            self.examples.setdefault((expected, got[:_MAX_TEXT]), (case.name, _utterance(case)[:_MAX_TEXT]))
+            texts = [value for value in case.variables.values() if isinstance(value, str)]
+            # The longest text is most likely the utterance.
+            utterance = max(texts or [message.content for message in case.history[-1:]], key=len, default="")
+            self.examples.setdefault((expected, got[:_MAX_TEXT]), (case.name, utterance[:_MAX_TEXT]))
         confidence = check.confidence_of(subject)
         if confidence is not None:
             self.confidences.add(confidence, right=right, in_scope=expected not in self.out_of_scope)
@@ -123,7 +123,8 @@ class NluTallies(FirstAnswerTallies[_NluTally]):
     """Tallies of the answers that the checks `intent` and `slots` scored."""
 
     def __init__(self, prepared: PreparedSuite) -> None:
-        super().__init__(prepared, {"intent", "slots"}, partial(_NluTally, prepared.cases.numbers))
+        numbers = prepared.cases.numbers
+        super().__init__(prepared, {"intent", "slots"}, lambda: _NluTally(numbers, bytearray(len(numbers))))
 
     def figures(self) -> Nlu | None:
         """Return the figures, or None if no case is about intents or slots."""
@@ -131,32 +132,20 @@ class NluTallies(FirstAnswerTallies[_NluTally]):
         return Nlu(summaries, list(self._comparisons())) if summaries else None
 
     def _comparisons(self) -> Iterator[NluComparison]:
-        """Compare each two of the first few on the cases that both answered."""
+        # Each two of the first few are compared on the cases that both answered.
         named = [
-            (f"{prompt} on {model}" if prompt else model, tally)
+            (f"{prompt} on {model}" if prompt else model, tally.states)
             for prompt, _, model, tally in self.by_prompt()
             if tally.pairs
         ]
-        pairs = [
-            (one, other, *_discordant(first.states, second.states))
-            for (one, first), (other, second) in combinations(named[:_MAX_COMPARED], 2)
-        ]
-        p_values = [mcnemar_mid_p(better, worse) for *_, better, worse in pairs]
-        for (one, other, both, better, worse), p, level in zip(pairs, p_values, holm_levels(p_values), strict=True):
-            yield NluComparison(one, other, both, better, worse, p, stands=p <= level)
-
-
-def _utterance(case: PreparedCase) -> str:
-    """Return the longest text among the variables of a case, or its last message: most likely the utterance."""
-    texts = [value for value in case.variables.values() if isinstance(value, str)]
-    return max(texts or [message.content for message in case.history[-1:]], key=len, default="")
-
-
-def _discordant(one: bytearray, other: bytearray) -> tuple[int, int, int]:
-    """Return how many cases both answered, only the first has right, and only the second has right."""
-    both = Counter(zip(one, other, strict=True))
-    total = sum(count for states, count in both.items() if all(states))
-    return total, both[_RIGHT, _WRONG], both[_WRONG, _RIGHT]
+        found = []
+        for (one, first), (other, second) in combinations(named[:_MAX_COMPARED], 2):
+            both = Counter(zip(first, second, strict=True))
+            total = sum(count for states, count in both.items() if all(states))
+            found.append((one, other, total, both[_RIGHT, _WRONG], both[_WRONG, _RIGHT]))
+        p_values = [mcnemar_mid_p(better, worse) for *_, better, worse in found]
+        for comparison, p, level in zip(found, p_values, holm_levels(p_values), strict=True):
+            yield NluComparison(*comparison, p, stands=p <= level)
 
 
 def _summary(prompt: str, side: str, model: str, tally: _NluTally) -> NluSummary:
@@ -194,18 +183,15 @@ def _summary(prompt: str, side: str, model: str, tally: _NluTally) -> NluSummary
 
 
 def _slot_score(counts: Mapping[tuple[int, int, int], int]) -> LabelScore | None:
-    right, predicted, expected = _sums(counts)
+    right, predicted, expected = _sum_spans(counts)
     if not (predicted or expected):
         return None
-    return _score(LabelFigures.of(right, predicted, expected), bootstrap.interval(counts, _slot_f1))
+    interval = bootstrap.interval(counts, lambda sample: nlu_slots.f1(*_sum_spans(sample)))
+    return _score(LabelFigures.of(right, predicted, expected), interval)
 
 
-def _slot_f1(counts: Mapping[tuple[int, int, int], int]) -> float:
-    return nlu_slots.f1(*_sums(counts))
-
-
-def _sums(counts: Mapping[tuple[int, int, int], int]) -> tuple[int, int, int]:
-    """Return the numbers of right, predicted and expected spans over all utterances."""
+def _sum_spans(counts: Mapping[tuple[int, int, int], int]) -> tuple[int, int, int]:
+    # The right, predicted and expected spans over all utterances.
     right, predicted, expected = (sum(count * spans[i] for spans, count in counts.items()) for i in range(3))
     return right, predicted, expected
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import Any
 
 from promptbench.core.types import Attempt
 from promptbench.metrics.latency import ENOUGH, Latency, TokenBucket, by_tokens
@@ -16,40 +16,15 @@ _UNKNOWN = -1
 _WORTH_SAYING = 1000.0  # milliseconds; shorter waits are not reported
 
 
-def _times() -> array[float]:
-    return array("d")
-
-
-def _tokens() -> array[int]:
-    return array("i")
-
-
-class TimingFigures(TypedDict):
-    """The times of a row, as in `report.model.Row`."""
-
-    timed: int
-    few: bool
-    p50_ms: float | None
-    p90_ms: float | None
-    p99_ms: float | None
-    mean_ms: float | None
-    deviation_ms: float | None
-    first_byte_p50_ms: float | None
-    queue_p50_ms: float | None
-    queue_p99_ms: float | None
-    by_input_tokens: list[TokenTimes]
-    by_output_tokens: list[TokenTimes]
-
-
 @dataclass(slots=True)
 class Timing:
     """The times of the calls of this run in milliseconds, one item per call in every array."""
 
-    provider: array[float] = field(default_factory=_times)
-    queue: array[float] = field(default_factory=_times)
-    first_byte: array[float] = field(default_factory=_times)  # of remote models only
-    input_tokens: array[int] = field(default_factory=_tokens)
-    output_tokens: array[int] = field(default_factory=_tokens)
+    provider: array[float] = field(default_factory=lambda: array("d"))
+    queue: array[float] = field(default_factory=lambda: array("d"))
+    first_byte: array[float] = field(default_factory=lambda: array("d"))  # of remote models only
+    input_tokens: array[int] = field(default_factory=lambda: array("i"))
+    output_tokens: array[int] = field(default_factory=lambda: array("i"))
     limit: float = 0.0  # total wait for rate limits
     backoff: float = 0.0  # total wait between tries
 
@@ -70,25 +45,26 @@ class Timing:
     def latency(self) -> Latency | None:
         return Latency.of(self.provider)
 
-    def figures(self) -> TimingFigures:
+    def figures(self) -> dict[str, Any]:
+        """Return the times of a row, as in `report.model.Row`."""
         latency, queue, first_byte = self.latency(), Latency.of(self.queue), Latency.of(self.first_byte)
-        return TimingFigures(
-            timed=len(self.provider),
-            few=len(self.provider) < ENOUGH,
-            p50_ms=latency.p50 if latency else None,
-            p90_ms=latency.p90 if latency else None,
-            p99_ms=latency.p99 if latency else None,
-            mean_ms=latency.mean if latency else None,
-            deviation_ms=latency.deviation if latency else None,
-            first_byte_p50_ms=first_byte.p50 if first_byte else None,
-            queue_p50_ms=queue.p50 if queue else None,
-            queue_p99_ms=queue.p99 if queue else None,
-            by_input_tokens=shown(by_tokens(self.provider, self.input_tokens)),
-            by_output_tokens=shown(by_tokens(self.provider, self.output_tokens)),
-        )
+        return {
+            "timed": len(self.provider),
+            "few": len(self.provider) < ENOUGH,
+            "p50_ms": latency.p50 if latency else None,
+            "p90_ms": latency.p90 if latency else None,
+            "p99_ms": latency.p99 if latency else None,
+            "mean_ms": latency.mean if latency else None,
+            "deviation_ms": latency.deviation if latency else None,
+            "first_byte_p50_ms": first_byte.p50 if first_byte else None,
+            "queue_p50_ms": queue.p50 if queue else None,
+            "queue_p99_ms": queue.p99 if queue else None,
+            "by_input_tokens": token_times(by_tokens(self.provider, self.input_tokens)),
+            "by_output_tokens": token_times(by_tokens(self.provider, self.output_tokens)),
+        }
 
 
-def shown(buckets: Sequence[TokenBucket]) -> list[TokenTimes]:
+def token_times(buckets: Sequence[TokenBucket]) -> list[TokenTimes]:
     """Return the buckets for reports."""
     return [
         TokenTimes(

@@ -1,0 +1,121 @@
+"""The evidence of a verdict, and what a verdict must cover to be able to promote."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from promptbench import __version__
+from promptbench.core.clock import now
+from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import InputError
+from promptbench.core.types import Json
+from promptbench.engine.prepare.prepared_suite import PreparedSuite
+from promptbench.gate.evidence import SuiteProof, evidence
+from promptbench.gate.judge import Result
+from promptbench.parsing.ladder import LADDER
+from promptbench.project import Project
+from promptbench.prompts.parser import prompt_name
+from promptbench.report.model import RunReport
+from promptbench.store.runs import RunStore
+from promptbench.suite.loader import load as load_suite
+from promptbench.workflows.judge.execute import JudgedRun, case_infos, gated_models, policy_of
+from promptbench.workflows.judge.forecast import is_same
+from promptbench.workflows.judge.run_tally import judge_rows
+
+# The prompt files that `run --prompt` named: where `promote --evidence` finds the text that was judged.
+PROMPT_FILES = "prompt_files"
+
+
+def prove(project: Project, runs: RunStore, parts: Sequence[JudgedRun]) -> dict[str, Json]:
+    """Return the evidence of one or several suites about the same candidate."""
+    proofs = []
+    for part in parts:
+        prepared, run, facts = part.prepared, part.info.id, part.info.facts
+        returned: dict[str, set[str]] = {}
+        for attempt in runs.attempts(run):
+            if attempt.answer is not None and attempt.fallback is None:
+                returned.setdefault(attempt.key.model, set()).add(attempt.answer.model)
+        judges: dict[str, Json] = {}
+        if prepared.judged_checks:
+            # A judged check is identified by the hash of its judges, prompt and criterion.
+            judges["checks"] = [
+                {"check": item.identity, "criterion": item.criterion, "counts": item.counts, "standing": item.standing}
+                for item in prepared.judged_checks
+            ]
+            judges["returned"] = {row.judge: list(row.returned) for row in judge_rows(runs.judgings(run))}
+        proof = SuiteProof(
+            suite=prepared.suite.name,
+            path=project.shown(prepared.suite.path),
+            run=run,
+            suite_hash=prepared.suite_hash,
+            checks_hash=prepared.checks_hash,
+            policy=policy_of(prepared),
+            models=gated_models(prepared),
+            cases=case_infos(prepared),
+            verdict=part.verdict,
+            returned_models={model: sorted(names) for model, names in returned.items()},
+            judges=judges,
+            ladder=str(facts.get("ladder", LADDER)),
+            repairs=facts.get("repairs", {}),
+            prices=facts.get("prices", {}),
+        )
+        proofs.append((proof, runs.attempts(run)))
+    found = evidence(parts[0].prepared.prompt_name, proofs, tool=f"promptbench {__version__}", made=now())
+    files = parts[0].info.facts["selection"].get("prompt", ())
+    return {**found, PROMPT_FILES: list(files)} if files else found
+
+
+def attach_proofs(
+    project: Project, runs: RunStore, judged: Sequence[JudgedRun], reports: Sequence[RunReport]
+) -> list[RunReport]:
+    """Return the reports with their evidence; several suites about one prompt share it in the last report."""
+    found = list(reports)
+    for prompt, parts in by_prompt(judged).items():
+        if all(part.verdict.result is not Result.NO_VERDICT for part in parts):
+            last = max(index for index, report in enumerate(found) if report.prompt == prompt)
+            found[last] = replace(found[last], proof=prove(project, runs, parts))
+    return found
+
+
+def by_prompt(judged: Sequence[JudgedRun]) -> dict[str, list[JudgedRun]]:
+    """Return the runs by the prompt that they are about."""
+    found: dict[str, list[JudgedRun]] = {}
+    for part in judged:
+        found.setdefault(part.prepared.prompt_name, []).append(part)
+    return found
+
+
+def check_promotable(project: Project, prepared_suites: Sequence[PreparedSuite]) -> None:
+    """Raise InputError if a PASS of these suites could not promote: a part is missing, of a suite or of all suites."""
+    for prepared in prepared_suites:
+        if prepared.shard is not None:
+            raise InputError(
+                f"a shard of the suite '{prepared.suite.name}' proves nothing about the rest of it",
+                hint=f"merge the shards, then promote the run: promptbench promote {prepared.prompt_name}",
+            )
+        if prepared.partial:
+            raise InputError(
+                f"a part of the suite '{prepared.suite.name}' proves nothing about the rest of it",
+                hint="promote without --case, --tag and --model",
+            )
+        # The production version is not promoted, so it needs no other suite.
+        if not is_same(prepared):
+            name = prepared.prompt_name
+            covered = [item.suite.path for item in prepared_suites if item.prompt_name == name]
+            check_all_suites(project, name, covered)
+
+
+def check_all_suites(project: Project, prompt: str, covered: Sequence[Path]) -> None:
+    """Raise InputError if a suite of the project tests the prompt and is not one of `covered`."""
+    known = {path.resolve() for path in covered}
+    for path in sorted((project.settings.root / "suites").glob("**/suite.yaml")):
+        if path.resolve() in known:
+            continue
+        suite = load_suite(path, project.shown(path), Diagnostics())
+        if suite and any(prompt_name(written) == prompt for written in suite.prompts):
+            raise InputError(
+                f"the suite {project.shown(path)} tests '{prompt}' too, so it must also pass",
+                hint="name both: promptbench run " + " ".join(project.shown(item.parent) for item in (*covered, path)),
+            )
