@@ -123,7 +123,7 @@ def agree(
 def write_sheet(project: Project, suite: Path, file: Path, *, run: str | None = None) -> tuple[int, int]:
     """Write answers of a recorded run to a CSV sheet for labelling. Return how many, and how many the run has.
 
-    More than 200 are sampled, independently of their order. Raise InputError if the run is not found or the file exists.
+    Of more than 200 a sample is written. Raise InputError if the run is not found or the file exists.
     """
     with project.prompts() as store, project.runs() as runs:
         [prepared, *_], _ = project.assemble(Selection(paths=(suite,)), store=store, runs=runs)
