@@ -140,7 +140,7 @@ class Store(AbstractContextManager["Store"]):
 
         Raises:
             InputError: prompt, label or version not found, or several versions start with these digits.
-            ConflictError: database and mirror disagree about this prompt.
+            ConflictError: database and mirror disagree, or somebody edited them.
         """
         prompt, at, selector = reference.partition("@")
         with self._reading(prompt) as ledger:
@@ -149,7 +149,7 @@ class Store(AbstractContextManager["Store"]):
     def fetch(self, reference: str) -> tuple[Version, str | None, tuple[ProvenModel, ...]]:
         """Return what `get` returns, the label if the reference names one, and the models that proved the version.
 
-        There are none if the label came to it by adoption or by force.
+        A label that came to it by adoption or by force names no models.
         """
         prompt, at, selector = reference.partition("@")
         named = selector if at else PRODUCTION
@@ -346,7 +346,6 @@ class Store(AbstractContextManager["Store"]):
         """Join a prompt's branches into one history. Return the events that were appended to the continued branch.
 
         `keep` is label to version hash, for each label with several `holders` in the fork; None for no version.
-
         Raise InputError if the choice for a label is missing or no branch has it, ConflictError as `fork` does.
         """
         self._check_known(prompt)
