@@ -9,7 +9,7 @@ from promptbench.core.call_filter import CallFilter
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.types import FailureTier, LoggedCall
-from promptbench.ingest.calls import read_calls
+from promptbench.ingest.files.calls import read_calls
 from promptbench.project import Project
 from promptbench.suite.loader import load as load_suite
 from promptbench.workflows.logs.captured_case import SelectedCall

@@ -15,7 +15,7 @@ from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.protocols import CheckContext, Subject
 from promptbench.core.types import Json, Rung
 from promptbench.engine.prepare.repair_rules import RepairRule, record_of, stability_problem, verdict_of
-from promptbench.ingest.calls import read_calls
+from promptbench.ingest.files.calls import read_calls
 from promptbench.parsing.ladder import BUILT_IN, Ladder
 from promptbench.project import Project
 from promptbench.suite.loader import load as load_suite
