@@ -1,6 +1,6 @@
 """The prompt store: which version of each prompt is in production, since when, and on what proof.
 
-    with Store.open(root / "prompt_store", hash_of=hash_of) as store:
+    with Store.open(root / "prompt_store", hash_of=hash_of, rejudge=rejudge) as store:
         store.get("triage@production").source
 
 `prompts.sqlite` serves reads, the text mirror next to it is what people review and commit. Either can be lost: each
@@ -17,7 +17,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 
 from promptbench.core.canonical import digest_text, lf
 from promptbench.core.errors import EnvironmentFailure, InputError
@@ -110,9 +109,7 @@ class Store(AbstractContextManager["Store"]):
         """Close the database."""
         self._database.close()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def prompts(self) -> list[str]:
@@ -143,20 +140,21 @@ class Store(AbstractContextManager["Store"]):
 
         Raises:
             InputError: prompt, label or version not found, or several versions start with these digits.
-            ConflictError: database and mirror disagree about this prompt.
+            ConflictError: database and mirror disagree, or somebody edited them.
         """
-        return self.fetch(reference)[0]
+        prompt, at, selector = reference.partition("@")
+        with self._reading(prompt) as ledger:
+            return self._served(ledger, selector if at else PRODUCTION)
 
     def fetch(self, reference: str) -> tuple[Version, str | None, tuple[ProvenModel, ...]]:
-        """Return the version for a reference as `get` does, the label in the reference if it names one, and the models
-        that the version was proven on; none if the label came to it by adoption or by force.
+        """Return what `get` returns, the label if the reference names one, and the models that proved the version.
+
+        A label that came to it by adoption or by force names no models.
         """
         prompt, at, selector = reference.partition("@")
         named = selector if at else PRODUCTION
         with self._reading(prompt) as ledger:
-            version = self._version(ledger, select(prompt, named, ledger.labels, ledger.numbers))
-            if self._mirror.version_path(prompt, version.number, version.hash).exists():
-                self._mirror.check_version(version)
+            version = self._served(ledger, named)
             label = named if named in ledger.labels else None
             proof = proof_of(self._database.events(prompt), version.hash, label)
             return version, label, proven_models(self._database.evidence(proof)) if proof else ()
@@ -239,10 +237,10 @@ class Store(AbstractContextManager["Store"]):
         body = None if evidence is None and force else evidence_body(evidence)
         with self._change(prompt) as ledger:
             check_moves(ledger, label, candidate.hash)
-            if force:
-                return self._append(ledger, "forced", label, candidate, body=body, actor=actor, reason=reason)
-            check_proof(ledger, evidence, label, candidate.hash)
-            kind = "initial" if ledger.labels.get(PRODUCTION) is None else "promoted"
+            kind = "forced"
+            if not force:
+                check_proof(ledger, evidence, label, candidate.hash)
+                kind = "promoted" if PRODUCTION in ledger.labels else "initial"
             return self._append(ledger, kind, label, candidate, body=body, actor=actor, reason=reason)
 
     def check_not_stale(self, prompt: str, label: str, *, champion: str | None, candidate: str | None = None) -> None:
@@ -332,8 +330,7 @@ class Store(AbstractContextManager["Store"]):
     def fork(self, prompt: str) -> Fork | None:
         """Return the branches of a prompt that two people changed at the same time; None if it has one history.
 
-        Raises:
-            ConflictError: a file of a branch was edited or is missing.
+        Raise ConflictError if a file of a branch was edited or is missing.
         """
         self._check_known(prompt)
         with storage_errors(self._path), self._database.transaction():
@@ -348,12 +345,8 @@ class Store(AbstractContextManager["Store"]):
     def merge(self, prompt: str, keep: Mapping[str, str | None]) -> list[LabelEvent]:
         """Join a prompt's branches into one history. Return the events that were appended to the continued branch.
 
-        Args:
-            keep: label to version hash, for each label with several `holders` in the fork; None for no version.
-
-        Raises:
-            InputError: the choice for a label is missing, or no branch has that version.
-            ConflictError: a file of a branch was edited or is missing.
+        `keep` is label to version hash, for each label with several `holders` in the fork; None for no version.
+        Raise InputError if the choice for a label is missing or no branch has it, ConflictError as `fork` does.
         """
         self._check_known(prompt)
         with storage_errors(self._path):
@@ -401,6 +394,12 @@ class Store(AbstractContextManager["Store"]):
         self._sync.refresh(prompt)
         self._database.check_counts()
         return ledger_of(prompt, self._database.events(prompt))
+
+    def _served(self, ledger: Ledger, selector: str) -> Version:
+        version = self._version(ledger, select(ledger.prompt, selector, ledger.labels, ledger.numbers))
+        if self._mirror.version_path(ledger.prompt, version.number, version.hash).exists():
+            self._mirror.check_version(version)
+        return version
 
     def _version(self, ledger: Ledger, version: str) -> Version:
         return self._database.version(ledger.prompt, version, number=ledger.numbers[version])

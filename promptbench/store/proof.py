@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from promptbench.store.chain import LabelEvent, Ledger
 
 SCHEMA_VERSION = 1
+_RUN_AGAIN = "`promptbench run` judges it again; {} was not moved"
 # Judges the attempts of an evidence document again and returns how the verdict differs from the recorded one. Raises
 # ValueError if the document is not evidence.
 Rejudge = Callable[[Any], list[str]]
@@ -146,7 +147,7 @@ def check_proof(ledger: Ledger, evidence: Json, label: str, candidate: str) -> N
     if proof.candidate != candidate:
         raise ConflictError(
             f"stale evidence: it judged {ledger.name(proof.candidate)}, the text is now {ledger.name(candidate)}",
-            hint=_run_again(label),
+            hint=_RUN_AGAIN.format(label),
         )
     check_champion(ledger, label, proof.champion)
 
@@ -171,12 +172,8 @@ def check_champion(ledger: Ledger, label: str, champion: str | None) -> None:
         raise ConflictError(
             f"stale evidence: it compared with {ledger.name(champion)}, "
             f"but {PRODUCTION} of {ledger.prompt} is now {ledger.name(holder)}",
-            hint=_run_again(label),
+            hint=_RUN_AGAIN.format(label),
         )
-
-
-def _run_again(label: str) -> str:
-    return f"`promptbench run` judges it again; {label} was not moved"
 
 
 def evidence_body(evidence: Json) -> str:

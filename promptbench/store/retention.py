@@ -25,6 +25,9 @@ _UNREFERENCED_ANSWERS = """hash NOT IN (SELECT answer_hash FROM attempt WHERE an
 AND hash NOT IN (SELECT text_hash FROM judging)"""
 _UNREFERENCED_RECORDINGS = """recorded < ? AND request_hash NOT IN (SELECT request_hash FROM attempt)
 AND request_hash NOT IN (SELECT request_hash FROM judging)"""
+_TABLES_OF_RUNS = """SELECT DISTINCT listed.name
+FROM sqlite_master AS listed JOIN pragma_foreign_key_list(listed.name) AS key
+WHERE listed.type = 'table' AND key."table" = 'run' AND key."from" = 'run'"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,21 +96,14 @@ class Retention(RunTable):
         lock.parent.mkdir(exist_ok=True)
         try:
             with FileLock(lock, timeout=0), immediate(self._connection):
-                for table in self._tables_of_runs():
+                # Read from the schema, so that a table that is added later is not forgotten here.
+                for table in [row[0] for row in self._connection.execute(_TABLES_OF_RUNS)]:
                     self._connection.execute(f'DELETE FROM "{table}" WHERE run = ?', [run])
                 self._connection.execute("DELETE FROM run WHERE id = ?", [run])
         except Timeout:
             return False
         lock.unlink(missing_ok=True)
         return True
-
-    def _tables_of_runs(self) -> list[str]:
-        # Read from the schema, so that a table that is added later is not forgotten here.
-        rows = self._connection.execute(
-            """SELECT DISTINCT listed.name FROM sqlite_master AS listed JOIN pragma_foreign_key_list(listed.name) AS key
-            WHERE listed.type = 'table' AND key."table" = 'run' AND key."from" = 'run'"""
-        )
-        return [str(row[0]) for row in rows]
 
     def _delete(self, table: str, where: str, *values: str) -> int:
         with immediate(self._connection):

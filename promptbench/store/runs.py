@@ -13,7 +13,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from promptbench.core.canonical import canonical, digest_text
@@ -82,9 +81,7 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
             super().__init__(_open(path), path)
         self._locks: dict[str, Any] = {}
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -148,6 +148,16 @@ class _SuiteTest:
         if tested:
             shared = range(len(self._prepared.suite.checks))
             self._add_vacuous(tested, (number for number in shared if number not in self._failed), None)
+        rows = [
+            OperatorRow(
+                operator.name,
+                operator.must,
+                operator.stands_for,
+                made=sum(self._counts[operator.name, status] for status in MutantStatus),
+                **{status.value: self._counts[operator.name, status] for status in MutantStatus},
+            )
+            for operator in OPERATORS
+        ]
         return SuiteMutation(
             suite=self._prepared.suite.name,
             path=path,
@@ -155,7 +165,7 @@ class _SuiteTest:
             cases=len(self._prepared.cases),
             answers={source.value: count for source in AnswerSource if (count := self._answers[source])},
             without_answer=self._without_answer,
-            operators=[row for row in map(self._row, OPERATORS) if row.made],
+            operators=[row for row in rows if row.made],
             survivors=sorted(self._groups.values(), key=lambda group: (not group.must, -group.mutants)),
             vacuous=self._vacuous,
             vacuous_more=self._vacuous_more,
@@ -204,16 +214,3 @@ class _SuiteTest:
             spec = case.specs[number]
             written = spec.name if spec.argument is None else f"{spec.name}: {quoted(spec.argument)}"
             self._vacuous.append(VacuousCheck(written, str(spec.where.location(key=True)), name))
-
-    def _row(self, operator: Operator) -> OperatorRow:
-        counts = {status: self._counts[operator.name, status] for status in MutantStatus}
-        return OperatorRow(
-            name=operator.name,
-            must=operator.must,
-            stands_for=operator.stands_for,
-            made=sum(counts.values()),
-            equivalent=counts[MutantStatus.EQUIVALENT],
-            unjudged=counts[MutantStatus.UNJUDGED],
-            killed=counts[MutantStatus.KILLED],
-            survived=counts[MutantStatus.SURVIVED],
-        )

@@ -13,6 +13,7 @@ import pytest
 from promptbench.core.types import Answer, Attempt, AttemptKey, Outcome
 from promptbench.project import Project
 from promptbench.store.prompts import Store
+from promptbench.store.retention import _TABLES_OF_RUNS
 from promptbench.workflows.upkeep.prune import prune
 
 OLD, NEW = "2026-01-01T00:00:00.000Z", "2026-06-01T00:00:00.000Z"
@@ -176,4 +177,4 @@ def test_the_room_is_given_back(workspace: Project) -> None:
 @pytest.mark.parametrize("table", ["failed_try", "judging", "run_case", "variant"])
 def test_every_table_that_belongs_to_a_run_is_known(workspace: Project, table: str) -> None:
     with workspace.runs() as runs:
-        assert table in runs.retention()._tables_of_runs()
+        assert (table,) in runs.retention()._rows(_TABLES_OF_RUNS)
