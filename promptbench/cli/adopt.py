@@ -10,10 +10,6 @@ import typer
 from promptbench.cli.options import Actor, AsJson, Label, Reason
 
 
-def register(app: typer.Typer) -> None:
-    app.command("adopt")(adopt)
-
-
 def adopt(
     file: Annotated[Path, typer.Argument(metavar="PROMPT", help="The prompt file that is in use today.")],
     label: Label = "production",

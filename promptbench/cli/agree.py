@@ -11,10 +11,6 @@ from promptbench.cli.options import Format, JsonFormat, MaxCalls, MaxCost, Outpu
 from promptbench.core.errors import Exit, InputError
 
 
-def register(app: typer.Typer) -> None:
-    app.command("agreement")(agree)
-
-
 def agree(
     suite: Annotated[Path, typer.Argument(metavar="SUITE", help="The suite's file or folder.")],
     labels: Annotated[

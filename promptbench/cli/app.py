@@ -65,13 +65,18 @@ RENAMED = {
     "rescore": "runs rescore",
 }
 
+# Commands and options of 0.1 that are gone, with what to do instead.
+REMOVED = {
+    "store export": "copy prompt_store/text/PROMPT into the other project",
+    "store import": "copy prompt_store/text/PROMPT into this project; the next command checks and imports it",
+    "validate --fix": "each diagnostic says what to write",
+    "validate --diff": "each diagnostic says what to write",
+    "bench --trace": "use --rate N, with --arrivals poisson or constant",
+}
+
 for _name in (name for names in PANELS.values() for name in names):
-    _module = import_module(f"promptbench.cli.{_name}")
-    if hasattr(_module, "register"):
-        # A module with its own way, such as a group that collects the commands of other modules.
-        _module.register(app)
-        continue
-    _command = _module.import_ if _name == "import" else getattr(_module, _name)
+    # Each command is a function, and each group an object, named as its module.
+    _command = vars(import_module(f"promptbench.cli.{_name}"))["import_" if _name == "import" else _name]
     if isinstance(_command, typer.Typer):
         app.add_typer(_command, name=_name)
     else:
@@ -107,6 +112,10 @@ def run(arguments: Sequence[str]) -> int:
         code = _commands().main(_complete(arguments), prog_name="promptbench", standalone_mode=False)
         return int(code or Exit.YES)
     except typer.TyperException as error:
+        for removed, instead in REMOVED.items():
+            if set(removed.split()) <= {word.partition("=")[0] for word in arguments}:
+                say(f"error: `promptbench {removed}` was removed\nhint: {instead}")
+                return Exit.INPUT
         say(f"error: {error.format_message()}")
         say("hint: `promptbench --help` lists the commands, `promptbench COMMAND --help` their options")
         return Exit.INPUT

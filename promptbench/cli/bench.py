@@ -26,10 +26,6 @@ if TYPE_CHECKING:
     from promptbench.workflows.measure.bench import MeasurePlan
 
 
-def register(app: typer.Typer) -> None:
-    app.command("bench")(bench)
-
-
 def bench(
     target: Annotated[
         Path | None,

@@ -23,10 +23,6 @@ from promptbench.cli.options import (
 )
 
 
-def register(app: typer.Typer) -> None:
-    app.command("calibrate")(calibrate)
-
-
 def calibrate(
     suites: Suites = None,
     model: Models = None,

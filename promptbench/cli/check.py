@@ -12,10 +12,6 @@ from promptbench.cli.options import AsJson, variables
 from promptbench.core.errors import Exit, InputError
 
 
-def register(app: typer.Typer) -> None:
-    app.command("score")(check)
-
-
 def check(
     checks: Annotated[
         list[str],

@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     from promptbench.workflows.judge.compare import Matchup
 
 
-def register(app: typer.Typer) -> None:
-    app.command("compare")(compare)
-
-
 def compare(
     what: Annotated[
         list[str] | None,

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import typer
-
 from promptbench.cli.options import AsJson
 from promptbench.core.errors import Exit
-
-
-def register(app: typer.Typer) -> None:
-    app.command("doctor")(doctor)
 
 
 def doctor(as_json: AsJson = False) -> int:

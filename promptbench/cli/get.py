@@ -10,10 +10,6 @@ from promptbench.cli.options import AsJson, variables
 from promptbench.core.errors import Exit, InputError
 
 
-def register(app: typer.Typer) -> None:
-    app.command("get")(get)
-
-
 def get(
     reference: Annotated[str, typer.Argument(metavar="NAME[@LABEL|@N|@HASH]", help="NAME alone is NAME@production.")],
     var: Annotated[

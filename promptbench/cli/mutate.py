@@ -9,10 +9,6 @@ import typer
 from promptbench.cli.options import Cases, Format, JsonFormat, Output, Quiet, Suites, Tags, Verbose
 
 
-def register(app: typer.Typer) -> None:
-    app.command("mutate")(mutate)
-
-
 def mutate(
     suites: Suites = None,
     case: Cases = None,

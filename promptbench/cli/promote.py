@@ -11,10 +11,6 @@ from promptbench.cli.options import Actor, AsJson, Reason
 from promptbench.core.errors import InputError
 
 
-def register(app: typer.Typer) -> None:
-    app.command("promote")(promote)
-
-
 def promote(
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The prompt's name in the store.")],
     run: Annotated[

@@ -19,10 +19,6 @@ Reference = Annotated[str, typer.Argument(metavar="NAME[@LABEL|@N|@HASH]")]
 prompts = typer.Typer(help="List, show and compare prompts, and their history.", no_args_is_help=True)
 
 
-def register(app: typer.Typer) -> None:
-    app.add_typer(prompts, name="prompts")
-
-
 @prompts.command("list")
 def list_(as_json: AsJson = False) -> int:
     """List all prompts with their labels."""

@@ -20,19 +20,15 @@ class _ShowByDefault(typer.core.TyperGroup):
         return super().parse_args(ctx, args)
 
 
-group = typer.Typer(cls=_ShowByDefault)
+repairs = typer.Typer(cls=_ShowByDefault)
 
 
-def register(app: typer.Typer) -> None:
-    app.add_typer(group, name="repairs")
-
-
-@group.callback()
+@repairs.callback()
 def _group() -> None:
     """Show what answers need, and test your own repair rules."""
 
 
-@group.command("show")
+@repairs.command("show")
 def show(
     run: Run = "latest",
     format_: Format = "terminal",
@@ -55,7 +51,7 @@ def show(
     return rendering.write(project, [repairs_report(repairs(project, run))])
 
 
-@group.command("list")
+@repairs.command("list")
 def list_rules(as_json: AsJson = False) -> int:
     """List the project's own repair rules, and whether each counts."""
     from promptbench.cli.output import out, out_json
@@ -73,7 +69,7 @@ def list_rules(as_json: AsJson = False) -> int:
     return Exit.YES
 
 
-@group.command("test")
+@repairs.command("test")
 def backtest_rule(
     rule: Annotated[str, typer.Argument(metavar="RULE", help="The name of a repair rule.")],
     logs: Annotated[

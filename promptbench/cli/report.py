@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-import typer
-
 from promptbench.cli.options import ExitZero, Format, JsonFormat, Output, Quiet, Run, Verbose
-
-
-def register(app: typer.Typer) -> None:
-    app.command("report")(report)
-    app.command("gate", help="Judge a recorded run again, by the suite's gate as it is now. Calls no model.")(report)
-    app.command("rescore")(rescore)
 
 
 def report(

@@ -10,10 +10,6 @@ from promptbench.cli.options import Actor, Reason
 from promptbench.core.errors import Exit
 
 
-def register(app: typer.Typer) -> None:
-    app.command("retire")(retire)
-
-
 def retire(
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The prompt's name in the store.")],
     label: Annotated[str | None, typer.Option("--label", metavar="LABEL", help="One label; all by default.")] = None,

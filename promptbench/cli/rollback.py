@@ -9,10 +9,6 @@ import typer
 from promptbench.cli.options import Actor, AsJson, Label, Reason
 
 
-def register(app: typer.Typer) -> None:
-    app.command("rollback")(rollback)
-
-
 def rollback(
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The prompt's name in the store.")],
     to: Annotated[

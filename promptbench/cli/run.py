@@ -33,10 +33,6 @@ if TYPE_CHECKING:
     from promptbench.project import Project, Selection
 
 
-def register(app: typer.Typer) -> None:
-    app.command("run")(run)
-
-
 def run(
     suites: Suites = None,
     prompt: Prompts = None,

@@ -8,11 +8,16 @@ from typing import Annotated
 
 import typer
 
-from promptbench.cli import report, runs_prune
 from promptbench.cli.options import ExitZero, Format, JsonFormat, Output, Run
+from promptbench.cli.report import report, rescore
+from promptbench.cli.runs_prune import prune
 from promptbench.core.errors import Exit
 
 runs = typer.Typer(help="List, show, report, judge again, merge and prune runs.", no_args_is_help=True)
+runs.command("report")(report)
+runs.command("gate", help="Judge a recorded run again, by the suite's gate as it is now. Calls no model.")(report)
+runs.command("rescore")(rescore)
+runs.command("prune")(prune)
 
 Suite = Annotated[str | None, typer.Option("--suite", metavar="NAME", help="Only runs of this suite.")]
 Prompt = Annotated[str | None, typer.Option("--prompt", metavar="NAME", help="Only runs about this prompt.")]
@@ -28,12 +33,6 @@ class Metric(StrEnum):
     P50 = "p50"
     P99 = "p99"
     COST = "cost"
-
-
-def register(app: typer.Typer) -> None:
-    report.register(runs)
-    runs_prune.register(runs)
-    app.add_typer(runs, name="runs")
 
 
 @runs.command("list")

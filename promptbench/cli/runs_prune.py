@@ -13,10 +13,6 @@ from promptbench.core.errors import Exit, InputError
 from promptbench.core.words import number_of
 
 
-def register(group: typer.Typer) -> None:
-    group.command("prune")(prune)
-
-
 def prune(
     older_than: Annotated[
         str, typer.Option("--older-than", metavar="WHEN", help="Runs from before then: 90d, 24h or 2026-08-01.")

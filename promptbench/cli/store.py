@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 store = typer.Typer(help="Look after the prompt store.", no_args_is_help=True)
 
 
-def register(app: typer.Typer) -> None:
-    app.add_typer(store, name="store")
-
-
 @store.callback()
 def _group() -> None:
     """Look after the prompt store."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import typer
 
-suite = typer.Typer(help="Test the tests: mutate, calibrate, agreement, score.", no_args_is_help=True)
+from promptbench.cli.agree import agree
+from promptbench.cli.calibrate import calibrate
+from promptbench.cli.check import check
+from promptbench.cli.mutate import mutate
 
-
-def register(app: typer.Typer) -> None:
-    for name in ("check", "mutate", "calibrate", "agree"):
-        import_module(f"promptbench.cli.{name}").register(suite)
-    app.add_typer(suite, name="suite")
+suite = typer.Typer(help="Test the tests: score, mutate, calibrate, agreement.", no_args_is_help=True)
+suite.command("score")(check)
+suite.command("mutate")(mutate)
+suite.command("calibrate")(calibrate)
+suite.command("agreement")(agree)

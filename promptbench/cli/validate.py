@@ -21,15 +21,12 @@ def validate(
         bool,
         typer.Option("--red", help="Every logged answer must still fail its case. Use it in CI."),
     ] = False,
-    fix: Annotated[bool, typer.Option("--fix", "--diff", hidden=True)] = False,
     as_json: AsJson = False,
 ) -> int:
     """Check suites and every file they name. No model is called."""
     from promptbench.project import Project, Selection
     from promptbench.workflows.start.validate import validate as validate_suites
 
-    if fix:
-        raise InputError("--fix and --diff were removed", hint="each diagnostic says what to write; edit the file")
     selection = Selection(paths=tuple(suites or ()), prompts=tuple(prompt or ()))
     code = Exit.YES
     try:
