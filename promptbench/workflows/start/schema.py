@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 from collections.abc import Mapping
 from itertools import combinations
+from types import ModuleType
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
@@ -41,9 +44,11 @@ def report_schema() -> dict[str, Json]:
     """Return the JSON Schema of what `--format json` writes: `schema_version`, and a run for each suite."""
     from pydantic import TypeAdapter
 
+    from promptbench.report import model
     from promptbench.report.model import SCHEMA_VERSION, RunReport
     from promptbench.workflows.judge.run_report import NOT_IN_JSON
 
+    described = _field_comments(model)
     runs = TypeAdapter(list[RunReport]).json_schema(mode="serialization")
     kinds = {name: kind for name, kind in runs.pop("$defs").items() if name not in _SHOWN_ONLY}
     for name, kind in kinds.items():
@@ -51,9 +56,11 @@ def report_schema() -> dict[str, Json]:
             kind["properties"] = {key: value for key, value in kind["properties"].items() if key not in NOT_IN_JSON}
         # A field with a default is always written.
         kind["required"] = list(kind.get("properties", ()))
-        for schema in kind.get("properties", {}).values():
+        for field, schema in kind.get("properties", {}).items():
             schema.pop("title", None)
             schema.pop("default", None)
+            if text := described.get((name, field)):
+                schema["description"] = text
     return {
         "$schema": _DIALECT,
         "title": "promptbench runs report",
@@ -62,6 +69,20 @@ def report_schema() -> dict[str, Json]:
         "required": ["schema_version", "runs"],
         "$defs": kinds,
     }
+
+
+def _field_comments(module: ModuleType) -> dict[tuple[str, str], str]:
+    """Return the comment of each field of a module's classes: above the field, or behind it on the same line."""
+    found: dict[tuple[str, str], str] = {}
+    kind, above = "", list[str]()
+    for line in inspect.getsource(module).splitlines():
+        if declared := re.match(r"class (\w+)", line):
+            kind = declared[1]
+        field = re.match(r" {4}(\w+): [^#]*(?:# (.*))?$", line)
+        if field and (text := " ".join([*above, field[2] or ""]).strip()):
+            found[kind, field[1]] = text
+        above = [*above, line.strip(" #")] if line.startswith("    # ") else []
+    return found
 
 
 class _Generator(GenerateJsonSchema):
