@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from promptbench.cli.app import run
 from promptbench.core.types import FailureTier, LoggedCall, Usage
 from promptbench.ingest.files.log_file import LogFile
-from promptbench.ingest.promptbench_log import read
+from promptbench.ingest.promptbench_log import SPEC
 from promptbench.recording import record_call
 
 WRITER = """
@@ -30,7 +30,7 @@ for number in range(int(sys.argv[3])):
 
 
 def calls(path: Path) -> list[LoggedCall]:
-    found = list(read(LogFile.from_path(path)))
+    found = list(SPEC.read(LogFile.from_path(path)))
     assert all(isinstance(call, LoggedCall) for call in found), found
     return [call for call in found if isinstance(call, LoggedCall)]
 

@@ -24,7 +24,10 @@ def failures(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> int:
-    """List failing calls of imported logs and of the newest runs, grouped by cause. The largest group is first."""
+    """List failing calls, grouped by cause.
+
+    Those of imported logs and of the newest runs; the largest group is first.
+    """
     from promptbench.cli.rendering import Rendering
     from promptbench.project import Project
     from promptbench.workflows.logs.failures import failures_report, find_failures

@@ -26,7 +26,7 @@ def schema(
         ),
     ] = What.SUITE,
 ) -> int:
-    """Print the JSON Schema of suite files, with which editors complete and check YAML, or another schema."""
+    """Print the JSON Schema of suite files or of reports."""
     if what is What.DATASETTE:
         from promptbench.workflows.upkeep.datasette import datasette_metadata
 

@@ -16,7 +16,7 @@ anybody can derive it again.
    ≤ `UNSURE` leaves it open.
 6. *Fixed.* Two looks, half of `level(m)` each: Simes' p over all targets on the retest; then `CONFIRM` fresh tries of
    the promising ones, and Simes' p on retest and confirmation. Benjamini and Hochberg name the fixed cases.
-7. *Continued.* The same candidate again goes on with more tries of what stood in the way, pooled with the earlier ones.
+7. *Continued.* The same candidate again gets more tries of what stood in the way, pooled with the earlier ones.
 
 False alarms, whatever the rates: a FAIL where nothing is worse in at most `BROKEN` + `LOSS` = 5 %; a PASS with a fix
 where nothing is better, over any number of candidates, in at most 5 %. `tests/bench/gate_simulation.py` measures both.

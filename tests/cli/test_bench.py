@@ -262,7 +262,7 @@ def test_several_candidates_are_not_one_prompt(project: ProjectFolder) -> None:
 
 
 def test_ctrl_c_keeps_what_was_measured(project: ProjectFolder, server: FakeOpenAI) -> None:
-    words = ("--rate", "20", "--calls", "1000", "--arrivals", "constant", "--warm-up", "0", "--quiet")
+    words = ("--rate", "20", "--calls", "1000", "--arrivals", "constant", "--warm-up", "0")
     process = project.start("bench", SUITE, *words)
     deadline = time.monotonic() + 60
     while len(server.received) < 10 and time.monotonic() < deadline:

@@ -262,7 +262,7 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("no.prompt", "triage@1"), "file no.prompt not found"),
     (("--model", "openai/a", "--model", "openai/a"), "is compared with itself"),
     (("latest", "--model", "openai/a", "--model", "openai/b"), "did not call openai/a"),
-    (("20200101-000000-abcd", "latest"), "there is no run"),
+    (("20200101-000000-abcd", "latest"), "not found in"),
     (("triage@1", "triage@2", "suites/none"), "suites/none"),
     (("triage@1", "notes@1", "suites/triage"), "triage@1 and notes@1 are versions of different prompts"),
     (("triage@1", "notes@1"), "triage@1 and notes@1 are versions of different prompts"),

@@ -60,7 +60,7 @@ def test_a_hole_is_found_and_closed(hole: ProjectFolder, server: FakeOpenAI) -> 
 
 def test_checks_that_never_fail_have_a_location(hole: ProjectFolder) -> None:
     [suite] = hole.run("suite", "mutate", "--json").data["suites"]
-    assert [(item["check"], item["location"], item["case"]) for item in suite["vacuous"]] == [
+    assert [(item["check"], item["place"], item["case"]) for item in suite["vacuous"]] == [
         ("regex: '.?'", "suites/triage/suite.yaml:14:9", "charged twice"),
         ('count: {"at most":90,"of":"words"}', "suites/triage/suite.yaml:6:5", None),
     ]

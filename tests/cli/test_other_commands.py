@@ -68,7 +68,7 @@ def test_a_bug_is_one_line_and_a_file(project: ProjectFolder, monkeypatch: pytes
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("with secret-0123456789 in it")
 
-    monkeypatch.setattr("promptbench.api.validate", broken)
+    monkeypatch.setattr("promptbench.workflows.start.validate.validate", broken)
     ended = project.run("validate")
     assert ended.code == 3
     assert ended.err.startswith("error: this is a bug in promptbench, not in your files: RuntimeError")

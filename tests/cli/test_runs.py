@@ -28,7 +28,7 @@ def test_the_newest_run_is_listed_first_and_each_is_shown_as_it_was_judged(
     assert max(map(len, lines)) <= 120
     assert len(project.run("runs", "list", "--limit", "1").out.splitlines()) == 2
     for words in (("--suite", "none"), ("--prompt", "none"), ("--model", "openai/none")):
-        assert project.run("runs", "list", *words).out == "no runs yet\n"
+        assert project.run("runs", "list", *words).out == "no run is on record\n"
     assert project.run("runs", "list", "--model", "openai/fake", "--prompt", "triage", "--suite", "triage").out
     first = project.run("runs", "show", runs[0])
     lines = first.out.splitlines()
@@ -76,7 +76,7 @@ def test_without_a_record_there_is_nothing_to_show(project: ProjectFolder) -> No
     assert project.run("runs", "list", "--json").data["runs"] == []
     for words in (("show",), ("history", "triage")):
         ended = project.run("runs", *words)
-        assert (ended.code, "no runs yet" in ended.err) == (2, True)
+        assert (ended.code, "no run is on record" in ended.err) == (2, True)
     assert not (project.root / ".promptbench").exists()
 
 

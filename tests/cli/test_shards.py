@@ -170,7 +170,7 @@ def test_durations_make_shards_even(project: ProjectFolder) -> None:
     assert set(json.loads(file.read_text(encoding="utf-8"))["cases"]) == {"charged twice", "late parcel", "hello"}
     project.write("suites/triage/durations.json", "[1")
     ended = project.run("run", "--shard", "1/2")
-    assert (ended.code, "is not a valid file of durations" in ended.err) == (2, True)
+    assert (ended.code, "does not hold the durations of cases" in ended.err) == (2, True)
 
 
 def test_more_shards_than_cases_and_a_dead_provider(project: ProjectFolder, server: FakeOpenAI) -> None:

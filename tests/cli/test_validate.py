@@ -1,20 +1,8 @@
-"""`promptbench validate`: what it prints, and what replaces its removed options."""
+"""`promptbench validate`: what it prints."""
 
 from __future__ import annotations
 
-import pytest
-
 from tests.helpers.project import ProjectFolder
-
-
-@pytest.mark.parametrize("option", ["--fix", "--diff"])
-def test_a_removed_option_names_what_replaces_it(option: str, project: ProjectFolder) -> None:
-    ended = project.run("validate", option)
-    assert (ended.code, ended.out) == (2, "")
-    assert (
-        ended.err == "error: --fix and --diff were removed\nhint: each diagnostic says what to write; edit the file\n"
-    )
-    assert option not in project.run("validate", "--help").out
 
 
 def test_errors_and_warnings_are_counted(project: ProjectFolder) -> None:

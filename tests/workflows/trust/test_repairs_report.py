@@ -80,7 +80,7 @@ def test_fits_the_width_and_obeys_nobody(width: int) -> None:
             "19 can only be fixed by another prompt",
         ),
         ([CLEAN], "none of 32 answers depends on a rule; none can only be fixed by another prompt"),
-        ([], "no check of this suite reads an answer as data, so there is no format to report"),
+        ([], "no check of this suite reads an answer as data, so there are no formats to report"),
     ],
 )
 def test_the_sentence(rows: list[PromptRepairs], said: str) -> None:
