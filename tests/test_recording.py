@@ -158,7 +158,7 @@ def test_a_killed_process_loses_no_earlier_line(tmp_path: Path) -> None:
         process.kill()
         process.wait(60)
         record_call(log, model="m", answer="{}", id=f"after {letter}")
-    found = [call.id for call in read(LogFile.from_path(log)) if isinstance(call, LoggedCall)]
+    found = [call.id for call in SPEC.read(LogFile.from_path(log)) if isinstance(call, LoggedCall)]
     assert [name for name in found if name.startswith("after")] == ["after a", "after b", "after c"]
     for letter in "abc":
         mine = [name for name in found if name[0] == letter and name[1:].isdigit()]

@@ -158,7 +158,7 @@ def judge(
     """Judge one candidate over the attempts in the table.
 
     A candidate must pass on every model, so several models need no correction; several candidates do (`holm`). If an
-    answer came from the cache the verdict is neither PASS nor FAIL: the same answer counted again is no evidence.
+    answer came from the cache the verdict is neither PASS nor FAIL: the same answer, counted again, proves nothing.
 
     Args:
         asked_all: True if every planned attempt was made.

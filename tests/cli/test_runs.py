@@ -76,7 +76,7 @@ def test_without_a_record_there_is_nothing_to_show(project: ProjectFolder) -> No
     assert project.run("runs", "list", "--json").data["runs"] == []
     for words in (("show",), ("history", "triage")):
         ended = project.run("runs", *words)
-        assert (ended.code, "no run is on record" in ended.err) == (2, True)
+        assert (ended.code, "no runs yet" in ended.err) == (2, True)
     assert not (project.root / ".promptbench").exists()
 
 
