@@ -171,14 +171,14 @@ def judge(
 ) -> Verdict:
     """Judge one candidate over the attempts in the table.
 
-        A candidate must pass on every model, so several models need no correction; several candidates do (`holm`). If an
-            answer came from the cache the verdict is neither PASS nor FAIL: the same answer counted again proves nothing.
-    
-        Args:
-            asked_all: True if every planned attempt was made.
-            versus: ask whether the candidate is worse, instead of whether it may replace the champion.
-            drifts: by model, the change since an earlier run of the champion; used if the candidate is the champion.
-            record: earlier looks at candidates against this champion, and the version of the rule.
+    A candidate must pass on every model, so several models need no correction; several candidates do (`holm`). If an
+    answer came from the cache the verdict is neither PASS nor FAIL: the same answer counted again proves nothing.
+
+    Args:
+        asked_all: True if every planned attempt was made.
+        versus: ask whether the candidate is worse, instead of whether it may replace the champion.
+        drifts: by model, the change since an earlier run of the champion; used if the candidate is the champion.
+        record: earlier looks at candidates against this champion, and the version of the rule.
     """
     mode = Mode.INITIAL if champion is None else Mode.SAME if champion == candidate else Mode.CHAMPION
     if versus is not None:
