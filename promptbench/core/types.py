@@ -365,7 +365,7 @@ class Attempt:
     backoff_ms: float = 0.0  # The part of it between tries and during an outage.
     cost: float | None = None
     started: str = ""
-    # The failed calls, in order; written to the record, never read back.
+    # The failed calls, in order. Only the kind of the last one is read back, if there is no answer.
     failed_tries: tuple[FailedTry, ...] = ()
     # The model that answered instead, because this one was disabled for the run; the attempt counts as errored.
     fallback: str | None = None
@@ -376,6 +376,16 @@ class Attempt:
     def cached(self) -> bool:
         """Return whether the answer came from the cache, without a call, time or cost."""
         return self.tries == 0 and self.outcome in (Outcome.PASSED, Outcome.FAILED)
+
+    @property
+    def missing(self) -> bool:
+        """Return whether there is no answer at all: neither one without a judge's verdict, nor a fallback model's."""
+        return self.outcome is Outcome.ERRORED and self.answer is None and self.fallback is None
+
+    @property
+    def rejected(self) -> bool:
+        """Return whether there is no answer because the provider rejected the request."""
+        return self.missing and bool(self.failed_tries) and self.failed_tries[-1].kind is FailureKind.REJECTED
 
     @property
     def reasons(self) -> Sequence[str]:

@@ -148,9 +148,11 @@ class Attempts:
         """False if the user, a budget or a disabled model that a verdict needs ended the rounds."""
         return not self._engine.halted and not self._prepared.decisive & self.down.keys()
 
-    def rounds(self, repeats: Repeats, done: Callable[[AttemptKey], bool], more: More) -> Iterator[Iterable[Task]]:
+    def rounds(
+        self, repeats: Repeats, done: Callable[[AttemptKey], bool], more: More, seed: str
+    ) -> Iterator[Iterable[Task]]:
         """Yield the open tasks of the first round, then of what the gate wants more of."""
-        yield self.open(first_round(self._prepared, repeats, done), done)
+        yield self.open(first_round(self._prepared, repeats, done, seed), done)
         while not (self._engine.halted or self.down):
             count, tasks = more()
             if not count:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from promptbench.core.types import AttemptKey
 from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedCase, PreparedModel, PreparedSuite, Variant
@@ -20,7 +21,7 @@ class Task:
 
     @property
     def key(self) -> AttemptKey:
-        return _key(self.variant, self.model, self.case.name, self.repeat)
+        return AttemptKey(self.variant.hash if self.variant else BASELINE, self.model.name, self.case.name, self.repeat)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,38 +35,46 @@ class Repeats:
         return max(self.usual, self.critical) if critical else self.usual
 
 
+def in_random_order(variants: Sequence[str], seed: str, case: str, repeat: int) -> list[str]:
+    """Return the prompts of one try in an order that depends on the seed, such as the run's name, and nothing else.
+
+    All prompts of a try are called one after the other, so that a model's bad hour affects them alike. If one were
+    always first, it would meet a cold cache or a fresh rate limit more often.
+    """
+    return sorted(variants, key=lambda name: blake2b(f"{seed} {case} {repeat} {name}".encode()).digest())
+
+
 def first_round(
-    prepared: PreparedSuite, repeats: Repeats, done: Callable[[AttemptKey], bool] = lambda key: False
+    prepared: PreparedSuite, repeats: Repeats, done: Callable[[AttemptKey], bool] = lambda key: False, seed: str = ""
 ) -> Iterator[Task]:
     """Yield every prompt × case × model: once if the model is deterministic, else as often as `repeats` says.
 
-    Both prompts of a case are adjacent, so that a model's bad hour affects them alike. A case whose attempts are all
-    `done` is not built, which most cases of a resumed run may be.
+    The prompts of a try are adjacent, in random order by the `seed`. A case whose attempts are all `done` is not built,
+    which most cases of a resumed run may be.
     """
+    variants = {variant.hash: variant for variant in prepared.variants}
     slots = {
         critical: [
-            (variant, model, repeat)
+            (model, repeat)
             for model in prepared.models
             for repeat in range(_tries(prepared, model, repeats, critical=critical))
-            for variant in (prepared.variants if model.uses_prompt else (None,))
         ]
         for critical in (False, True)
     }
     for name in prepared.cases.names:
-        wanted = slots[name in prepared.cases.critical]
-        open_slots = [slot for slot in wanted if not done(_key(slot[0], slot[1], name, slot[2]))]
-        case = prepared.cases[name] if open_slots else None
-        yield from (Task(variant, model, case, repeat) for variant, model, repeat in open_slots if case)
+        case: PreparedCase | None = None
+        for model, repeat in slots[name in prepared.cases.critical]:
+            order = in_random_order(list(variants), seed, name, repeat) if model.uses_prompt else [BASELINE]
+            for item in order:
+                if not done(AttemptKey(item, model.name, name, repeat)):
+                    case = case or prepared.cases[name]
+                    yield Task(variants.get(item), model, case, repeat)
 
 
 def _tries(prepared: PreparedSuite, model: PreparedModel, repeats: Repeats, *, critical: bool) -> int:
     if not model.uses_prompt or prepared.deterministic(model):
         return 1
     return repeats.at(critical=critical and model.gated)
-
-
-def _key(variant: Variant | None, model: PreparedModel, case: str, repeat: int) -> AttemptKey:
-    return AttemptKey(variant.hash if variant else BASELINE, model.name, case, repeat)
 
 
 def first_round_size(prepared: PreparedSuite, repeats: Repeats) -> int:

@@ -7,10 +7,15 @@ from dataclasses import replace
 
 from promptbench.core.canonical import digest
 from promptbench.core.protocols import Check
-from promptbench.core.types import Answer, Attempt, CallFacts, Judging, Outcome, Request
+from promptbench.core.types import Answer, Attempt, CallFacts, Judging, Outcome, Request, Score
 from promptbench.engine.prepare.evaluate import Evaluation, evaluate
 from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedCase, PreparedSuite
 
+# Finish reasons of an answer that the provider withheld, in lower case. Without a text, checks such as "must not
+# contain" would pass what no user ever got to read.
+_WITHHELD = frozenset(
+    {"content_filter", "refusal", "safety", "prohibited_content", "blocklist", "guardrail_intervened"}
+)
 ADVISORY = "nothing that counts was checked: all checks of the case are advisory"
 
 
@@ -46,14 +51,16 @@ def score_attempt(
         judged,
         prepared.ladder,
     )
-    outcome = Outcome.PASSED if found.passed else Outcome.FAILED
+    withheld = not answer.text.strip() and (answer.finish_reason or "").lower() in _WITHHELD
+    outcome = Outcome.PASSED if found.passed and not withheld else Outcome.FAILED
+    why = f"the provider withheld the answer: {answer.finish_reason}"
     return replace(
         attempt,
         outcome=Outcome.ERRORED if attempt.fallback or found.errored else outcome,
         rung=found.rung,
         well_formed=found.well_formed,
         repairs=found.repairs,
-        scores=found.scores,
+        scores=(*found.scores, *(Score("answer", passed=False, value=0.0, reason=why),) * withheld),
         error=attempt.error if attempt.fallback else _why_unknown(found, asked),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -15,6 +15,10 @@ from promptbench.gate.latency_cost import LatencyCost
 _ANSWERED, _PASSED, _READ, _WELL_FORMED, _ERRORED = 1, 2, 4, 8, 16
 # The depth of a parsed answer on the format ladder is stored above the flags.
 _DEPTH = 32
+# Errored attempts have no depth, so these flags share its bits: they mean something only beside `_ERRORED`. An attempt
+# that only lacks its judge is errored and not missing.
+_MISSING, _REJECTED = 64, 32
+_FEWEST_REFUSALS = 3
 _RUNGS = tuple(Rung)
 
 
@@ -67,6 +71,31 @@ class AttemptCell:
         """The median rung of the repeats, the better of two; None if nothing was parsed."""
         depths = self.depths
         return _RUNGS[depths[(len(depths) - 1) // 2]] if depths else None
+
+    @property
+    def tries(self) -> tuple[bool | None, ...]:
+        """The attempts in order, up to the first that was not made: True if passed, None without an answer."""
+        return _tries(self.codes)
+
+    @property
+    def high(self) -> tuple[int | None, ...]:
+        """The depths on the format ladder in the order of `tries`, None if nothing was parsed."""
+        return _depths(self.codes)
+
+    def with_refusals(self, other: AttemptCell, *, deterministic: bool) -> AttemptCell:
+        """Return the cell with its missing answers as failures, if the prompt is the reason that they are missing.
+
+        That is so if no try has an answer, of at least three, while the other prompt has one to each: a content filter,
+        a context that is too long. On a deterministic model, which is called once, the provider must have rejected the
+        request.
+        """
+        count = len(self.codes)
+        missing = min(self.errored, self._count(_MISSING))
+        if not count or missing < count or not all(map(other.answered, range(count))):
+            return self
+        if self._count(_REJECTED) < count if deterministic else count < _FEWEST_REFUSALS:
+            return self
+        return _cell(bytes((_ANSWERED,)) * count)
 
     def first(self, count: int) -> AttemptCell:
         """Return the first `count` repeats."""
@@ -121,7 +150,7 @@ class AttemptMatrix:
         self._cached[key.variant, key.model] += attempt.cached
         codes, code = self.cell(key.variant, key.model, key.case).codes, _code(attempt)
         before = codes[key.repeat] if key.repeat < len(codes) else 0
-        if code == _ERRORED and before & _ANSWERED:
+        if code & _ERRORED and before & _ANSWERED:
             return
         if key.repeat < self._measured and code & _ANSWERED and not (before & _ANSWERED or attempt.cached):
             self._latency_cost.setdefault((key.variant, key.model), LatencyCost()).add(attempt)
@@ -142,18 +171,33 @@ class AttemptMatrix:
         return self._others.get(case) if number is None else number
 
     def take(
-        self, other: AttemptMatrix, side: tuple[str, str], name: tuple[str, str], cases: Container[str], tries: int = 1
+        self,
+        other: AttemptMatrix,
+        side: tuple[str, str],
+        name: tuple[str, str],
+        cases: Container[str],
+        tries: Callable[[str], int] = lambda case: 1,
     ) -> None:
         """Copy the attempts of one side (variant and model) of another table at some cases, under another name.
 
-        The one attempt of a deterministic model stands for `tries`.
+        The one attempt of a deterministic model stands for as many as `tries` returns for its case.
         """
         self._cached[name] += other.cached(*side)
         self._latency_cost[name] = other.latency_cost(*side)
         for case, cell in other.cells(*side):
             if case in cases:
-                codes = cell.codes * tries if len(cell.codes) == 1 else cell.codes
+                codes = cell.codes * tries(case) if len(cell.codes) == 1 else cell.codes
                 self._put(name, case, codes)
+
+    def pair(
+        self, champion: str, candidate: str, model: str, case: str, *, deterministic: bool
+    ) -> tuple[AttemptCell, AttemptCell]:
+        """Return the attempts of two prompts at a case, with refusals of one of them as failures."""
+        theirs, ours = self.cell(champion, model, case), self.cell(candidate, model, case)
+        return (
+            theirs.with_refusals(ours, deterministic=deterministic),
+            ours.with_refusals(theirs, deterministic=deterministic),
+        )
 
     def answered(self, key: AttemptKey) -> bool:
         """Return True if an attempt has its answer."""
@@ -184,7 +228,7 @@ class AttemptMatrix:
 
 def _code(attempt: Attempt) -> int:
     if attempt.outcome not in (Outcome.PASSED, Outcome.FAILED):
-        return _ERRORED
+        return _ERRORED | (_MISSING * attempt.missing) | (_REJECTED * attempt.rejected)
     code = _ANSWERED | (_PASSED if attempt.outcome is Outcome.PASSED else 0)
     if attempt.rung is not None:
         code |= _READ | (_WELL_FORMED if attempt.well_formed else 0) | attempt.rung.depth * _DEPTH
@@ -195,6 +239,16 @@ def _code(attempt: Attempt) -> int:
 def _flagged(codes: bytes, flag: int) -> int:
     # Cached because most cells of a run are alike.
     return sum(1 for code in codes if code & flag)
+
+
+@lru_cache(maxsize=16_384)
+def _tries(codes: bytes) -> tuple[bool | None, ...]:
+    return tuple(bool(code & _PASSED) if code & _ANSWERED else None for code in codes.partition(b"\0")[0])
+
+
+@lru_cache(maxsize=16_384)
+def _depths(codes: bytes) -> tuple[int | None, ...]:
+    return tuple(code // _DEPTH if code & _READ else None for code in codes.partition(b"\0")[0])
 
 
 @lru_cache(maxsize=4096)

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from promptbench.gate.case_outcomes import CaseOutcome
-from promptbench.gate.clusters import clusters
-from promptbench.gate.comparison import Comparison
 from promptbench.stats.beta import clopper_pearson_upper
-from promptbench.stats.exact import excluded_rate
 
 # Another machine may compute different last digits when it judges the evidence again.
 _DIGITS = 9
@@ -28,18 +23,10 @@ class Bound:
     loss: float | None
     breaks: float
 
-
-def bounds(comparison: Comparison) -> Iterator[Bound]:
-    """Yield the bounds of each margin; without a margin, what the stable clusters exclude."""
-    confidence = comparison.holm.confidence
-    for test in comparison.margins:
-        count = len(test.clusters)
-        loss = max(0.0, -test.difference.lower(confidence))
-        breaks = clopper_pearson_upper(len(test.unsteady), count, confidence)
-        yield Bound(test.tag, test.margin, count, round(loss, _DIGITS), round(breaks, _DIGITS))
-    if not comparison.margins:
-        held = sum(
-            all(item.outcome is not CaseOutcome.UNSTABLE for item in cluster) for cluster in clusters(comparison.guards)
-        )
-        if held:
-            yield Bound("", None, held, None, round(excluded_rate(held), _DIGITS))
+    @classmethod
+    def of(
+        cls, tag: str, margin: float | None, clusters: int, loss: float | None, broken: int, confidence: float
+    ) -> Bound:
+        """Compute the bound on the share that breaks if `broken` of the clusters are."""
+        breaks = clopper_pearson_upper(broken, clusters, confidence)
+        return cls(tag, margin, clusters, None if loss is None else round(loss, _DIGITS), round(breaks, _DIGITS))

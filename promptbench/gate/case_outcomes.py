@@ -1,24 +1,21 @@
 """Compare the champion's and the candidate's attempts case by case: fixed, broken, still failing, and so on.
 
-On a deterministic model the one attempt is the fact. On any other model a failure must repeat before it counts, and so
-must a fix and a break. `docs/design/0003-margins-and-candidates.md` gives the reasons for the thresholds.
+On a deterministic model the one attempt is the fact. On any other model `gate.trial` decides. Falls on the format
+ladder go through the same steps, with one stage less, because a fall often affects every case: where the candidate's
+median answer in the screen is lower than the champion's, `RETEST` fresh tries of both decide, by Holm's procedure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import ceil, floor
 
 from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
-from promptbench.gate.policy import LEVEL, TRIES, Policy
+from promptbench.gate.policy import LEVEL, NO_CORRECTION, HolmCorrection, Policy
+from promptbench.gate.trial import BROKEN, NO_RECORD, RETEST, CaseTrial, LookRecord, Trial, Tries
 from promptbench.stats.exact import fisher_greater
-
-_FIXED_SHARE = 7 / 8
-_BROKEN_SHARE, _CHAMPION_SHARE, _BROKEN_P = 0.5, 0.8, 0.02
-_STABLE_SHARE = 9 / 11
-_MAX_REPEATS = 64
+from promptbench.stats.holm import holm_levels
 
 
 class CaseOutcome(StrEnum):
@@ -28,7 +25,7 @@ class CaseOutcome(StrEnum):
     BROKEN = "broken"
     STILL_FAILING = "still failing"
     STILL_PASSING = "still passing"
-    # A guard that fails some tries, without a sign that the candidate fails more of them.
+    # A guard that fails some tries, without proof that the candidate fails more of them.
     FLAKY = "flaky"
     UNSTABLE = "unstable"
     NOT_REPRODUCED = "not reproduced"
@@ -62,7 +59,9 @@ class CaseInfo:
 class ComparedCase:
     """One case on one model, with the counts that decided.
 
-    `fell` is True if the candidate's answers need more repair than the champion's, proven like a break.
+    Attributes:
+        fell: the candidate's answers need more repair than the champion's, proven like a break.
+        trial: what the rule found out about the case; None on a deterministic model.
     """
 
     case: CaseInfo
@@ -70,32 +69,57 @@ class ComparedCase:
     champion: AttemptCell
     candidate: AttemptCell
     fell: bool = False
+    trial: CaseTrial | None = None
 
     @property
     def target(self) -> bool:
         """True if the champion fails the case: something to fix."""
-        return self.outcome in (CaseOutcome.FIXED, CaseOutcome.STILL_FAILING)
+        return self.outcome in (CaseOutcome.FIXED, CaseOutcome.STILL_FAILING) or (
+            self._worse and self.trial is not None and self.trial.target
+        )
 
     @property
     def guard(self) -> bool:
         """True if the champion passes the case: something to keep."""
-        kept = (CaseOutcome.STILL_PASSING, CaseOutcome.FLAKY)
-        return self.outcome in (*kept, CaseOutcome.BROKEN, CaseOutcome.UNSTABLE)
+        return (self._worse or self.outcome in (CaseOutcome.STILL_PASSING, CaseOutcome.FLAKY)) and not self.target
+
+    @property
+    def _worse(self) -> bool:
+        return self.outcome in (CaseOutcome.BROKEN, CaseOutcome.UNSTABLE)
+
+    @property
+    def doubtful(self) -> bool:
+        """True if the case is possibly broken: neither proven nor cleared of it."""
+        cleared = self.trial is None or not self.trial.uncleared
+        return self.outcome is CaseOutcome.UNSTABLE or (self.outcome is not CaseOutcome.BROKEN and not cleared)
 
     @property
     def improved(self) -> bool:
-        """True if the candidate passes most tries, and a larger share than the champion; not a test."""
-        mine, theirs = self.candidate, self.champion
-        return mine.passes > mine.failures and mine.passes * theirs.total > theirs.passes * mine.total
+        """True if more tries may prove that the candidate fixes the case."""
+        return self.outcome is CaseOutcome.STILL_FAILING and self.trial is not None and self.trial.promising
 
 
-@dataclass(frozen=True, slots=True)
-class NeededRepeats:
-    """The total number of attempts that a prompt needs at a case."""
+def run_trial(
+    table: AttemptMatrix,
+    champion: str,
+    candidate: str,
+    model: str,
+    cases: Sequence[CaseInfo],
+    policy: Policy,
+    *,
+    record: LookRecord = NO_RECORD,
+    holm: HolmCorrection = NO_CORRECTION,
+) -> Trial:
+    """Follow the rule over the attempts of two prompts on a model that is not deterministic."""
+    watched = frozenset(record.watched.get(model, ()))
 
-    variant: str
-    case: str
-    repeats: int
+    def tries(case: CaseInfo) -> Tries:
+        theirs, ours = table.pair(champion, candidate, model, case.name, deterministic=False)
+        screen, must = policy.screen(critical=case.critical), case.critical or policy.fixed == "all"
+        return Tries(case.name, theirs.tries, ours.tries, screen, must, case.name in watched)
+
+    counted = () if champion == candidate else (case for case in cases if not case.review_by)
+    return Trial.of(map(tries, counted), record.looks_of(model), holm.level / LEVEL, part=record.part)
 
 
 def compare_cases(
@@ -104,44 +128,56 @@ def compare_cases(
     candidate: str,
     model: str,
     cases: Sequence[CaseInfo],
+    policy: Policy,
+    trial: Trial | None,
     *,
     deterministic: bool,
-    policy: Policy,
 ) -> list[ComparedCase]:
-    """Return the outcome of every case on one model."""
+    """Return the outcome of every case on one model.
+
+    Without a `trial`, or where its tries do not reach to the end, it is what most tries say. That is the fact on a
+    deterministic model, and proves nothing on another.
+    """
+    tried = {} if trial is None or trial.wants else {item.name: item for item in trial.cases}
+    fallen = _fallen(table, champion, candidate, model, cases, policy, deterministic=deterministic)
     result = []
     for case in cases:
-        ours, theirs = table.cell(candidate, model, case.name), table.cell(champion, model, case.name)
+        theirs, ours = table.pair(champion, candidate, model, case.name, deterministic=deterministic)
+        item = tried.get(case.name)
         if case.review_by:
-            result.append(ComparedCase(case, CaseOutcome.QUARANTINED, theirs, ours))
-            continue
-        screen = policy.screen(critical=case.critical)
-        outcome = _fact(theirs, ours) if deterministic else _tested(theirs, ours, screen)
-        fell = _lower(theirs, ours) and (deterministic or _surely_lower(theirs, ours, screen))
-        result.append(ComparedCase(case, outcome, theirs, ours, fell))
+            outcome = CaseOutcome.QUARANTINED
+        elif not (theirs.total and ours.total):
+            outcome = CaseOutcome.NO_ANSWER
+        else:
+            outcome = _seen(theirs, ours) if item is None else _tried(item, theirs, ours)
+        result.append(ComparedCase(case, outcome, theirs, ours, case.name in fallen, item))
     return result
 
 
-def needed_repeats(
-    table: AttemptMatrix, champion: str, candidate: str, model: str, cases: Sequence[CaseInfo], policy: Policy
-) -> Iterator[NeededRepeats]:
-    """Yield the attempts that a model that is not deterministic needs before its cases can be judged."""
-    for case in () if champion == candidate else cases:
-        if case.review_by:
-            continue
-        screen = policy.screen(critical=case.critical)
-        theirs = table.cell(champion, model, case.name).first(screen)
-        ours = table.cell(candidate, model, case.name).first(screen)
-        if not (theirs.total and ours.total):
-            continue
-        if _is_target(theirs):
-            total = max(screen, TRIES)
-        elif ours.failures or _lower(theirs, ours):
-            total = screen + TRIES
-        else:
-            continue
-        yield NeededRepeats(champion, case.name, total)
-        yield NeededRepeats(candidate, case.name, total)
+def needed_tries(
+    table: AttemptMatrix,
+    champion: str,
+    candidate: str,
+    model: str,
+    cases: Sequence[CaseInfo],
+    policy: Policy,
+    *,
+    record: LookRecord = NO_RECORD,
+    holm: HolmCorrection = NO_CORRECTION,
+    trial: Trial | None = None,
+) -> dict[str, int]:
+    """Return, by case, how many tries in all both prompts need on a model that is not deterministic.
+
+    Only cases are there that lack some; the next stage of the rule may need more. `trial` is that of these attempts, if
+    it is known.
+    """
+    trial = trial or run_trial(table, champion, candidate, model, cases, policy, record=record, holm=holm)
+    needed = dict(trial.wants)
+    for case, theirs, ours in _lower_in_screen(table, champion, candidate, model, cases, policy, deterministic=False):
+        count = policy.screen(critical=case.critical) + RETEST
+        if min(len(theirs.tries), len(ours.tries)) < count:
+            needed[case.name] = max(count, needed.get(case.name, 0))
+    return needed
 
 
 def is_complete(
@@ -153,6 +189,8 @@ def is_complete(
     *,
     deterministic: bool,
     policy: Policy,
+    record: LookRecord = NO_RECORD,
+    holm: HolmCorrection = NO_CORRECTION,
 ) -> bool:
     """Return True if every attempt that the verdict on a model needs was made."""
 
@@ -162,113 +200,71 @@ def is_complete(
     variants = dict.fromkeys(variant for variant in (champion, candidate) if variant is not None)
     if not all(table.cell(variant, model, case.name).asked(first(case)) for variant in variants for case in cases):
         return False
-    if deterministic or champion is None:
+    if deterministic or champion in (None, candidate):
         return True
-    needed = needed_repeats(table, champion, candidate, model, cases, policy)
-    return all(table.cell(item.variant, model, item.case).asked(item.repeats) for item in needed)
+    return not needed_tries(table, str(champion), candidate, model, cases, policy, record=record, holm=holm)
 
 
-def passes_to_fix(item: ComparedCase) -> int | None:
-    """Return how many of the candidate's tries must pass for a fix; None if no number would do."""
-    total, champion = item.candidate.total, item.champion
-    fixes = (passes for passes in range(total + 1) if _is_fix(passes, total, champion.passes, champion.total))
-    return next(fixes, None)
+def _lower_in_screen(
+    table: AttemptMatrix,
+    champion: str,
+    candidate: str,
+    model: str,
+    cases: Sequence[CaseInfo],
+    policy: Policy,
+    *,
+    deterministic: bool,
+) -> Iterator[tuple[CaseInfo, AttemptCell, AttemptCell]]:
+    """Yield the cases where the candidate's median answer in the screen is lower on the format ladder."""
+    for case in () if champion == candidate else cases:
+        theirs, ours = table.pair(champion, candidate, model, case.name, deterministic=deterministic)
+        screen = policy.screen(critical=case.critical)
+        before, after = theirs.first(screen).rung, ours.first(screen).rung
+        if not case.review_by and before is not None and after is not None and after.depth > before.depth:
+            yield case, theirs, ours
 
 
-def passes_to_hold(item: ComparedCase) -> int:
-    """Return how many of the candidate's tries must pass for a case to be stable."""
-    return ceil(_STABLE_SHARE * item.candidate.total - 1e-9)
+def _fallen(
+    table: AttemptMatrix,
+    champion: str,
+    candidate: str,
+    model: str,
+    cases: Sequence[CaseInfo],
+    policy: Policy,
+    *,
+    deterministic: bool,
+) -> set[str]:
+    """Return the cases whose answers are proven to need more repair."""
+    lower = list(_lower_in_screen(table, champion, candidate, model, cases, policy, deterministic=deterministic))
+    if deterministic:
+        return {case.name for case, _, _ in lower}
+    p_values = []
+    for case, theirs, ours in lower:
+        screen = policy.screen(critical=case.critical)
+        usual = theirs.first(screen).rung
+        assert usual is not None
+        counts = []
+        for cell in (theirs, ours):
+            depths = [depth for depth in cell.high[screen : screen + RETEST] if depth is not None]
+            counts += [sum(depth <= usual.depth for depth in depths), len(depths)]
+        p_values.append(fisher_greater(*counts))
+    levels = holm_levels(p_values, BROKEN)
+    return {item[0].name for item, p, level in zip(lower, p_values, levels, strict=True) if p <= level}
 
 
-def p_of_fix(item: ComparedCase) -> float:
-    """Return Fisher's one-sided p that the candidate passes a case more often than the champion."""
-    ours, theirs = item.candidate, item.champion
-    return fisher_greater(ours.passes, ours.total, theirs.passes, theirs.total)
+def _seen(champion: AttemptCell, candidate: AttemptCell) -> CaseOutcome:
+    passes = candidate.passes > candidate.failures
+    if champion.passes > champion.failures:
+        return CaseOutcome.STILL_PASSING if passes else CaseOutcome.BROKEN
+    return CaseOutcome.FIXED if passes else CaseOutcome.STILL_FAILING
 
 
-def repeats_to_fix(item: ComparedCase, level: float = LEVEL) -> int | None:
-    """Return the number of repeats with which the same rates would be a fix; None if more would not help."""
-
-    def fixes(total: int) -> bool:
-        champion = ceil(item.champion.passes / item.champion.total * total)
-        passes = floor(item.candidate.passes / item.candidate.total * total)
-        return _is_fix(passes, total, champion, total, level)
-
-    return _first_total(item, fixes)
-
-
-def repeats_to_break(item: ComparedCase) -> int | None:
-    """Return the number of repeats with which the same rates would be a break; None if more would not help."""
-
-    def breaks(total: int) -> bool:
-        champion = floor(item.champion.passes / item.champion.total * total)
-        passes = ceil(item.candidate.passes / item.candidate.total * total)
-        return is_break(champion, total, passes, total)
-
-    total = _first_total(item, breaks)
-    return None if total is None else total - TRIES
-
-
-def _first_total(item: ComparedCase, decides: Callable[[int], bool]) -> int | None:
-    return next(filter(decides, range(item.candidate.total + 1, _MAX_REPEATS + 1)), None)
-
-
-def _is_target(screen: AttemptCell) -> bool:
-    return screen.failures * 2 >= screen.total
-
-
-def _lower(champion: AttemptCell, candidate: AttemptCell) -> bool:
-    """Return True if the candidate's median answer is further down the format ladder."""
-    mine, theirs = candidate.rung, champion.rung
-    return mine is not None and theirs is not None and mine.depth > theirs.depth
-
-
-def _surely_lower(champion: AttemptCell, candidate: AttemptCell, screen: int) -> bool:
-    """Return True if the candidate is as high as the champion's usual rung less often, by the rule for a break."""
-    usual = champion.first(screen).rung or champion.rung
-    if usual is None:
-        return False
-    high, mine = (sum(depth <= usual.depth for depth in cell.depths) for cell in (champion, candidate))
-    return is_break(high, len(champion.depths), mine, len(candidate.depths))
-
-
-def is_stable(passes: int, total: int) -> bool:
-    """Return True if a case that failed in the first round holds over all its tries."""
-    return passes >= _STABLE_SHARE * total
-
-
-def is_break(champion_passes: int, champion_total: int, passes: int, total: int) -> bool:
-    """Return True if a case that production passes is broken, by the passes of all tries of both prompts."""
-    return (
-        passes <= _BROKEN_SHARE * total
-        and champion_passes >= _CHAMPION_SHARE * champion_total
-        and fisher_greater(champion_passes, champion_total, passes, total) <= _BROKEN_P
-    )
-
-
-def _is_fix(passes: int, total: int, champion_passes: int, champion_total: int, level: float = LEVEL) -> bool:
-    return passes >= _FIXED_SHARE * total and fisher_greater(passes, total, champion_passes, champion_total) <= level
-
-
-def _fact(champion: AttemptCell, candidate: AttemptCell) -> CaseOutcome:
-    if not (champion.total and candidate.total):
-        return CaseOutcome.NO_ANSWER
-    if champion.passes:
-        return CaseOutcome.STILL_PASSING if candidate.passes else CaseOutcome.BROKEN
-    return CaseOutcome.FIXED if candidate.passes else CaseOutcome.STILL_FAILING
-
-
-def _tested(champion: AttemptCell, candidate: AttemptCell, screen: int) -> CaseOutcome:
-    if not (champion.total and candidate.total):
-        return CaseOutcome.NO_ANSWER
-    if _is_target(champion.first(screen)):
-        if not _is_target(champion):
-            return CaseOutcome.NOT_REPRODUCED
-        fixed = _is_fix(candidate.passes, candidate.total, champion.passes, champion.total)
-        return CaseOutcome.FIXED if fixed else CaseOutcome.STILL_FAILING
-    if not (champion.failures or candidate.failures):
-        return CaseOutcome.STILL_PASSING
-    if is_break(champion.passes, champion.total, candidate.passes, candidate.total):
+def _tried(trial: CaseTrial, champion: AttemptCell, candidate: AttemptCell) -> CaseOutcome:
+    if trial.broken:
         return CaseOutcome.BROKEN
-    worse = candidate.passes * champion.total < champion.passes * candidate.total
-    return CaseOutcome.UNSTABLE if worse and not is_stable(candidate.passes, candidate.total) else CaseOutcome.FLAKY
+    if trial.unstable:
+        return CaseOutcome.UNSTABLE
+    if trial.target:
+        still = CaseOutcome.STILL_FAILING if trial.reproduced else CaseOutcome.NOT_REPRODUCED
+        return CaseOutcome.FIXED if trial.fixed else still
+    return CaseOutcome.FLAKY if champion.failures or candidate.failures else CaseOutcome.STILL_PASSING

@@ -10,14 +10,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from promptbench.core.canonical import digest_text
-from promptbench.core.types import Answer, Attempt, AttemptKey, Json, Outcome, Rung
+from promptbench.core.types import Answer, Attempt, AttemptKey, FailedTry, FailureKind, Json, Outcome, Rung
+from promptbench.gate import first_rule
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, is_complete
 from promptbench.gate.drift import Drift
 from promptbench.gate.judge import WORST_FIRST, GatedModel, Mode, ModelVerdict, Result, Shares, Verdict, judge
 from promptbench.gate.policy import NO_CORRECTION, HolmCorrection, Policy
+from promptbench.gate.trial import NO_RECORD, LookRecord
 
 SCHEMA_VERSION = 1
+_REJECTED = FailedTry(FailureKind.REJECTED, "", None, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,9 @@ class SuiteProof:
         returned_models: by model, the names that its provider returned.
         judges: what the judged checks depend on, and the names that their judges returned; empty without judged checks.
         ladder: the version of the format ladder that parsed the answers.
+        repairs: trust and hash of each of the team's own repair rules, by its name.
         prices: the versions and hashes of the price lists.
+        record: the numbers of the looks, the watched cases, and the version of the rule.
     """
 
     suite: str
@@ -42,10 +47,10 @@ class SuiteProof:
     verdict: Verdict
     returned_models: Mapping[str, Sequence[str]]
     judges: Mapping[str, Json] = field(default_factory=dict)
-    ladder: str = ""  # Which format ladder its answers were read on.
-    # Trust and hash of each repair rule of the team that answers were read with, by its name.
+    ladder: str = ""
     repairs: Mapping[str, Json] = field(default_factory=dict)
     prices: Mapping[str, Json] = field(default_factory=dict)
+    record: LookRecord = NO_RECORD
 
 
 def evidence(
@@ -94,6 +99,7 @@ def _suite(part: SuiteProof) -> dict[str, Json]:
         **({"repairs": dict(part.repairs)} if part.repairs else {}),
         "prices": dict(part.prices),
         "policy": part.policy.as_dict(),
+        **({"rule": part.record.rule} if part.record.rule >= first_rule.NEXT else {}),
         "result": part.verdict.result.value,
         "sentence": part.verdict.sentence,
         "models": [
@@ -102,6 +108,7 @@ def _suite(part: SuiteProof) -> dict[str, Json]:
                 "deterministic": model.deterministic,
                 "returned": sorted(part.returned_models.get(model.name, ())),
                 **_figures(judged),
+                **_looks(part.record, judged),
                 **({"drift": asdict(judged.drift)} if judged.drift else {}),
             }
             for model, judged in zip(part.models, part.verdict.models, strict=True)
@@ -126,6 +133,13 @@ def _groups(cases: Iterable[CaseInfo]) -> dict[str, Json]:
             together.setdefault(case.cluster, []).append(case.name)
     quarantine = {case.name: case.review_by for case in cases if case.review_by}
     return {**({"clusters": together} if together else {}), **({"quarantine": quarantine} if quarantine else {})}
+
+
+def _looks(record: LookRecord, judged: ModelVerdict) -> dict[str, Json]:
+    if judged.trial is None:
+        return {}
+    watched = sorted(record.watched.get(judged.model, ()))
+    return {"looks": list(record.looks_of(judged.model)), **({"watched": watched} if watched else {})}
 
 
 def _figures(judged: ModelVerdict) -> dict[str, Json]:
@@ -157,6 +171,7 @@ def _attempt(part: SuiteProof, attempt: Attempt) -> dict[str, Json]:
         "well_formed": attempt.well_formed,
         "answer": digest_text(attempt.answer.text) if attempt.answer and not attempt.fallback else None,
         **({"cached": True} if attempt.cached else {}),
+        **({"missing": "rejected" if attempt.rejected else "unanswered"} if attempt.missing else {}),
         **(
             {"ms": attempt.answer.provider_ms, "cost": attempt.cost}
             if attempt.answer and key.repeat < part.policy.measured
@@ -236,10 +251,8 @@ def _judge_again(proof: Mapping[str, Json], suite: Mapping[str, Json]) -> tuple[
         table.add(attempt)
     models = [GatedModel(model["model"], model["deterministic"]) for model in suite["models"]]
     cases = list(_cases(suite, str(proof["made"])[:10]))
-    whole = all(
-        is_complete(table, champion, candidate, model.name, cases, deterministic=model.deterministic, policy=policy)
-        for model in models
-    )
+    record, holm = _record(suite), HolmCorrection(**suite.get("holm", {}))
+    whole = all(_whole(table, champion, candidate, model, cases, policy, record, holm) for model in models)
     verdict = judge(
         table,
         champion=champion,
@@ -248,10 +261,39 @@ def _judge_again(proof: Mapping[str, Json], suite: Mapping[str, Json]) -> tuple[
         cases=cases,
         policy=policy,
         asked_all=whole,
-        holm=HolmCorrection(**suite.get("holm", {})),
+        holm=holm,
+        record=record,
         drifts={model["model"]: Drift(**model["drift"]) for model in suite["models"] if "drift" in model},
     )
     return verdict, duplicates
+
+
+def _record(suite: Mapping[str, Json]) -> LookRecord:
+    rule = suite.get("rule", 1)
+    if rule not in (1, first_rule.NEXT):
+        raise ValueError(f"rule {rule!r}")
+    models = suite["models"]
+    looks = {model["model"]: tuple(model["looks"]) for model in models if "looks" in model}
+    # Each look has a smaller level than the one before; a number that comes twice would be a level too many.
+    if any(list(numbers) != sorted({n for n in numbers if n >= 1}) or not numbers for numbers in looks.values()):
+        raise ValueError(f"looks {looks!r}")
+    return LookRecord(looks, {model["model"]: model["watched"] for model in models if "watched" in model}, rule)
+
+
+def _whole(
+    table: AttemptMatrix,
+    champion: str | None,
+    candidate: str,
+    model: GatedModel,
+    cases: Sequence[CaseInfo],
+    policy: Policy,
+    record: LookRecord,
+    holm: HolmCorrection,
+) -> bool:
+    what, same = (table, champion, candidate, model.name, cases), model.deterministic
+    if record.rule < first_rule.NEXT:
+        return first_rule.is_complete(*what, policy, deterministic=same)
+    return is_complete(*what, deterministic=same, policy=policy, record=record, holm=holm)
 
 
 def recorded_answers(proof: Mapping[str, Json], path: str) -> AttemptMatrix:
@@ -281,8 +323,9 @@ def _recorded(line: Mapping[str, Json], variant: str) -> Attempt:
         outcome=Outcome(line["outcome"]),
         request_hash="",
         rung=Rung(line["rung"]) if line["rung"] else None,
-        answer=Answer("", "", provider_ms=line["ms"]) if "ms" in line else None,
+        answer=None if "missing" in line else Answer("", "", provider_ms=line.get("ms", 0.0)),
         well_formed=line["well_formed"],
         tries=0 if line.get("cached") else 1,
         cost=line.get("cost"),
+        failed_tries=(_REJECTED,) if line.get("missing") == "rejected" else (),
     )

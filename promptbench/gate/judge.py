@@ -12,16 +12,17 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from promptbench.core.errors import Exit
-from promptbench.core.words import percent
-from promptbench.gate import sentence
+from promptbench.core.words import number_of, percent
+from promptbench.gate import first_rule, sentence
 from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
-from promptbench.gate.bounds import Bound, bounds
-from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, ComparedCase, compare_cases
+from promptbench.gate.bounds import Bound
+from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, ComparedCase, compare_cases, run_trial
 from promptbench.gate.clusters import discordant
 from promptbench.gate.comparison import Comparison
 from promptbench.gate.drift import Drift
 from promptbench.gate.policy import NO_CORRECTION, ComparisonLabels, HolmCorrection, Policy
 from promptbench.gate.ratios import Ratio, ratios
+from promptbench.gate.trial import NO_RECORD, LookRecord, Trial
 from promptbench.stats.exact import mcnemar_mid_p
 
 _MAX_ERRORED_SHARE = 0.02
@@ -60,12 +61,20 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class GatedModel:
+    """A model that a candidate must pass on."""
+
+    name: str
+    deterministic: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Shares:
     """The results of one prompt on one model: shares in [0, 1], None if there is nothing to count.
 
     `answers` is the share of passed answers and `format` that of well-formed ones, both over the first round and
     without quarantined cases, because retries are made only where an attempt failed. `attempts` and `errored` count
-    everything.
+    everything; what one of two prompts gets no answer to, because of the prompt, counts as answered and failed.
     """
 
     answers: float | None
@@ -75,11 +84,21 @@ class Shares:
 
     @classmethod
     def of(
-        cls, table: AttemptMatrix, variant: str, model: str, repeats: int, quarantined: Collection[str] = frozenset()
+        cls,
+        table: AttemptMatrix,
+        variant: str,
+        other: str | None,
+        model: GatedModel,
+        repeats: int,
+        quarantined: Collection[str],
     ) -> Shares:
-        """Count the attempts of one prompt on one model."""
+        """Count the attempts of one prompt on one model; `other` is the one that it is compared with."""
         passes = total = well = read = attempts = errored = 0
-        for case, cell in table.cells(variant, model):
+        for case, made in table.cells(variant, model.name):
+            cell = made
+            if other is not None and made.errored:
+                same = model.deterministic
+                cell = made.with_refusals(table.cell(other, model.name, case), deterministic=same)
             first = cell.first(0 if case in quarantined else repeats)
             passes += first.passes
             total += first.total
@@ -97,7 +116,8 @@ class ModelVerdict:
     Attributes:
         reasons: what decided, the most important first.
         cases: the outcome of every case; empty without a champion.
-        p: that of the claim behind a PASS against a champion (`Comparison.p`); None without such a claim.
+        p: that of the claim that it is better than a champion (`Comparison.p`); None without such a claim.
+        trial: the course of the rule; None on a deterministic model and without a champion.
         drift: the change since an earlier run, if the production version itself was judged.
         bounds: the figures behind what the sentence says about the guards.
     """
@@ -112,6 +132,7 @@ class ModelVerdict:
     candidate: Shares
     mid_p: float | None = None
     p: float | None = None
+    trial: Trial | None = None
     ratios: tuple[Ratio, ...] = ()
     drift: Drift | None = None
     bounds: tuple[Bound, ...] = ()
@@ -134,14 +155,6 @@ class Verdict:
     holm: HolmCorrection = NO_CORRECTION
 
 
-@dataclass(frozen=True, slots=True)
-class GatedModel:
-    """A model that a candidate must pass on."""
-
-    name: str
-    deterministic: bool
-
-
 def judge(
     table: AttemptMatrix,
     *,
@@ -154,23 +167,36 @@ def judge(
     holm: HolmCorrection = NO_CORRECTION,
     versus: ComparisonLabels | None = None,
     drifts: Mapping[str, Drift] = MappingProxyType({}),
+    record: LookRecord = NO_RECORD,
 ) -> Verdict:
     """Judge one candidate over the attempts in the table.
 
     A candidate must pass on every model, so several models need no correction; several candidates do (`holm`). If an
-    answer came from the cache the verdict is neither PASS nor FAIL: the same answer counted again is no evidence.
+    answer came from the cache the verdict is neither PASS nor FAIL: the same answer counted again proves nothing.
 
     Args:
         asked_all: True if every planned attempt was made.
         versus: ask whether the candidate is worse, instead of whether it may replace the champion.
         drifts: by model, the change since an earlier run of the champion; used if the candidate is the champion.
+        record: earlier looks at candidates against this champion, and the version of the rule.
     """
     mode = Mode.INITIAL if champion is None else Mode.SAME if champion == candidate else Mode.CHAMPION
     if versus is not None:
         mode = Mode.COMPARISON
     judged = tuple(
         _judge_model(
-            table, champion, candidate, model, cases, policy, mode, asked_all, holm, versus, drifts.get(model.name)
+            table,
+            champion,
+            candidate,
+            model,
+            cases,
+            policy,
+            mode,
+            asked_all,
+            holm,
+            versus,
+            drifts.get(model.name),
+            record,
         )
         for model in models
     )
@@ -214,11 +240,12 @@ def _judge_model(
     holm: HolmCorrection,
     versus: ComparisonLabels | None,
     drift: Drift | None,
+    record: LookRecord,
 ) -> ModelVerdict:
     quarantined = {case.name for case in cases if case.review_by}
-    ours = Shares.of(table, candidate, model.name, policy.repeats, quarantined)
     compared = champion if mode in (Mode.CHAMPION, Mode.COMPARISON) else None
-    theirs = Shares.of(table, compared, model.name, policy.repeats, quarantined) if compared else None
+    ours = Shares.of(table, candidate, compared, model, policy.repeats, quarantined)
+    theirs = Shares.of(table, compared, candidate, model, policy.repeats, quarantined) if compared else None
     verdict = ModelVerdict(model.name, model.deterministic, Result.NO_VERDICT, "", (), (), theirs, ours)
     if invalid := _invalid(ours, theirs, asked_all):
         return replace(verdict, sentence=f"NO VERDICT: {invalid}", reasons=(invalid,))
@@ -233,12 +260,23 @@ def _judge_model(
         over = [ComparedCase(case, *quarantine) for case in cases if case.expired]
         result, text, reasons = _against_floors(ours, below, mode, drift, over)
         return replace(verdict, result=result, sentence=text, reasons=tuple(reasons), drift=drift)
-    states = compare_cases(
-        table, compared, candidate, model.name, cases, deterministic=model.deterministic, policy=policy
-    )
     before, after = table.latency_cost(compared, model.name), table.latency_cost(candidate, model.name)
     figures = tuple(ratios(before, after, policy))
-    comparison = Comparison(states, policy, model.deterministic, holm, below, figures, versus)
+    what = (table, compared, candidate, model.name, cases, policy)
+    comparison: Comparison
+    if record.rule < first_rule.NEXT:
+        states = first_rule.compare_cases(*what, deterministic=model.deterministic)
+        comparison = first_rule.FirstComparison(
+            states, policy, holm, below, figures, versus, deterministic=model.deterministic
+        )
+    else:
+        trial = None if model.deterministic else run_trial(*what, record=record, holm=holm)
+        states = compare_cases(*what, trial, deterministic=model.deterministic)
+        if trial and trial.wants:
+            reason = f"{number_of(len(trial.wants), 'case')} with too few tries for the next stage"
+            text = f"NO VERDICT: {reason}"
+            return replace(verdict, sentence=text, reasons=(reason,), cases=tuple(states), trial=trial)
+        comparison = Comparison(states, policy, holm, below, figures, versus, trial)
     result, text, reasons = _against_champion(comparison, ours)
     return replace(
         verdict,
@@ -247,9 +285,10 @@ def _judge_model(
         reasons=tuple(reasons),
         cases=tuple(states),
         mid_p=mcnemar_mid_p(*discordant(states)) if model.deterministic else None,
-        p=comparison.p if result is Result.PASS else None,
+        p=None if result is Result.FAIL else comparison.p,
+        trial=comparison.trial,
         ratios=figures,
-        bounds=tuple(bounds(comparison)),
+        bounds=tuple(comparison.bounds()),
     )
 
 
@@ -323,7 +362,7 @@ def _against_champion(comparison: Comparison, ours: Shares) -> tuple[Result, str
     if unknown := list(comparison.questions()):
         who = f"unknown if {versus.candidate} is worse than {versus.champion}: " if versus else ""
         return Result.INCONCLUSIVE, f"INCONCLUSIVE: {who}{'; '.join(unknown)} ({fixes}{holm})", unknown
-    if comparison.targets and not comparison.fixed and not versus:
+    if comparison.targets and not comparison.proven and not versus:
         reason = sentence.nothing_fixed(comparison.targets)
         return Result.FAIL, f"FAIL: {reason}", [reason]
     form = "" if ours.format is None else f"; {percent(ours.format)} of answers are valid JSON"

@@ -55,7 +55,7 @@ class MarginTest:
     @cached_property
     def difference(self) -> Paired:
         """The paired difference in passes, candidate less champion, over the clusters."""
-        return Paired.of(fmean(_difference(item, self.first) for item in cluster) for cluster in self.clusters)
+        return mean_change(self.guards, self.first)
 
     @cached_property
     def unsteady(self) -> list[list[ComparedCase]]:
@@ -138,6 +138,11 @@ class MarginTest:
     @property
     def _margin(self) -> str:
         return margin_name(self.margin, self.tag)
+
+
+def mean_change(items: Sequence[ComparedCase], first: int) -> Paired:
+    """Return the change of the share of passes over the `first` tries, candidate less champion, one per cluster."""
+    return Paired.of(fmean(_difference(item, first) for item in cluster) for cluster in clusters(items))
 
 
 def margin_name(margin: float, tag: str) -> str:

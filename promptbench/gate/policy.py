@@ -7,12 +7,8 @@ from dataclasses import asdict, dataclass, field
 
 from promptbench.core.types import Json
 
-# The tries of champion and candidate each before a failure is called reproduced, fixed or broken.
-TRIES = 8
-# The first tries of a `critical` case, unless `repeats` is larger. A case that begins to fail in 3 of 10 answers is
-# then broken or unstable, so that nothing passes, in 87 % of runs (3 repeats: 53 %); one that fails half of the time in
-# 99 % (3 repeats: 86 %), exactly by `power.detection`. No number of repeats calls more than 61 % of the latter broken,
-# because half is where broken begins.
+# The screen of a `critical` case, unless `repeats` is larger. A longer screen sees more: what begins to fail in 3 of 10
+# answers fails a try of 8 in 94 % of runs, and one of 3 in 66 %.
 CRITICAL_REPEATS = 8
 # The margin of a gate without one: breaks decide, and the verdict says what the guards exclude.
 AUTO = "auto"

@@ -5,16 +5,15 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import comb
 from types import MappingProxyType
 
 from promptbench.core.words import number_of, percent
-from promptbench.gate.case_outcomes import is_break, is_stable
 from promptbench.gate.margin import MAX_REPEATS, MIN_GUARDS
-from promptbench.gate.margin_power import ASSUMED_RATE, TARGET_POWER, guards_to_keep, power_to_keep
-from promptbench.gate.policy import AUTO, LEVEL, TRIES, Policy
+from promptbench.gate.margin_power import ASSUMED_RATE, TARGET_POWER, binomial, guards_to_keep, power_to_keep
+from promptbench.gate.policy import AUTO, LEVEL, Policy
 from promptbench.gate.sentence import fine_percent, next_goal
-from promptbench.stats.exact import excluded_rate, guards_needed
+from promptbench.gate.trial import BROKEN, CONFIRM, DOUBT, RETEST
+from promptbench.stats.exact import excluded_rate, fisher_greater, guards_needed
 from promptbench.stats.paired import Paired
 
 _HALVED = 0.5
@@ -24,31 +23,33 @@ _MORE_REPEATS = 5
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """The probabilities that a worse case is called broken or unstable with a number of `repeats`."""
+    """The probability that a worse case is called broken, with a screen of `repeats` tries.
+
+    `unstable` stays in the JSON of a plan; by the present rule it takes several doubtful cases.
+    """
 
     repeats: int
     broken: float
-    unstable: float
+    unstable: float = 0.0
 
 
 def detection(repeats: int, rate: float = _HALVED) -> Detection:
-    """Return the outcome of a guard that production always passes and the candidate passes at `rate`, over K + 8 tries.
+    """Return the chance that the gate calls a guard broken that production always passes and the candidate at `rate`.
 
-    Exact: the sum over the numbers of failures among the first K tries, without 0, which keeps the guard, and among the
-    8 that follow.
+    Exact if no other case is doubtful: the sum over the candidate's failures in the screen, without 0, which clears the
+    case, and in the retest, times the chance that the confirmation proves the loss.
     """
-    total = repeats + TRIES
-    broken = unstable = 0.0
-    for first in range(1, repeats + 1):
-        for later in range(TRIES + 1):
-            passes = total - first - later
-            ways = comb(repeats, first) * comb(TRIES, later)
-            chance = ways * rate**passes * (1 - rate) ** (first + later)
-            if is_break(total, total, passes, total):
-                broken += chance
-            elif not is_stable(passes, total):
-                unstable += chance
-    return Detection(repeats, broken, unstable)
+    screened, retested = binomial(repeats, rate), binomial(RETEST, rate)
+    total = repeats + RETEST
+    doubtful = sum(
+        screened[k] * retested[x]
+        for k in range(repeats)
+        for x in range(RETEST + 1)
+        if fisher_greater(total, total, k + x, total) <= DOUBT
+    )
+    confirmed = binomial(CONFIRM, rate)
+    proof = (p for x, p in enumerate(confirmed) if fisher_greater(CONFIRM, CONFIRM, x, CONFIRM) <= BROKEN)
+    return Detection(repeats, doubtful * sum(proof))
 
 
 def guards_for(margin: float, unsteady: int = 0) -> int:
@@ -189,13 +190,11 @@ class PowerForecast:
             return
         now, more = self.halved
         yield (
-            f"a case that begins to fail half of the time is called broken in {percent(now.broken)} of runs and "
-            f"unstable in {percent(now.unstable)}; with 'repeats: {more.repeats}' in {percent(more.broken)} "
-            f"and {percent(more.unstable)}"
+            f"a case that begins to fail half of the time is called broken in {percent(now.broken)} of runs; with "
+            f"'repeats: {more.repeats}' in {percent(more.broken)}"
         )
         if self.critical:
-            blocked = percent(self.critical.broken + self.critical.unstable)
             yield (
                 f"a critical case runs {self.critical.repeats} times at first; if it fails half of the time, it is "
-                f"called broken in {percent(self.critical.broken)} of runs, and nothing passes in {blocked}"
+                f"called broken in {percent(self.critical.broken)} of runs"
             )

@@ -8,16 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from promptbench.core.words import number_of, percent, plural
-from promptbench.gate.case_outcomes import (
-    CaseOutcome,
-    ComparedCase,
-    passes_to_fix,
-    passes_to_hold,
-    repeats_to_break,
-    repeats_to_fix,
-)
+from promptbench.gate.case_outcomes import CaseOutcome, ComparedCase
 from promptbench.gate.clusters import clustered, clusters
-from promptbench.stats.exact import excluded_rate, guards_needed
+from promptbench.gate.policy import LEVEL, NO_CORRECTION, HolmCorrection
+from promptbench.gate.trial import NOTHING, Count, Trial
+from promptbench.stats.beta import clopper_pearson_upper
+from promptbench.stats.exact import guards_needed
+from promptbench.stats.paired import Paired
 
 _MAX_NAMES = 3
 _BREAK_RATES = (0.10, 0.05, 0.02, 0.01)
@@ -82,27 +79,44 @@ def nothing_fixed(targets: Sequence[ComparedCase]) -> str:
 
 
 def kept(guards: Sequence[ComparedCase]) -> str:
-    """Return that no passing case is broken."""
+    """Return that no passing case is proven broken, and which may be."""
     if not guards:
         return "no passing cases, so nothing is known about what it may break"
-    unstable = [item for item in guards if item.outcome is CaseOutcome.UNSTABLE]
+    doubtful = [item for item in guards if item.doubtful]
     together = f" in {number_of(len(clusters(guards)), 'cluster')}" if clustered(guards) else ""
     return f"broken 0 of {number_of(len(guards), 'passing case')}{together}" + (
-        f", {len(unstable)} unstable: {names(unstable)}" if unstable else ""
+        f", {len(doubtful)} possibly broken: {names(doubtful)}" if doubtful else ""
     )
 
 
 def excluded(guards: Sequence[ComparedCase]) -> str:
-    """Return the break rate that the stable clusters exclude without a margin, and what more cases would exclude."""
-    clean = sum(all(item.outcome is not CaseOutcome.UNSTABLE for item in cluster) for cluster in clusters(guards))
-    if not clean:
+    """Return the break rate that the clusters exclude without a margin, and what more cases would exclude.
+
+    A cluster with a case that is possibly broken counts as broken.
+    """
+    found = clusters(guards)
+    doubtful = sum(any(item.doubtful for item in cluster) for cluster in found)
+    if doubtful == len(found):
         return ""
-    rate = excluded_rate(clean)
+    rate = clopper_pearson_upper(doubtful, len(found), 1 - LEVEL)
     said = f"; that excludes a break rate above {percent(rate)}"
     return said + "".join(
-        f", {guards_needed(goal) - clean} more{' clusters' if clustered(guards) else ''} would exclude {percent(goal)}"
+        f", {guards_needed(goal, broken=doubtful) - len(found)} more{' clusters' if clustered(guards) else ''} would "
+        f"exclude {percent(goal)}"
         for goal in next_goal(rate)
     )
+
+
+def change(difference: Paired) -> str:
+    """Return the mean change of the share of passes, with its 95 % interval; empty for fewer than two cases."""
+    if difference.count < 2:
+        return ""
+    low, high = difference.interval()
+    return f"; mean change {_points(difference.mean)} points (95 % interval {_points(low)} to {_points(high)})"
+
+
+def _points(share: float) -> str:
+    return f"{share * 100:+.1f}".replace("-", "−")
 
 
 def next_goal(rate: float) -> Iterator[float]:
@@ -116,18 +130,44 @@ def unanswered(states: Sequence[ComparedCase]) -> str:
     return f"; no answer for {names(without)}" if without else ""
 
 
-def critical_unstable(items: Sequence[ComparedCase]) -> str:
-    """Return the unstable critical cases with what they need, and whether more repeats would decide."""
+def lost(trial: Trial, there: str) -> str:
+    """Return that the passing cases together pass less often, or may do so, by their screens."""
+    total = sum((case.screen for case in trial.cases if not case.target), NOTHING)
+    verb = "pass" if trial.lost else "may pass"
+    shares = total.production / total.production_tries, total.candidate / total.candidate_tries
+    before, after = distinct_percents(*shares)
+    return f"passing cases together {verb} less often: {after} of tries, {before} {there} ({_p(trial.p_spread)})"
 
-    def describe(item: ComparedCase) -> str:
-        ours = item.candidate
-        return f"'{item.case.name}' passes {ours.passes} of {ours.total} tries and needs {passes_to_hold(item)}"
 
-    counts = [count for count in map(repeats_to_break, items) if count]
-    decide = "at these rates more repeats would not decide, a more reliable prompt would"
-    if counts:
-        decide = f"at these rates 'repeats: {min(counts)}' would prove it broken"
-    return f"{len(items)} critical {plural('case', len(items))} unstable: {listed(items, describe)}; {decide}"
+def unstable(items: Sequence[ComparedCase], there: str) -> str:
+    """Return the cases that may be broken, with the tries that say so."""
+    said = listed(items, lambda item: _tries(item, item.trial.loss if item.trial else NOTHING, there))
+    return f"{number_of(len(items), 'case')} unstable, which means possibly broken: {said}; more tries decide"
+
+
+def unproven(items: Sequence[ComparedCase], need: str, there: str, holm: HolmCorrection = NO_CORRECTION) -> str:
+    """Return that no fix is proven, the best cases first; `need` is why each of them has to be fixed."""
+
+    def tries(item: ComparedCase) -> Count:
+        return item.trial.retest + item.trial.gain if item.trial else NOTHING
+
+    ordered = sorted(items, key=lambda item: tries(item).p_better)
+    said = listed(ordered, lambda item: f"{_tries(item, tries(item), there)} ({_p(tries(item).p_better)})")
+    several = f" among {holm.candidates} candidates" if holm.candidates > 1 else ""
+    what = f"{number_of(len(items), 'failing case')} {need}, and that is not proven" if need else "no fix is proven"
+    decides = "more tries decide" if any(item.improved for item in items) else "a better prompt would be needed"
+    return f"{what}{several}: {said}; {decides}"
+
+
+def _tries(item: ComparedCase, count: Count, there: str) -> str:
+    return (
+        f"'{item.case.name}' passes {count.candidate} of {count.candidate_tries} tries, "
+        f"{count.production} of {count.production_tries} {there}"
+    )
+
+
+def _p(p: float) -> str:
+    return f"p = {p:.3f}" if p >= 0.0005 else "p < 0.001"
 
 
 def expired(items: Sequence[ComparedCase]) -> str:
@@ -135,22 +175,3 @@ def expired(items: Sequence[ComparedCase]) -> str:
     word = plural("quarantine", len(items))
     cases = listed(items, lambda item: f"'{item.case.name}' on {item.case.review_by}")
     return f"{len(items)} {word} ended: {cases}; fix the case, or review it and set a later day"
-
-
-def improved(items: Sequence[ComparedCase]) -> str:
-    """Return the failing cases that improved without a proven fix, best first, with what they need."""
-    ordered = sorted(items, key=lambda item: -item.candidate.passes / item.candidate.total)
-
-    def describe(item: ComparedCase) -> str:
-        passes, total, needed = item.candidate.passes, item.candidate.total, passes_to_fix(item)
-        return f"'{item.case.name}' passes {passes} of {total} tries" + (f" and needs {needed}" if needed else "")
-
-    word = number_of(len(items), "failing case")
-    return f"{word} improved, no fix is proven: {listed(ordered, describe)}; {_more_repeats(items)}"
-
-
-def _more_repeats(items: Sequence[ComparedCase]) -> str:
-    counts = [count for count in map(repeats_to_fix, items) if count]
-    if counts:
-        return f"at these rates 'repeats: {min(counts)}' would decide"
-    return "at these rates more repeats would not prove a fix, a better prompt would"

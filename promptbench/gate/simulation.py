@@ -8,8 +8,10 @@ from functools import lru_cache
 
 from promptbench.core.types import Attempt, AttemptKey, Outcome
 from promptbench.gate.attempt_matrix import AttemptMatrix
-from promptbench.gate.case_outcomes import CaseInfo, needed_repeats
+from promptbench.gate.candidates import smallest_level
+from promptbench.gate.case_outcomes import CaseInfo, needed_tries
 from promptbench.gate.policy import Policy
+from promptbench.gate.trial import NO_RECORD, LookRecord
 
 # Takes a prompt and a case, returns True if the next answer passes.
 Draw = Callable[[str, str], bool]
@@ -21,21 +23,38 @@ def independent_draws(rates: Mapping[str, Mapping[str, float]], chance: random.R
 
 
 def simulate_run(
-    draw: Draw, champion: str, candidates: Sequence[str], model: str, cases: Sequence[CaseInfo], policy: Policy
+    draw: Draw,
+    champion: str,
+    candidates: Sequence[str],
+    model: str,
+    cases: Sequence[CaseInfo],
+    policy: Policy,
+    *,
+    record: LookRecord = NO_RECORD,
+    table: AttemptMatrix | None = None,
 ) -> AttemptMatrix:
-    """Return a run of one model that is not deterministic: the first round, and the retries that the gate needs."""
-    table = AttemptMatrix()
+    """Return a run of one model that is not deterministic: the screen, then the stages that the gate needs.
 
-    def fill(variant: str, case: str, repeats: int) -> None:
-        for repeat in range(len(table.cell(variant, model, case).codes), repeats):
+    With a `table` that run is continued, as far as the looks of `record` need it.
+    """
+    table, holm = table or AttemptMatrix(), smallest_level(len(candidates))
+
+    def fill(variant: str, case: str, tries: int) -> None:
+        for repeat in range(len(table.cell(variant, model, case).codes), tries):
             table.add(_attempt(variant, model, case, repeat, passed=draw(variant, case)))
 
     for variant in dict.fromkeys((champion, *candidates)):
         for case in cases:
             fill(variant, case.name, policy.screen(critical=case.critical))
-    for candidate in candidates:
-        for needed in list(needed_repeats(table, champion, candidate, model, cases, policy)):
-            fill(needed.variant, needed.case, needed.repeats)
+    open_ones = list(candidates)
+    while open_ones:
+        for candidate in list(open_ones):
+            needed = needed_tries(table, champion, candidate, model, cases, policy, record=record, holm=holm)
+            for name, tries in needed.items():
+                fill(champion, name, tries)
+                fill(candidate, name, tries)
+            if not needed:
+                open_ones.remove(candidate)
     return table
 
 

@@ -16,7 +16,7 @@ anybody can derive it again.
    ≤ `UNSURE` leaves it open.
 6. *Fixed.* Two looks, half of `level(m)` each: Simes' p over all targets on the retest; then `CONFIRM` fresh tries of
    the promising ones, and Simes' p on retest and confirmation. Benjamini and Hochberg name the fixed cases.
-7. *Continued.* The same candidate again goes on with more tries of what stood in the way, pooled with the earlier ones.
+7. *Continued.* The same candidate again gets more tries of what stood in the way, pooled with the earlier ones.
 
 False alarms, whatever the rates: a FAIL where nothing is worse in at most `BROKEN` + `LOSS` = 5 %; a PASS with a fix
 where nothing is better, over any number of candidates, in at most 5 %. `tests/bench/gate_simulation.py` measures both.
@@ -24,7 +24,7 @@ where nothing is better, over any number of candidates, in at most 5 %. `tests/b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import pi
@@ -33,7 +33,9 @@ from promptbench.stats.exact import fisher_greater
 from promptbench.stats.holm import simes
 from promptbench.stats.spread import Stratum, combined_p, spread_p
 
-SCREEN, CRITICAL_SCREEN, RETEST, CONFIRM = 3, 8, 12, 24
+# The version of the rule, on record in evidence. `gate.first_rule` is version 1.
+RULE = 2
+SCREEN, RETEST, CONFIRM = 3, 12, 24
 DOUBT, SUSPECT = 0.2, 0.3
 BROKEN, UNSTABLE, LOSS, UNSURE = 0.04, 0.02, 0.01, 0.03
 
@@ -46,6 +48,28 @@ def level(look: int) -> float:
     The levels of all looks add up to 5 %, since Σ 1/m² = π²/6.
     """
     return 0.3 / (pi * look) ** 2
+
+
+@dataclass(frozen=True, slots=True)
+class LookRecord:
+    """What a verdict depends on besides the attempts of its run: by model, the numbers of its looks and watched cases.
+
+    `looks` has the number m of the run's own look, then those of its continuations; a model without one has (1,).
+    `rule` is the version of the rule by which the run was planned. `part` is set for a shard, which makes all tries
+    that the whole suite may need.
+    """
+
+    looks: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    watched: Mapping[str, Collection[str]] = field(default_factory=dict)
+    rule: int = RULE
+    part: bool = False
+
+    def looks_of(self, model: str) -> Sequence[int]:
+        """Return the numbers of the looks on a model."""
+        return self.looks.get(model) or (1,)
+
+
+NO_RECORD = LookRecord()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +107,7 @@ class Count:
 
     @property
     def production_fails(self) -> bool:
-        """At least half of the tries with production, of one or more."""
+        """True if production fails at least half of its tries, of one or more."""
         return bool(self.production_tries) and 2 * (self.production_tries - self.production) >= self.production_tries
 
     @property
@@ -138,12 +162,12 @@ class CaseTrial:
 
     @property
     def reproduced(self) -> bool:
-        """Whether production fails at least half of the retest of a target."""
+        """True for a target of which production fails at least half of the retest."""
         return self.target and self.retest.production_fails
 
     @property
     def uncleared(self) -> bool:
-        """Whether a loss was suspected and the fresh tries do not clear the case of it."""
+        """True if a loss was suspected and the fresh tries do not clear the case of it."""
         return self.doubtful and self.loss.p_worse <= DOUBT
 
 
@@ -152,24 +176,26 @@ class Trial:
     """The course of one candidate on one model.
 
     `looks` are the numbers m of the looks so far, the first run's and those of its continuations; `share` is the part
-    of the level that is left to this candidate where several are judged at once. `wants` has by case how many tries in
-    all the next stage takes of both prompts; the results count only when it is empty.
+    of the level that is left to this candidate where several are judged at once; `part` is as in `LookRecord`. `wants`
+    has by case how many tries in all the next stage takes of both prompts; the results count only when it is empty.
     """
 
     cases: list[CaseTrial]
     looks: Sequence[int] = (1,)
     share: float = 1.0
+    part: bool = False
     wants: dict[str, int] = field(default_factory=dict)
     p_first_spread: float = 1.0
     p_spread: float = 1.0
     p_fixed: float = 1.0
-    # Of the last look; that of the first run counts both of its looks.
     fix_proven: bool = False
 
     @classmethod
-    def of(cls, tries: Iterable[Tries], looks: Sequence[int] = (1,), share: float = 1.0) -> Trial:
+    def of(
+        cls, tries: Iterable[Tries], looks: Sequence[int] = (1,), share: float = 1.0, *, part: bool = False
+    ) -> Trial:
         """Follow the rule as far as the tries reach."""
-        trial = cls([CaseTrial(item) for item in tries], looks, share)
+        trial = cls([CaseTrial(item) for item in tries], looks, share, part)
         for _ in trial._stages():
             if trial.wants:
                 break
@@ -181,11 +207,12 @@ class Trial:
 
     @property
     def lost(self) -> bool:
-        """Whether the cases together pass less often, though no single one need be broken."""
+        """True if the passing cases together pass less often, though no single one need be broken."""
         return self.p_spread <= LOSS
 
     @property
     def maybe_lost(self) -> bool:
+        """True if the passing cases together may pass less often."""
         return LOSS < self.p_spread <= UNSURE
 
     def level(self, number: int = -1) -> float:
@@ -210,7 +237,7 @@ class Trial:
 
     def _retest(self) -> None:
         self.p_first_spread = spread_p(_stratum(case.screen, selected=True) for case in self.cases if not case.target)
-        suspect = self.p_first_spread <= SUSPECT
+        suspect = self.part or self.p_first_spread <= SUSPECT
         for case in self.cases:
             screen = case.screen
             failed = screen.candidate_failures or (suspect and screen.production_failures)
@@ -226,7 +253,7 @@ class Trial:
             if case.doubtful:
                 case.loss = self._take(case, CONFIRM * (2 if watched else 1))
         self._look(self.targets, looks=2, number=0)
-        if not self._proven(0):
+        if not self._proven():
             self._more_fixes()
             self._look([case for case in self.targets if case.promising], looks=2, number=0)
 
@@ -238,7 +265,7 @@ class Trial:
                 case.loss = case.loss + self._take(case, CONFIRM)
             if more_spread and case.retested and not case.target:
                 case.again = case.again + self._take(case, RETEST)
-        if not self.fix_proven or not self._proven(number):
+        if not self._proven():
             self._more_fixes()
             self._look([case for case in self.targets if case.promising], looks=1, number=number)
 
@@ -254,16 +281,17 @@ class Trial:
             case.p_fixed = (case.retest + case.gain).p_better if id(case) in looked else 1.0
         p = [case.p_fixed for case in self.targets]
         bound = self.level(number) / looks
-        self.p_fixed = min(1.0, looks * simes(p))
+        # Of several looks the best one counts, since each has its own part of the level.
+        self.p_fixed = min(self.p_fixed, looks * simes(p))
         named = fixed_by_discovery_rate(p, bound)
         for case, fixed in zip(self.targets, named, strict=True):
-            case.fixed = case.p_fixed <= bound if case.tries.must else fixed
+            case.fixed = case.fixed or (case.p_fixed <= bound if case.tries.must else fixed)
         self.fix_proven = self.fix_proven or any(named)
 
-    def _proven(self, number: int) -> bool:
+    def _proven(self) -> bool:
         """Return whether no more tries are needed for fixes: one is proven, and each that has to be."""
         must = [case for case in self.targets if case.tries.must and case.promising]
-        return self.fix_proven and all(case.fixed for case in must)
+        return not self.part and self.fix_proven and all(case.fixed for case in must)
 
     def _judge(self) -> None:
         p = {case.name: case.loss.p_worse for case in self.cases if case.doubtful}
@@ -287,12 +315,13 @@ class Trial:
         theirs, ours = case.tries.production[start : case.used], case.tries.candidate[start : case.used]
         if len(theirs) < tries or len(ours) < tries:
             self.wants[case.name] = case.used
-        return Count(
-            sum(item is True for item in theirs),
-            sum(item is not None for item in theirs),
-            sum(item is True for item in ours),
-            sum(item is not None for item in ours),
-        )
+        return _count(tuple(theirs), tuple(ours))
+
+
+@lru_cache(maxsize=1 << 14)
+def _count(theirs: tuple[bool | None, ...], ours: tuple[bool | None, ...]) -> Count:
+    # Cached because most cases of a run are alike.
+    return Count(theirs.count(True), len(theirs) - theirs.count(None), ours.count(True), len(ours) - ours.count(None))
 
 
 def fixed_by_discovery_rate(p: Sequence[float], bound: float) -> list[bool]:

@@ -48,6 +48,11 @@ class Paired:
         mean, error = self._plus_two()
         return mean - student_quantile(confidence, self.count - 1) * error
 
+    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
+        """Return the two-sided interval of the mean, cut at −1 and 1."""
+        tail = (1.0 + confidence) / 2
+        return max(-1.0, self.lower(tail)), min(1.0, -Paired(self.count, -self.total, self.squares).lower(tail))
+
     def p_above(self, bound: float) -> float:
         """Return the one-sided p that the mean is not above `bound`: the least 1 − confidence with `lower` above it."""
         if self.count < 2:

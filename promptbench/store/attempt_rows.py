@@ -6,15 +6,32 @@ import json
 import sqlite3
 from typing import Any
 
-from promptbench.core.types import Answer, Attempt, AttemptKey, Judging, Outcome, Repair, Rung, Score, Usage
+from promptbench.core.types import (
+    Answer,
+    Attempt,
+    AttemptKey,
+    FailedTry,
+    FailureKind,
+    Judging,
+    Outcome,
+    Repair,
+    Rung,
+    Score,
+    Usage,
+)
 from promptbench.store import answers
 
+# The kind of the failure that left an attempt without an answer.
+FAILURE = """CASE WHEN outcome = 'errored' AND answer_hash IS NULL THEN (
+    SELECT kind FROM failed_try AS failed WHERE failed.run = attempt.run AND failed.variant = attempt.variant
+    AND failed.model = attempt.model AND failed.case_name = attempt.case_name AND failed.repeat = attempt.repeat
+    AND failed.started = attempt.started ORDER BY try DESC LIMIT 1) END"""
 # Of `attempt` joined with `answer`.
 COLUMNS = (
     "variant, model, case_name, repeat, outcome, request_hash, answer.text, model_returned, params, finish_reason, "
     "structured, rung, well_formed, repairs, scores, error, tries, queue_ms, provider_ms, input_tokens, "
     "output_tokens, cached_tokens, reasoning_tokens, cost, started, connect_ms, first_byte_ms, limit_ms, backoff_ms, "
-    "fallback"
+    f"fallback, {FAILURE}"
 )
 # The provider that replays answers and never makes a call.
 _RECORDED = "recorded/"
@@ -24,7 +41,7 @@ def read(row: tuple[Any, ...]) -> Attempt:
     """Return the attempt in a row of `COLUMNS`."""
     (variant, model, case, repeat, outcome, request, text, returned, params, finish, structured) = row[:11]
     (rung, well_formed, repairs, scores, error, tries, queue, provider, *tokens, cost, started) = row[11:25]
-    connect, first_byte, limit, backoff, fallback = row[25:]
+    connect, first_byte, limit, backoff, fallback, failure = row[25:]
     answer = None
     if text is not None:
         answer = Answer(
@@ -56,7 +73,13 @@ def read(row: tuple[Any, ...]) -> Attempt:
         cost=cost,
         started=started,
         fallback=fallback,
+        failed_tries=failed_tries(failure),
     )
+
+
+def failed_tries(kind: str | None) -> tuple[FailedTry, ...]:
+    """Return the failed call of an attempt without an answer by the kind in `FAILURE`."""
+    return (FailedTry(FailureKind(kind), "", None, 0.0),) if kind else ()
 
 
 JUDGING_COLUMNS = "request_hash, judge, case_name, text_hash, answer, verdict, error, tries, queue_ms, cost, started"

@@ -23,6 +23,7 @@ from promptbench.store import answers, attempt_rows, runs_schema
 from promptbench.store.bench_runs import BenchRuns
 from promptbench.store.calls import CallStore
 from promptbench.store.database import storage_errors
+from promptbench.store.looks import Looks
 from promptbench.store.migrations import apply, pending
 from promptbench.store.names import new_run_name
 from promptbench.store.retention import Retention
@@ -114,6 +115,23 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
                     return self.run(row[0]), True
             name = self._insert(plan, suite, prompt, now(), facts, variants, version)
         return self.run(name), False
+
+    def finished_with(self, plan: str, results: Collection[str], since: str) -> RunInfo | None:
+        """Return the newest run of a plan that finished, if it has one of these results and started after a time."""
+        with storage_errors(self.path, WHAT):
+            where = "WHERE plan = ? AND finished IS NOT NULL ORDER BY started DESC, rowid DESC LIMIT 1"
+            found = read_runs(self._connection, where, [plan])
+        return next((info for info in found if info.result in results and info.started >= since), None)
+
+    def reopen(self, run: str) -> bool:
+        """Take the verdict from a run, so that `start` resumes it; False if another process holds the run."""
+        if not self._hold(run):
+            return False
+        with storage_errors(self.path, WHAT):
+            sql = "UPDATE run SET finished = NULL, result = NULL, sentence = NULL WHERE id = ?"
+            self._connection.execute(sql, [run])
+        self._locks.pop(run).release()
+        return True
 
     def start_again(self, before: RunInfo, plan: str, facts: Mapping[str, Json], version: str) -> RunInfo:
         """Return a new run for the answers of another one, with its start time; held as by `start`."""
@@ -287,16 +305,6 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
             raise InputError(missing, hint="`promptbench run` makes one")
         return str(row[0])
 
-    def candidates_against(self, suite: str, champion: str) -> set[str]:
-        """Return the hashes of the versions that finished runs of a suite compared with this one."""
-        sql = (
-            "SELECT DISTINCT candidate.hash FROM run "
-            "JOIN variant AS champion ON champion.run = run.id AND champion.side = ? AND champion.hash = ? "
-            "JOIN variant AS candidate ON candidate.run = run.id AND candidate.side = ? "
-            "WHERE run.suite = ? AND run.finished IS NOT NULL"
-        )
-        return {str(row[0]) for row in self._rows(sql, [Side.CHAMPION, champion, Side.CANDIDATE, suite])}
-
     def outcomes(self, run: str, *, answered: bool = False, measured: bool = False) -> Iterator[Attempt]:
         """Yield all attempts of a run without request, answer and scores: enough for a verdict, and much faster.
 
@@ -304,20 +312,26 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
             answered: only the attempts that have an answer.
             measured: with times and costs.
         """
-        columns = "variant, model, case_name, repeat, outcome, rung, well_formed, tries, cost, provider_ms"
+        columns = (
+            "variant, model, case_name, repeat, outcome, rung, well_formed, tries, cost, provider_ms, fallback, "
+            f"answer_hash NOTNULL, {attempt_rows.FAILURE}"
+        )
         which = "AND outcome IN ('passed', 'failed')" if answered else ""
-        for variant, model, case, repeat, outcome, rung, well_formed, tries, cost, provider_ms in self._rows(
-            f"SELECT {columns} FROM attempt WHERE run = ? {which}", [run]
-        ):
+        for row in self._rows(f"SELECT {columns} FROM attempt WHERE run = ? {which}", [run]):
+            variant, model, case, repeat, outcome, rung, well_formed, tries, cost, provider_ms = row[:10]
+            fallback, found, failure = row[10:]
+            needed = found and (measured or outcome == Outcome.ERRORED)
             yield Attempt(
                 key=AttemptKey(variant, model, case, repeat),
                 outcome=Outcome(outcome),
                 request_hash="",
-                answer=Answer("", "", provider_ms=provider_ms or 0.0) if measured else None,
+                answer=Answer("", "", provider_ms=provider_ms or 0.0) if needed else None,
                 rung=Rung(rung) if rung else None,
                 well_formed=bool(well_formed),
                 tries=tries,
                 cost=cost if measured else None,
+                fallback=fallback,
+                failed_tries=attempt_rows.failed_tries(failure),
             )
 
     def attempts(self, run: str) -> Iterator[Attempt]:
@@ -416,6 +430,10 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
     def bench_runs(self) -> BenchRuns:
         """Return the latency and cost measurements."""
         return BenchRuns(self._connection, self.path)
+
+    def looks(self) -> Looks:
+        """Return the looks at fixes and the cases to watch."""
+        return Looks(self._connection, self.path)
 
     def model_aliases(self) -> ModelAliases:
         """Return the model names that providers returned."""

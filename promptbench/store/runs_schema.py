@@ -247,6 +247,26 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
             PRIMARY KEY (measurement, model, number)
         ) STRICT, WITHOUT ROWID""",
     ),
+    "0012_looks": (
+        # No reference to `run`: the count must not go down when runs are pruned.
+        """CREATE TABLE look (
+            run TEXT NOT NULL,
+            suite TEXT NOT NULL,
+            model TEXT NOT NULL,
+            champion TEXT NOT NULL,
+            number INTEGER NOT NULL,
+            PRIMARY KEY (run, model, number)
+        ) STRICT, WITHOUT ROWID""",
+        "CREATE INDEX look_champion ON look (suite, model, champion)",
+        """CREATE TABLE watched_case (
+            run TEXT NOT NULL,
+            suite TEXT NOT NULL,
+            model TEXT NOT NULL,
+            champion TEXT NOT NULL,
+            case_name TEXT NOT NULL,
+            PRIMARY KEY (run, model, case_name)
+        ) STRICT, WITHOUT ROWID""",
+    ),
 }
 
 COLUMNS: dict[str, dict[str, str]] = {
@@ -356,6 +376,20 @@ COLUMNS: dict[str, dict[str, str]] = {
         "case_name": "the case",
         "tries": "how many tries had an answer",
         "passes": "how many of these passed",
+    },
+    "look": {
+        "run": "the run that looked at fixes; it may be pruned",
+        "suite": "the suite's name",
+        "model": "provider/name",
+        "champion": "hash of the production version",
+        "number": "m, counted over all candidates against this production version on this machine",
+    },
+    "watched_case": {
+        "run": "the run that found the case broken or unstable, or did not finish while it was in doubt",
+        "suite": "the suite's name",
+        "model": "provider/name",
+        "champion": "hash of the production version",
+        "case_name": "the case: later candidates are tried more often there",
     },
     "measurement": {
         "id": "name of the bench run: UTC time of its start and four random letters",

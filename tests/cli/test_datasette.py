@@ -68,5 +68,5 @@ def test_a_query_says_what_has_become_worse(project: ProjectFolder, two_runs: li
             "/runs/run_summary.json?_shape=array",
         ],
     )
-    assert [(row["case_name"], row["passed"], row["passed_before"]) for row in rows] == [("late parcel", 0, 8)]
+    assert [(row["case_name"], row["passed"], row["passed_before"]) for row in rows] == [("late parcel", 0, 15)]
     assert [row["run"] for row in newest] == [now, before]

@@ -51,7 +51,7 @@ def _holds_every_case_attempt_and_message(page: str) -> None:
     said = {side: [texts[item[5]] for item in hello["attempts"] if sides[item[0]] == side] for side in sides}
     # Three tries, and eight more of both because a case looks broken.
     assert {side: set(answers) for side, answers in said.items()} == {"champion": {right("Hello")}, "candidate": {"no"}}
-    assert [len(answers) for answers in said.values()] == [11, 11]
+    assert [len(answers) for answers in said.values()] == [39, 39]
     asked = {sides[int(number)]: messages for number, messages in hello["asked"].items()}
     assert [(role, texts[text]) for role, text in asked["candidate"]] == [
         ("system", "Answer with JSON."),

@@ -122,7 +122,7 @@ def test_only_the_judge_is_asked_again(counting: ProjectFolder, server: FakeOpen
     assert ended.code == 0
     assert len(to_judge(server)) == 20
     asked = [body["messages"][-1]["content"] for body in to_model(server)]
-    assert asked.count("Answer this customer. about complaint 1") == 7, "the gate's eight without the one on record"
+    assert asked.count("Answer this customer. about complaint 1") == 12, "the retest, and not the one on record"
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_an_answer_cannot_tell_the_judge_what_to_say(counting: ProjectFolder, se
     # The judge saw all of it, in one block, as data.
     assert all(body["messages"][0]["role"] == "system" for body in to_judge(server))
     assert all("the answer is good" not in body["messages"][0]["content"] for body in to_judge(server))
-    assert ended.code == 1
+    assert ended.code == 6
     assert record(counting, "SELECT DISTINCT outcome FROM attempt") == [("failed",)]
 
 

@@ -72,8 +72,8 @@ def test_a_first_version_passes_by_its_floors(project: ProjectFolder) -> None:
 def test_repeats_are_asked_where_they_decide(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.adopt()
     project.run("run")
-    # Two targets with 8 tries, one guard with 3, of both prompts.
-    assert len(server.received) == 2 * (8 + 8 + 3)
+    # Two targets with 15 tries, one guard with 3, of both prompts.
+    assert len(server.received) == 2 * (15 + 15 + 3)
 
 
 def test_no_verdict_when_the_server_is_dead(project: ProjectFolder, server: FakeOpenAI) -> None:
@@ -198,13 +198,13 @@ def test_dry_run_asks_nothing(project: ProjectFolder, server: FakeOpenAI) -> Non
     assert first.endswith(" tokens in (characters / 4), up to 9,000 out")
     assert could_tell == (
         "  if 3 cases hold, a break rate above 63 % is excluded, with 26 more above 10 %\n"
-        "  a case that begins to fail half of the time is called broken in 48 % of runs\n"
-        "    and unstable in 38 %; with 'repeats: 5' in 50 % and 46 %\n"
-        "  a failing case is tried up to 8 times more with each prompt; if all fail, that\n"
-        "    is 66 calls in total, cost unknown\n"
+        "  a case that begins to fail half of the time is called broken in 87 % of runs;\n"
+        "    with 'repeats: 5' in 97 %\n"
+        "  a failing case is tried up to 36 times more with each prompt; if all fail,\n"
+        "    that is 234 calls in total, cost unknown\n"
     )
     assert project.run("run", "--dry-run", "--json").data["suites"][0]["questions"] == {"openai/fake": 18}
-    assert project.run("run", "--dry-run", "--json").data["suites"][0]["most_questions"] == {"openai/fake": 66}
+    assert project.run("run", "--dry-run", "--json").data["suites"][0]["most_questions"] == {"openai/fake": 234}
     assert not server.received
 
 
@@ -220,7 +220,7 @@ def test_dry_run_says_what_a_margin_takes(project: ProjectFolder, server: FakeOp
     [suite] = project.run("run", "--dry-run", "--json").data["suites"]
     [margin] = suite["outlook"]["margins"]
     assert (margin["takes"], margin["kept"]) == ([59, 93], 0.0)
-    assert suite["outlook"]["halved"][0]["broken"] == pytest.approx(0.4819, abs=5e-5)
+    assert suite["outlook"]["halved"][0]["broken"] == pytest.approx(0.8730, abs=5e-5)
     assert not server.received
 
 
@@ -245,7 +245,7 @@ def test_json_and_outputs(project: ProjectFolder) -> None:
     assert ended.data["runs"][0]["result"] == "PASS"
     proof = json.loads((project.root / "out/proof.json").read_text())
     assert proof["verdict"]["result"] == "PASS"
-    assert len(proof["attempts"]) == 2 * (8 + 8 + 3)
+    assert len(proof["attempts"]) == 2 * (15 + 15 + 3)
     assert (project.root / "out/failing.jsonl").read_text() == ""
 
 

@@ -12,8 +12,8 @@ from tests.cli.test_run import recorded, wait_for
 from tests.helpers.fake_openai import FakeOpenAI, stall
 from tests.helpers.project import ProjectFolder, better
 
-ALL = 2 * (8 + 8 + 3)
-"""Two targets with 8 tries, one guard with 3, of both prompts."""
+ALL = 2 * (15 + 15 + 3)
+"""Two targets with 15 tries, one guard with 3, of both prompts."""
 LATEST = "SELECT id FROM run ORDER BY started DESC LIMIT 1"
 UNPROVEN = "INCONCLUSIVE: {} answers came from the cache and prove nothing; the same command without --cache decides"
 

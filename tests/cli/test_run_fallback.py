@@ -81,7 +81,7 @@ def test_the_same_command_asks_the_model_itself_again(
     ended = covered.run("run", "--promote")
     assert ended.code == 0, ended.out + ended.err
     assert f"{kept} of 18 attempts are recorded" in ended.err
-    assert len(server.received) - asked == 2 * (8 + 8 + 3) - kept
+    assert len(server.received) - asked == 2 * (15 + 15 + 3) - kept
     assert len(other.received) == by_other
     assert query(covered, "SELECT count(*) FROM attempt WHERE fallback NOTNULL") == [(0,)]
     proof = covered.run("prompts", "show", "triage", "--evidence", "--json").data["evidence"]

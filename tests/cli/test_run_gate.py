@@ -129,22 +129,17 @@ def test_several_candidates_are_corrected_for(project: ProjectFolder) -> None:
     assert json.loads((project.root / PROOF).read_text())["suites"][0]["holm"]["candidates"] == 2
 
 
-def test_many_candidates_one_after_the_other_are_told(project: ProjectFolder) -> None:
+def test_a_promotion_with_a_fix_starts_the_count_of_looks_anew(project: ProjectFolder) -> None:
     project.adopt()
 
-    def notes(number: int) -> list[str]:
+    def notes(number: int, *options: str) -> list[str]:
         project.write("suites/triage/triage.better.prompt", V2.replace("JSON", f"JSON, version {number}"))
-        [report] = project.run("run", "--json").data["runs"]
-        return list(report["notes"])
+        [report] = project.run("run", "--json", *options).data["runs"]
+        return [note for note in report["notes"] if note.startswith("look")]
 
-    assert [notes(number) for number in range(4)] == [[], [], [], []]
-    [note] = notes(4)
-    assert note == (
-        "5 candidates were judged by this suite against triage@1: the chance that a test at 5 % passes one of them "
-        "without merit is up to 23 %; add cases that none of them has seen"
-    )
-    assert project.run("run", "--promote").code == 0
-    assert notes(5) == [], "a promotion starts the count anew"
+    assert notes(0) == ["look 1 against triage@1 on this machine: a fix needs p ≤ 3 %"]
+    assert notes(1, "--promote") == ["look 2 against triage@1 on this machine: a fix needs p ≤ 0.76 %"]
+    assert notes(2) == [], "nothing is left to fix"
 
 
 def test_production_is_held_against_the_run_that_promoted_it(project: ProjectFolder, server: FakeOpenAI) -> None:

@@ -79,8 +79,8 @@ def test_a_server_that_dies_ends_a_run_and_the_same_command_finishes_it(
     assert ended.code == 0, ended.out + ended.err
     assert "resumes run" in ended.err
     assert "7 of 18 attempts are recorded" in ended.err
-    # Two targets with 8 tries, one guard with 3, of both prompts; each of the six questions as often as it is wanted.
-    assert sorted(answered.values()) == [3, 3, 8, 8, 8, 8], "nothing is asked twice"
+    # Two targets with 15 tries, one guard with 3, of both prompts; each of the six questions as often as it is wanted.
+    assert sorted(answered.values()) == [3, 3, 15, 15, 15, 15], "nothing is asked twice"
     tries = failed_tries(hasty)
     assert {(model, kind, status) for model, _, kind, status, _ in tries} == {("openai/fake", "transient", None)}
     assert all("127.0.0.1" in message for *_, message in tries)
@@ -103,7 +103,7 @@ def test_an_outage_that_ends_in_time_leaves_no_trace_in_the_verdict(project: Pro
     assert "up to 5 min (outage-minutes)" in said
     assert "openai/fake answers again" in err
     assert "no answer from the provider" not in out
-    assert answered.total() == 2 * (8 + 8 + 3) + 1, "the probe is a question more"
+    assert answered.total() == 2 * (15 + 15 + 3) + 1, "the probe is a question more"
 
 
 def test_an_interrupt_ends_the_wait_at_once(project: ProjectFolder, server: FakeOpenAI) -> None:

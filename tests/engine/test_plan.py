@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from promptbench.core.types import AttemptKey
-from promptbench.engine.plan import Repeats, first_round, first_round_size, round_sizes
+from promptbench.engine.plan import Repeats, first_round, first_round_size, in_random_order, round_sizes
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from tests.helpers.suites import PROMPT, joined
 
@@ -34,13 +34,20 @@ def test_every_case_is_asked_of_both_prompts_and_once_of_an_own_model(tmp_path: 
     assert round_sizes(ours, Repeats(2)) == {"openai/fake": 12, "python/own.py:answer": 3}
     champion, candidate = (variant.hash for variant in ours.variants)
     of_one = [(task.key.variant, task.key.model, task.repeat) for task in tasks if task.case.name == "one"]
-    assert of_one == [
-        (champion, "openai/fake", 0),
-        (candidate, "openai/fake", 0),
-        (champion, "openai/fake", 1),
-        (candidate, "openai/fake", 1),
-        ("", "python/own.py:answer", 0),
-    ]
+    both = {champion, candidate}
+    for repeat in range(2):
+        pair = of_one[2 * repeat : 2 * repeat + 2]
+        assert {variant for variant, _, _ in pair} == both
+        assert {(model, number) for _, model, number in pair} == {("openai/fake", repeat)}
+    assert of_one[4:] == [("", "python/own.py:answer", 0)]
+
+
+def test_which_prompt_comes_first_depends_on_the_seed_alone() -> None:
+    names = ["a", "b"]
+    orders = [in_random_order(names, "run 1", f"case {n}", n % 3) for n in range(400)]
+    assert orders == [in_random_order(names[::-1], "run 1", f"case {n}", n % 3) for n in range(400)]
+    assert 150 < sum(order[0] == "a" for order in orders) < 250
+    assert orders != [in_random_order(names, "run 2", f"case {n}", n % 3) for n in range(400)]
 
 
 def test_what_is_done_is_neither_asked_nor_built(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.case_outcomes import CaseInfo
 from promptbench.gate.judge import GatedModel, Verdict, judge
 from promptbench.gate.policy import Policy
+from promptbench.gate.trial import RULE, LookRecord
 
 CHAMPION, CANDIDATE = "sha256:champion", "sha256:candidate"
 MODEL = "local/small"
@@ -48,6 +49,8 @@ def judged(
     apart: Mapping[str, str] = MappingProxyType({}),
     asked_all: bool = True,
     champion: str | None = CHAMPION,
+    rule: int = RULE,
+    looks: tuple[int, ...] = (1,),
     **policy: Any,
 ) -> Verdict:
     return judge(
@@ -58,6 +61,7 @@ def judged(
         cases=infos(cases, critical, tagged, together, apart),
         policy=Policy(**policy),
         asked_all=asked_all,
+        record=LookRecord({MODEL: looks}, rule=rule),
     )
 
 

@@ -12,13 +12,15 @@ from promptbench.gate.candidates import judge_candidates
 from promptbench.gate.evidence import SuiteProof, evidence, rejudge
 from promptbench.gate.judge import GatedModel, Mode, Result, Verdict
 from promptbench.gate.policy import HolmCorrection, Policy
+from promptbench.gate.trial import level
 from tests.gate.kit import CHAMPION, MODEL, Cases, attempts, guards, infos
 
-PASS8, FAIL8 = "+" * 8, "-" * 8
-SURE: Cases = {"t": ("----++++", PASS8), **guards(9, "+++")}
-"""A fix with p = .038: 8 of 8 tries against 4 of 8."""
-SURER: Cases = {"t": ("----++++", PASS8), "s": (FAIL8, PASS8), **guards(9, "+++")}
-NOT: Cases = {"t": ("----++++", "----++++"), **guards(9, "+++")}
+PASS, FAIL, GUARDS = "+" * 15, "-" * 15, guards(9, "+++")
+# Production passes so many of the 12 tries of the retest.
+SIX, FIVE = ("---" + "+" * n + "-" * (12 - n) for n in (6, 5))
+SURE: Cases = {"t": (SIX + "+" * 24, PASS + "+" * 24), **GUARDS}
+"""A fix with p = .007 on the retest; twice that is less than the level of one look and more than a third of it."""
+NOT: Cases = {"t": (SIX + "+" * 24, SIX + "+" * 24), **GUARDS}
 
 
 def made(*candidates: Cases) -> list[Attempt]:
@@ -46,47 +48,49 @@ def test_one_candidate_is_not_corrected() -> None:
     assert verdict.result is Result.PASS
     assert "Holm" not in verdict.sentence
     assert verdict.holm == HolmCorrection()
-    assert verdict.models[0].p == pytest.approx(0.0385, abs=5e-5)
+    # Two looks at the smaller p, in proportion to the level of the first look.
+    assert verdict.models[0].p == pytest.approx(2 * 0.006865 * 0.05 / level(1), rel=1e-3)
 
 
 def test_a_fix_that_is_sure_alone_is_not_among_three() -> None:
     verdicts = judged(SURE, NOT, NOT)
-    assert [verdict.result for verdict in verdicts] == [Result.INCONCLUSIVE, Result.FAIL, Result.FAIL]
+    assert [verdict.result for verdict in verdicts] == [Result.INCONCLUSIVE] * 3
     assert verdicts[0].sentence == (
-        "INCONCLUSIVE: no fix is significant among 3 candidates: p = 0.038, needed 0.017; at these rates "
-        "'repeats: 10' would decide (fixed 1 of 1 failing case; Holm over 3 candidates)"
+        "INCONCLUSIVE: no fix is proven among 3 candidates: 't' passes 36 of 36 tries, 30 of 36 in production "
+        "(p = 0.012); more tries decide (fixed 0 of 1 failing case; Holm over 3 candidates)"
     )
     assert verdicts[0].holm == HolmCorrection(3, 0.05 / 3)
 
 
 def test_a_surer_fix_makes_room_for_the_next_one() -> None:
-    """Two candidates: the surer one is held to .025, and passes; then the other one, with p = 2 × .0128, to .05."""
-    half = {"t": ("-----+++", PASS8), **guards(9, "+++")}
-    both, one = {"s": (FAIL8, PASS8), **half}, {"s": (FAIL8, FAIL8), **half}
-    verdicts = judged(one, both)
-    assert judged(one, {"s": (FAIL8, FAIL8), "t": ("-----+++", FAIL8)})[0].result is Result.INCONCLUSIVE
+    """Of two candidates the surer one needs a p of .025, and passes; then .05 is left for the other one."""
+    surer: Cases = {"t": (FIVE + "+" * 24, PASS + "+" * 24), **GUARDS}
+    sure: Cases = {"t": (FIVE + "+" * 24, "+" * 14 + "-" + "+" * 24), **GUARDS}
+    alone = judged(sure, {"t": (FIVE + "+" * 24, FIVE + "+" * 24), **GUARDS})[0]
+    assert (alone.result, alone.holm.level) == (Result.INCONCLUSIVE, 0.025)
+    verdicts = judged(surer, sure)
     assert [verdict.result for verdict in verdicts] == [Result.PASS, Result.PASS]
-    assert [verdict.holm.level for verdict in verdicts] == [0.05, 0.025]
+    assert [verdict.holm.level for verdict in verdicts] == [0.025, 0.05]
     assert all(verdict.sentence.endswith("; Holm over 2 candidates") for verdict in verdicts)
 
 
-def test_of_mandatory_fixes_the_least_sure_counts() -> None:
-    assert judged(SURER, NOT, NOT)[0].result is Result.PASS
-    verdict = judged(SURER, NOT, NOT, fixed="all")[0]
-    assert verdict.result is Result.INCONCLUSIVE
-    assert "no fix is significant" in verdict.sentence
+def test_each_fix_that_is_mandatory_counts() -> None:
+    both: Cases = {**SURE, "s": (FAIL, PASS)}
+    neither: Cases = {**NOT, "s": (FAIL, FAIL)}
+    assert judged(both, neither, neither)[0].result is Result.PASS
+    assert judged(both, neither, neither, fixed="all")[0].result is Result.NO_VERDICT, "it takes more tries"
 
 
 def test_bounds_are_of_the_candidates_own_level() -> None:
     """59 guards exclude 5 % with 95 % confidence, and among two candidates the better one needs 97.5 %."""
-    fix: Cases = {"s": (FAIL8, PASS8)}
-    other: Cases = {"s": (FAIL8, FAIL8), **guards(59, "+++")}
+    fix: Cases = {"s": (FAIL, PASS)}
+    other: Cases = {"s": (FAIL, FAIL), **guards(59, "+++")}
     assert judged({**fix, **guards(59, "+++")}, margin=0.05)[0].result is Result.PASS
     verdict = judged({**fix, **guards(59, "+++")}, other, margin=0.05)[0]
     assert verdict.sentence == (
         "INCONCLUSIVE: margin 5 % needs 13 more passing cases (fixed 1 of 1 failing case; Holm over 2 candidates)"
     )
-    verdict = judged({**fix, **guards(73, "+++")}, {"s": (FAIL8, FAIL8), **guards(73, "+++")}, margin=0.05)[0]
+    verdict = judged({**fix, **guards(73, "+++")}, {"s": (FAIL, FAIL), **guards(73, "+++")}, margin=0.05)[0]
     assert "(margin 5 %: lower bound −3.8 points, at most 4.9 % broken, at 97.5 % confidence)" in verdict.sentence
     assert verdict.sentence.endswith("; Holm over 2 candidates")
 
@@ -130,7 +134,7 @@ def test_the_proof_says_among_how_many() -> None:
     assert found["suites"][0]["holm"] == {"candidates": 3, "level": 0.05 / 3}
     assert rejudge(found) == []
     found["suites"][0]["holm"] = {"candidates": 3, "level": 0.05}
-    assert rejudge(found) == ["suite s: recorded INCONCLUSIVE, judged again PASS"]
+    assert rejudge(found)[0] == "suite s: recorded INCONCLUSIVE, judged again PASS"
     found["suites"][0]["holm"]["level"] = 0.5
     with pytest.raises(ValueError, match="no level"):
         rejudge(found)

@@ -1,43 +1,42 @@
+"""Outcomes of cases, and what is tried again for them. The rule itself is tested in `test_trial`."""
+
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 import pytest
 
+from promptbench.core.types import Attempt, AttemptKey, FailedTry, FailureKind, Outcome
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.case_outcomes import (
-    CaseInfo,
     CaseOutcome,
     ComparedCase,
-    NeededRepeats,
     compare_cases,
     is_complete,
-    needed_repeats,
-    passes_to_fix,
-    passes_to_hold,
-    repeats_to_fix,
+    needed_tries,
+    run_trial,
 )
 from promptbench.gate.policy import Policy
-from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, attempts, infos
+from promptbench.gate.trial import LookRecord
+from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, attempts, infos, judged
 
-PASS8, FAIL8 = "+" * 8, "-" * 8
+R, C = 12, 24
+PASS, FAIL = "+" * 15, "-" * 15
 
 
-def flip(champion: str, candidate: str, *, deterministic: bool = False, **policy: int) -> ComparedCase:
+def compared(
+    champion: str, candidate: str, *, deterministic: bool = False, record: LookRecord | None = None, **policy: int
+) -> ComparedCase:
+    cases = {"a": (champion, candidate), "g": ("+++", "+++")}
+    what = (AttemptMatrix(attempts(cases)), CHAMPION, CANDIDATE, MODEL, infos(cases), Policy(**policy))
+    trial = None if deterministic else run_trial(*what, record=record or LookRecord())
+    return compare_cases(*what, trial, deterministic=deterministic)[0]
+
+
+def needed(champion: str, candidate: str, **policy: int) -> int | None:
     cases = {"a": (champion, candidate)}
     table = AttemptMatrix(attempts(cases))
-    [found] = compare_cases(
-        table, CHAMPION, CANDIDATE, MODEL, infos(cases), deterministic=deterministic, policy=Policy(**policy)
-    )
-    return found
-
-
-def wants(champion: str, candidate: str, **policy: int) -> list[NeededRepeats]:
-    cases = {"a": (champion, candidate)}
-    return list(
-        needed_repeats(AttemptMatrix(attempts(cases)), CHAMPION, CANDIDATE, MODEL, infos(cases), Policy(**policy))
-    )
+    return needed_tries(table, CHAMPION, CANDIDATE, MODEL, infos(cases), Policy(**policy)).get("a")
 
 
 @pytest.mark.parametrize(
@@ -53,91 +52,87 @@ def wants(champion: str, candidate: str, **policy: int) -> list[NeededRepeats]:
     ],
 )
 def test_one_attempt_is_the_fact_on_a_deterministic_model(champion: str, candidate: str, state: CaseOutcome) -> None:
-    assert flip(champion, candidate, deterministic=True).outcome is state
+    assert compared(champion, candidate, deterministic=True).outcome is state
+
+
+DOUBT = "---" + "+" * R
 
 
 @pytest.mark.parametrize(
     ("champion", "candidate", "state"),
     [
-        # Fixed: seven of eight, and surely better than the champion's tries.
-        (FAIL8, PASS8, CaseOutcome.FIXED),
-        (FAIL8, "+++++++-", CaseOutcome.FIXED),
-        ("--++----", "+++++++-", CaseOutcome.FIXED),
-        ("--+++---", "+++++++-", CaseOutcome.STILL_FAILING),
-        ("--+++---", PASS8, CaseOutcome.FIXED),
-        ("--++++--", PASS8, CaseOutcome.FIXED),
-        (FAIL8, "++++++--", CaseOutcome.STILL_FAILING),
-        (FAIL8, FAIL8, CaseOutcome.STILL_FAILING),
-        # Reproduced: in at least half of eight.
-        ("--++++--", FAIL8, CaseOutcome.STILL_FAILING),
-        ("--+++++-", PASS8, CaseOutcome.NOT_REPRODUCED),
-        ("--+++++-", FAIL8, CaseOutcome.NOT_REPRODUCED),
-        # A failure in the screen makes a target in two of three.
-        ("+--+++++", PASS8, CaseOutcome.NOT_REPRODUCED),
-        ("-++", "+++", CaseOutcome.FLAKY),
-        # Broken: at most half, where the champion passes four of five, and surely so.
-        ("+" * 11, "-+-+-+-+-+-", CaseOutcome.BROKEN),
-        ("+" * 11, "--+++++----", CaseOutcome.BROKEN),
-        ("+" * 11, "--++++++---", CaseOutcome.UNSTABLE),
-        ("++-++++++++", "--++++-----", CaseOutcome.BROKEN),
-        ("++-+++++++-", "--+++------", CaseOutcome.BROKEN),
-        ("++-+++++++-", "--++++-----", CaseOutcome.UNSTABLE),
-        ("++-+++++-+-", "-----------", CaseOutcome.UNSTABLE),
-        # Suspicious, but it holds from nine of eleven.
-        ("+" * 11, "-++++++++-+", CaseOutcome.FLAKY),
-        ("+" * 11, "-+++++++--+", CaseOutcome.UNSTABLE),
-        # So does what flakes in production as much.
-        ("++-++--++--", "-+++++---++", CaseOutcome.FLAKY),
-        ("++-++---+--", "-+++++-----", CaseOutcome.FLAKY),
-        ("++-++---+--", "-++++------", CaseOutcome.UNSTABLE),
+        (FAIL, PASS, CaseOutcome.FIXED),
+        ("---" + "-" * 6 + "+" * 6, PASS, CaseOutcome.FIXED),
+        (FAIL, FAIL, CaseOutcome.STILL_FAILING),
+        (FAIL, "---" + "++" + "-" * 10, CaseOutcome.STILL_FAILING),
+        # Production passes most of the retest: what the screen showed does not repeat.
+        ("---" + "+" * 7 + "-" * 5, "+++" + "+" * 7 + "-" * 5, CaseOutcome.NOT_REPRODUCED),
+        (PASS + "+" * C, FAIL + "-" * C, CaseOutcome.BROKEN),
+        (PASS + "+" * C, DOUBT + "-" * 6 + "+" * 18, CaseOutcome.BROKEN),
+        (PASS + "+" * C, DOUBT + "+" * C, CaseOutcome.FLAKY),
+        (PASS, "++-" + "+" * R, CaseOutcome.FLAKY),
         ("+++", "+++", CaseOutcome.STILL_PASSING),
-        ("xxx", "+++", CaseOutcome.NO_ANSWER),
-        ("+++", "xxx", CaseOutcome.NO_ANSWER),
+        ("xxx", "+x-", CaseOutcome.NO_ANSWER),
     ],
 )
-def test_a_flip_must_repeat_on_any_other_model(champion: str, candidate: str, state: CaseOutcome) -> None:
-    found = flip(champion, candidate)
+def test_the_rule_decides_on_any_other_model(champion: str, candidate: str, state: CaseOutcome) -> None:
+    found = compared(champion, candidate)
     assert found.outcome is state
     assert found.target is (state in (CaseOutcome.FIXED, CaseOutcome.STILL_FAILING))
-    assert found.guard is (
-        state in (CaseOutcome.STILL_PASSING, CaseOutcome.FLAKY, CaseOutcome.BROKEN, CaseOutcome.UNSTABLE)
-    )
+    passing = (CaseOutcome.STILL_PASSING, CaseOutcome.FLAKY, CaseOutcome.BROKEN, CaseOutcome.UNSTABLE)
+    assert found.guard is (state in passing)
+
+
+def test_a_target_that_got_worse_is_broken_and_no_guard() -> None:
+    half = "--+" + "+-" * 6 + "+-" * C
+    found = compared(half, "-" * len(half), record=LookRecord(watched={MODEL: ["a"]}))
+    assert (found.outcome, found.target, found.guard) == (CaseOutcome.BROKEN, True, False)
+
+
+def test_without_enough_tries_the_outcome_is_what_most_say() -> None:
+    assert compared("+++", "--+").outcome is CaseOutcome.BROKEN
+    assert compared("--+", "+++").outcome is CaseOutcome.FIXED
+
+
+def test_possibly_broken_is_what_is_neither_proven_nor_cleared() -> None:
+    weak = PASS + "+" * C, DOUBT + "-" * 4 + "+" * 20
+    found = compared(*weak)
+    assert (found.outcome, found.doubtful) == (CaseOutcome.FLAKY, True)
+    assert not compared(PASS + "+" * C, DOUBT + "-" + "+" * 23).doubtful
 
 
 @pytest.mark.parametrize(
-    ("champion", "candidate", "asked"),
+    ("champion", "candidate", "tries"),
     [
         ("+++", "+++", None),
-        ("-++", "+++", None),
-        ("+++", "++-", 11),
-        ("-++", "++-", 11),
-        ("--+", "+++", 8),
-        ("---", "---", 8),
-        ("xxx", "---", None),
-        ("---", "xxx", None),
-        ("+xx", "+x-", 11),
-        ("-xx", "+xx", 8),
-        # More failures outside the screen change nothing about what is asked.
-        ("+" * 11, "++-" + FAIL8, 11),
+        ("+++", "++-", 15),
+        ("--+", "+++", 15),
+        ("---", "---", 15),
+        ("xxx", "--x", None),
+        ("xxx", "---", 15),
+        ("+xx", "+x-", 15),
+        # A doubtful case, and a promising one.
+        (PASS, DOUBT, 39),
+        ("---" + "----++++++++", PASS, 39),
         # As many repairs as before, or more of them.
         ("+++:rrr", "+++:rre", None),
-        ("+++:rrr", "+++:ree", 11),
+        ("+++:rrr", "+++:ree", 15),
         ("+++:eee", "+++:rrr", None),
+        (PASS + ":" + "r" * 15, PASS + ":" + "e" * 15, None),
     ],
 )
-def test_what_is_asked_again(champion: str, candidate: str, asked: int | None) -> None:
-    expected = [NeededRepeats(CHAMPION, "a", asked), NeededRepeats(CANDIDATE, "a", asked)] if asked else []
-    assert wants(champion, candidate) == expected
+def test_what_is_tried_again(champion: str, candidate: str, tries: int | None) -> None:
+    assert needed(champion, candidate) == tries
 
 
 def test_a_long_screen_is_not_shortened() -> None:
-    assert [want.repeats for want in wants("-" * 10, "+" * 10, repeats=10)] == [10, 10]
-    assert [want.repeats for want in wants("+" * 10, "-" * 10, repeats=10)] == [18, 18]
+    assert (needed("-" * 10, "+" * 10, repeats=10), needed("+" * 10, "-" * 10, repeats=10)) == (22, 22)
 
 
-def test_the_champion_is_not_asked_against_itself() -> None:
+def test_the_champion_is_not_compared_with_itself() -> None:
     table = AttemptMatrix(attempts({"a": ("---", ""), "b": ("++-", "")}))
-    assert list(needed_repeats(table, CHAMPION, CHAMPION, MODEL, infos({"a": ("", ""), "b": ("", "")}), Policy())) == []
+    cases = infos({"a": ("", ""), "b": ("", "")})
+    assert needed_tries(table, CHAMPION, CHAMPION, MODEL, cases, Policy()) == {}
 
 
 @pytest.mark.parametrize(
@@ -145,55 +140,30 @@ def test_the_champion_is_not_asked_against_itself() -> None:
     [("+:r", "+:e", True), ("+:e", "+:r", False), ("+:r", "+:r", False), ("-:n", "-:n", False), ("+", "+:e", False)],
 )
 def test_a_fall_on_the_ladder_is_a_fact_on_a_deterministic_model(champion: str, candidate: str, fell: bool) -> None:
-    assert flip(champion, candidate, deterministic=True).fell is fell
+    assert compared(champion, candidate, deterministic=True).fell is fell
 
 
 @pytest.mark.parametrize(
-    ("champion", "candidate", "fell"),
+    ("before", "after", "fell"),
     [
-        # Two of three are chance, until they repeat.
-        ("+++:rrr", "+++:ree", False),
-        ("+" * 11 + ":" + "r" * 11, "+" * 11 + ":" + "ree" + "r" * 8, False),
-        ("+" * 11 + ":" + "r" * 11, "+" * 11 + ":" + "ree" + "e" * 8, True),
-        ("+" * 11 + ":" + "r" * 5 + "e" * 6, "+" * 11 + ":" + "e" * 11, False),
-        ("+" * 11 + ":" + "e" * 11, "+" * 11 + ":" + "r" * 11, False),
+        ("r" * 15, "ree" + "r" * 12, False),
+        ("r" * 15, "rre" + "e" * 12, False),
+        ("r" * 15, "ree" + "e" * 12, True),
+        ("r" * 15, "ree" + "e" * 6 + "r" * 6, True),
+        ("r" * 15, "ree" + "e" * 3 + "r" * 9, False),
+        ("rrr" + "e" * 12, "eee" + "e" * 12, False),
+        ("e" * 15, "r" * 15, False),
     ],
 )
-def test_a_fall_on_the_ladder_must_repeat_on_any_other_model(champion: str, candidate: str, fell: bool) -> None:
-    assert flip(champion, candidate).fell is fell
-
-
-@pytest.mark.parametrize(
-    ("champion", "candidate", "improved"),
-    [
-        ("-" * 8, "+++++---", True),
-        ("-" * 8, "++++----", False),
-        ("++++----", "+++++---", True),
-        ("++++++--", "+++++---", False),
-    ],
-)
-def test_improved(champion: str, candidate: str, improved: bool) -> None:
-    assert flip(champion, candidate).improved is improved
-
-
-def test_what_would_decide() -> None:
-    close = flip("--+++---", "+++++++-")
-    assert (passes_to_fix(close), repeats_to_fix(close)) == (8, 16)
-    assert flip("--++++++--------", "++++++++++++++--", repeats=16).outcome is CaseOutcome.FIXED
-    far = flip(FAIL8, "++++++--")
-    assert (passes_to_fix(far), repeats_to_fix(far)) == (7, None)
-    shaky = flip("+" * 11, "-+++++++--+")
-    assert passes_to_hold(shaky) == 9
-    assert flip("+" * 13, "-" + "+" * 10 + "--", repeats=5).outcome is CaseOutcome.UNSTABLE
-    assert passes_to_hold(flip("+" * 13, "-" + "+" * 9 + "---", repeats=5)) == 11
-    assert flip("+" * 13, "-" + "+" * 11 + "-", repeats=5).outcome is CaseOutcome.FLAKY
+def test_a_fall_on_the_ladder_must_repeat_on_any_other_model(before: str, after: str, fell: bool) -> None:
+    """By the retest alone, since the screen chose the case."""
+    assert compared(f"{PASS}:{before}", f"{PASS}:{after}").fell is fell
 
 
 def test_complete() -> None:
-    def whole(champion: str, candidate: str, **options: bool) -> bool:
+    def whole(champion: str, candidate: str, *, deterministic: bool = False) -> bool:
         cases = {"a": (champion, candidate), "b": ("+++", "+++")}
         table = AttemptMatrix(attempts(cases))
-        deterministic = options.get("deterministic", False)
         return is_complete(
             table, CHAMPION, CANDIDATE, MODEL, infos(cases), deterministic=deterministic, policy=Policy()
         )
@@ -202,51 +172,84 @@ def test_complete() -> None:
     assert not whole("+++", "++")
     assert not whole("++", "+++")
     assert not whole("+++", "++-")
-    assert whole("+" * 11, "++-" + "x" * 8)
-    assert not whole("+" * 11, "++-" + FAIL8[1:])
+    assert whole(PASS, "++-" + "+" * 6 + "x" * 6)
+    assert not whole(PASS, "++-" + "+" * 11)
     assert whole("+", "-", deterministic=True)
     assert not whole("", "-", deterministic=True)
 
 
-def _open(table: AttemptMatrix, cases: list[CaseInfo], policy: Policy) -> Iterator[NeededRepeats]:
-    for want in needed_repeats(table, CHAMPION, CANDIDATE, MODEL, cases, policy):
-        if not table.cell(want.variant, MODEL, want.case).asked(want.repeats):
-            yield want
+def refused(kind: FailureKind, tries: int, case: str = "a", variant: str = CANDIDATE) -> list[Attempt]:
+    failed = (FailedTry(kind, "no", 400, 1.0),)
+    keys = (AttemptKey(variant, MODEL, case, k) for k in range(tries))
+    return [Attempt(key, Outcome.ERRORED, "", failed_tries=failed) for key in keys]
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_the_rounds_end_and_ask_only_what_they_must(seed: int) -> None:
-    """Champion and candidate with their own rates at every case, asked as the engine asks."""
+@pytest.mark.parametrize(
+    ("production", "tries", "outcome"),
+    [
+        ("+" * 39, 39, CaseOutcome.BROKEN),
+        ("+++", 3, CaseOutcome.BROKEN),
+        # Two tries are too few, and an outage of both sides says nothing about the prompt.
+        ("++", 2, CaseOutcome.NO_ANSWER),
+        ("+x+", 3, CaseOutcome.NO_ANSWER),
+    ],
+)
+def test_an_answer_that_is_missing_on_one_side_each_time_is_a_failure(
+    production: str, tries: int, outcome: CaseOutcome
+) -> None:
+    made = [*attempts({"a": (production, "")}), *refused(FailureKind.TRANSIENT, tries)]
+    what = (AttemptMatrix(made), CHAMPION, CANDIDATE, MODEL, infos({"a": ("", "")}), Policy(repeats=min(3, tries)))
+    [found] = compare_cases(*what, run_trial(*what), deterministic=False)
+    assert found.outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome"),
+    [(FailureKind.REJECTED, CaseOutcome.BROKEN), (FailureKind.TRANSIENT, CaseOutcome.NO_ANSWER)],
+)
+def test_on_a_deterministic_model_the_provider_must_have_rejected_it(kind: FailureKind, outcome: CaseOutcome) -> None:
+    made = [*attempts({"a": ("+", "")}), *refused(kind, 1)]
+    what = (AttemptMatrix(made), CHAMPION, CANDIDATE, MODEL, infos({"a": ("", "")}), Policy())
+    [found] = compare_cases(*what, None, deterministic=True)
+    assert found.outcome is outcome
+
+
+@pytest.mark.parametrize("rung", "regsn")
+def test_answers_on_any_rung_are_no_refusals(rung: str) -> None:
+    verdict = judged({"a": ("-" * 15, f"{'+' * 15}:{rung * 15}")}, format_floor=0.0)
+    assert [case.outcome for case in verdict.models[0].cases] == [CaseOutcome.FIXED]
+
+
+def test_what_production_alone_refuses_is_something_to_fix() -> None:
+    made = [*attempts({"a": ("", PASS)}), *refused(FailureKind.REJECTED, 15, variant=CHAMPION)]
+    what = (AttemptMatrix(made), CHAMPION, CANDIDATE, MODEL, infos({"a": ("", "")}), Policy())
+    [found] = compare_cases(*what, run_trial(*what), deterministic=False)
+    assert found.outcome is CaseOutcome.FIXED
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_rounds_end(seed: int) -> None:
+    """Champion and candidate with their own rates at every case, called as the engine calls them."""
     dice = random.Random(seed)
     rates = {f"c{n}": (dice.choice((0.0, 0.5, 0.9, 1.0)), dice.choice((0.0, 0.5, 0.9, 1.0))) for n in range(40)}
     policy, cases = Policy(), infos(dict.fromkeys(rates, ("", "")))
     tries: dict[str, tuple[str, str]] = dict.fromkeys(rates, ("", ""))
-
-    def ask(name: str, side: int, count: int) -> None:
-        written = list(tries[name])
-        while len(written[side]) < count:
-            written[side] += "x" if dice.random() < 0.01 else "+" if dice.random() < rates[name][side] else "-"
-        tries[name] = (written[0], written[1])
-
-    for name in rates:
-        ask(name, 0, policy.repeats)
-        ask(name, 1, policy.repeats)
-    screens = dict(tries)
-    rounds = 0
-    while open_wants := list(_open(AttemptMatrix(attempts(tries)), cases, policy)):
+    rounds, open_ones = 0, dict.fromkeys(rates, policy.repeats)
+    while open_ones:
         rounds += 1
-        for want in open_wants:
-            ask(want.case, (CHAMPION, CANDIDATE).index(want.variant), want.repeats)
-    assert rounds == 1
-    table = AttemptMatrix(attempts(tries))
+        for name, count in open_ones.items():
+            made = [
+                written + "".join("x" if dice.random() < 0.01 else "-+"[dice.random() < rate] for _ in range(missing))
+                for written, rate in zip(tries[name], rates[name], strict=True)
+                if (missing := count - len(written)) >= 0
+            ]
+            tries[name] = (made[0], made[1])
+        table = AttemptMatrix(attempts(tries))
+        open_ones = needed_tries(table, CHAMPION, CANDIDATE, MODEL, cases, policy)
+    assert 2 <= rounds <= 4
     assert is_complete(table, CHAMPION, CANDIDATE, MODEL, cases, deterministic=False, policy=policy)
-    for name, (champion, candidate) in tries.items():
-        theirs, ours = screens[name]
-        target = theirs.count("-") >= theirs.count("+")
-        answered = set(theirs) & set("+-") and set(ours) & set("+-")
-        expected = 3 if not answered else 8 if target else 11 if "-" in ours else 3
-        assert (len(champion), len(candidate)) == (expected, expected), name
-    for found in compare_cases(table, CHAMPION, CANDIDATE, MODEL, cases, deterministic=False, policy=policy):
+    what = (table, CHAMPION, CANDIDATE, MODEL, cases, policy)
+    for found in compare_cases(*what, run_trial(*what), deterministic=False):
         if rates[found.case.name] == (1.0, 1.0):
             assert found.outcome is CaseOutcome.STILL_PASSING
         if rates[found.case.name] == (0.0, 1.0):

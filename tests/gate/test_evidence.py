@@ -16,6 +16,7 @@ from promptbench.gate.drift import Drift
 from promptbench.gate.evidence import SuiteProof, evidence, rejudge
 from promptbench.gate.judge import GatedModel, Result, judge
 from promptbench.gate.policy import Policy, TagPolicy
+from promptbench.gate.trial import RULE, LookRecord
 from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, Cases, attempts, guards, infos, judged
 from tests.gate.test_judge import SENTENCES
 
@@ -39,6 +40,7 @@ def part(
         ),
         verdict=verdict,
         returned_models={MODEL: ["small-2026", "small-2025"]},
+        record=LookRecord({MODEL: options.get("looks", (1,))}, rule=options.get("rule", RULE)),
     )
     return about, list(attempts(cases))
 
@@ -103,7 +105,8 @@ def test_drift_is_in_it() -> None:
     assert rejudge(proof) == ["suite triage: recorded FAIL, judged again PASS"]
 
 
-PASSED = {"t1": ("-" * 8, "+" * 8), "t2": ("-" * 8, "+" * 8), "u": ("+" * 11, "-" + "+" * 10), **guards(3, "+++")}
+PASS, FAIL = "+" * 15, "-" * 15
+PASSED = {"t1": (FAIL, PASS), "t2": (FAIL, PASS), "u": (PASS, "-" + "+" * 14), **guards(3, "+++")}
 FAILED = {"t1": ("-", "+"), "b": ("+", "-"), "c": ("+", "-"), **guards(3)}
 
 
@@ -126,18 +129,18 @@ def test_what_it_says() -> None:
     [model] = suite["models"]
     assert model["returned"] == ["small-2025", "small-2026"]
     assert model["flips"] == {"fixed": 2, "flaky": 1, "still passing": 3}
-    assert len(proof["attempts"]) == 2 * (8 + 8 + 11 + 3 * 3)
+    assert len(proof["attempts"]) == 2 * (15 + 15 + 15 + 3 * 3)
     assert proof["attempts"][0]["prompt"] in ("champion", "candidate")
     assert proof["attempts"][0]["answer"].startswith("sha256:")
 
 
 def test_the_figures_behind_the_words_are_in_it() -> None:
     [model] = proof_of(part(PASSED))["suites"][0]["models"]
-    assert model["attempts"]["candidate"] == {"answered": 36, "errored": 0}
+    assert model["attempts"]["candidate"] == {"answered": 54, "errored": 0}
     assert model["bounds"] == [
         {"tag": "", "margin": None, "clusters": 4, "loss": None, "breaks": pytest.approx(0.5271292)}
     ]
-    held = {**guards(93, "+++"), "t": ("-" * 8, "+" * 8)}
+    held = {**guards(93, "+++"), "t": (FAIL, PASS)}
     proof = proof_of(part(held, margin=0.05, tags={"t": TagPolicy(margin=0.4)}, tagged="g1 g2"))
     everybody, tagged = proof["suites"][0]["models"][0]["bounds"]
     assert (everybody["tag"], everybody["margin"], everybody["clusters"]) == ("", 0.05, 93)
@@ -176,7 +179,7 @@ def test_champion_against_itself() -> None:
 def test_several_suites() -> None:
     good = part(PASSED)
     bad = part(FAILED, suite="triage", path="suites/other/suite.yaml", deterministic=True)
-    open_ = part({"u": ("+" * 11, "-++++++++--")}, suite="third", path="suites/third/suite.yaml", critical="u")
+    open_ = part({"t1": (FAIL, FAIL), **guards(3, "+++")}, suite="third", path="suites/third/suite.yaml")
     assert [rejudge(proof_of(*parts)) for parts in ([good], [good, bad], [bad, good, open_])] == [[], [], []]
     assert proof_of(good, open_)["verdict"]["result"] == "INCONCLUSIVE"
     assert proof_of(open_, bad, good)["verdict"]["result"] == "FAIL"
@@ -250,11 +253,11 @@ def test_a_forgery_is_found(name: str) -> None:
 
 def test_a_dropped_extra_try_is_found() -> None:
     proof = proof_of(part(PASSED))
-    proof["attempts"].remove(line(proof, "u", 10))
+    proof["attempts"].remove(line(proof, "u", 14))
     verdict, flips, attempts, bounds = rejudge(proof)
     assert verdict == "suite triage: recorded PASS, judged again NO VERDICT"
     assert flips.endswith("recorded {'fixed': 2, 'flaky': 1, 'still passing': 3}, judged again {}")
-    assert attempts.startswith("suite triage: attempts on local/small recorded {'candidate': {'answered': 36")
+    assert attempts.startswith("suite triage: attempts on local/small recorded {'candidate': {'answered': 54")
     assert bounds.endswith("judged again []")
 
 

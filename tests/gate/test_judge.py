@@ -12,7 +12,10 @@ from promptbench.gate.judge import GatedModel, Mode, Result, Verdict, judge
 from promptbench.gate.policy import Policy, TagPolicy
 from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, Cases, attempts, guards, infos, judged
 
-PASS8, FAIL8, PASS11 = "+" * 8, "-" * 8, "+" * 11
+PASS, FAIL = "+" * 15, "-" * 15
+# A case that only the screen made doubtful, with a confirmation that leaves it so or clears it.
+CONFIRMED, DOUBT = "+" * 39, "---" + "+" * 12
+HALF = "---" + "-" * 6 + "+" * 6
 FIXES = {"t1": ("-", "+"), "t2": ("-", "+")}
 """Targets on a deterministic model."""
 
@@ -106,62 +109,79 @@ SENTENCES: dict[str, tuple[Cases, dict[str, object], str]] = {
         "fixed: 'c' (fixed 0 of 1 failing case)",
     ),
     "reproduced and fixed": (
-        {"t1": (FAIL8, PASS8), "t2": ("--+++---", "+++++++-"), **guards(9, "+++")},
+        {"t1": (FAIL, PASS), "t2": (HALF, HALF), **guards(9, "+++")},
         {},
-        "PASS: fixed 1 of 2 failing cases, broken 0 of 9 passing cases; that excludes a break rate "
-        "above 28 %, 20 more would exclude 10 %",
+        "PASS: fixed 1 of 2 failing cases, broken 0 of 9 passing cases; that excludes a break rate above 28 "
+        "%, 20 more would exclude 10 %; mean change +9.1 points (95 % interval −21.6 to +37.0)",
     ),
     "not reproduced": (
-        {"t1": ("--++++++", PASS8), **guards(9, "+++")},
+        {"t1": ("---" + "+" * 12, PASS), **guards(9, "+++")},
         {},
-        "PASS: nothing to fix, 1 failure not reproduced, broken 0 of 9 passing cases; that excludes "
-        "a break rate above 28 %, 20 more would exclude 10 %",
+        "PASS: nothing to fix, 1 failure not reproduced, broken 0 of 9 passing cases; that excludes a break "
+        "rate above 28 %, 20 more would exclude 10 %; mean change +10.0 points (95 % interval −23.9 to +40.5)",
     ),
     "nothing is sure": (
-        {"t1": ("--++++++", PASS8), "t2": ("--++++++", FAIL8)},
+        {"t1": ("---" + "+" * 12, PASS), "t2": ("---" + "+" * 12, "---" + "+" * 12)},
         {},
         "INCONCLUSIVE: no case passes or fails reliably in production, so nothing can be compared; "
         "add cases that do (nothing to fix, 2 failures not reproduced)",
     ),
-    "improved, more repeats would tell": (
-        {"t1": ("--+++---", "+++++++-"), "t2": (FAIL8, "+++++---"), "t3": (FAIL8, "+-------"), **guards(9, "+++")},
+    "no fix is proven": (
+        {"t1": (FAIL, "+++" + "+" + "-" * 11), "t2": (FAIL, FAIL), **guards(9, "+++")},
         {},
-        "INCONCLUSIVE: 2 failing cases improved, no fix is proven: 't1' passes 7 of 8 tries and "
-        "needs 8, 't2' passes 5 of 8 tries and needs 7; at these rates 'repeats: 16' would decide "
-        "(fixed 0 of 3 failing cases)",
+        "INCONCLUSIVE: no fix is proven: 't1' passes 1 of 12 tries, 0 of 12 in production (p = 0.500), 't2' passes 0 "
+        "of 12 tries, 0 of 12 in production (p = 1.000); a better prompt would be needed (fixed 0 of 2 failing cases)",
     ),
-    "improved, more repeats would not tell": (
-        {"t2": (FAIL8, "+++++---"), **guards(9, "+++")},
+    "a promising fix is not proven": (
+        {"t1": (HALF + "-+" * 12, "+++" + "+" * 10 + "--" + "-+" * 12), **guards(9, "+++")},
         {},
-        "INCONCLUSIVE: 1 failing case improved, no fix is proven: 't2' passes 5 of 8 tries and needs "
-        "7; at these rates more repeats would not prove a fix, a better prompt would (fixed 0 of 1 "
-        "failing case)",
-    ),
-    "hardly improved": (
-        {"t3": (FAIL8, "+-------"), **guards(9, "+++")},
-        {},
-        "FAIL: the failing case is not fixed",
+        "INCONCLUSIVE: no fix is proven: 't1' passes 22 of 36 tries, 18 of 36 in production (p = 0.239); more"
+        " tries decide (fixed 0 of 1 failing case)",
     ),
     "a fix counts, whatever else improved": (
-        {"t1": (FAIL8, PASS8), "t2": (FAIL8, "+++++---")},
+        {"t1": (FAIL, PASS), "t2": (FAIL, "---++" + "-" * 10)},
         {},
-        "PASS: fixed 1 of 2 failing cases, no passing cases, so nothing is known about what it may break",
+        "PASS: fixed 1 of 2 failing cases, no passing cases, so nothing is known about what it may break; "
+        "mean change +50.0 points (95 % interval −100.0 to +100.0)",
     ),
     "a break that repeats": (
-        {"t1": (FAIL8, PASS8), "b": (PASS11, "-----+++++-"), **guards(8, "+++")},
+        {"t1": (FAIL, PASS), "b": (CONFIRMED, DOUBT + "-" * 8 + "+" * 16), **guards(8, "+++")},
         {},
         "FAIL: 1 case broken: 'b' (fixed 1 of 1 failing case)",
     ),
-    "unstable": (
-        {"t1": (FAIL8, PASS8), "u": (PASS11, "-++++++++--"), **guards(9, "+++")},
+    "possibly broken": (
+        {"t1": (FAIL, PASS), "u": (CONFIRMED, DOUBT + "-" * 4 + "+" * 20), **guards(9, "+++")},
         {},
-        "PASS: fixed 1 of 1 failing case, broken 0 of 10 passing cases, 1 unstable: 'u'; that "
-        "excludes a break rate above 28 %, 20 more would exclude 10 %",
+        "PASS: fixed 1 of 1 failing case, broken 0 of 10 passing cases, 1 possibly broken: 'u'; that excludes"
+        " a break rate above 39 %, 36 more would exclude 10 %; mean change +0.0 points (95 % interval −34.3 "
+        "to +34.3)",
     ),
-    "nothing but unstable": (
-        {"t1": (FAIL8, PASS8), "u": (PASS11, "-++++++++--")},
+    "cleared": (
+        {"t1": (FAIL, PASS), "u": (CONFIRMED, DOUBT + "-" + "+" * 23), **guards(9, "+++")},
         {},
-        "PASS: fixed 1 of 1 failing case, broken 0 of 1 passing case, 1 unstable: 'u'",
+        "PASS: fixed 1 of 1 failing case, broken 0 of 10 passing cases; that excludes a break rate above 26 "
+        "%, 19 more would exclude 10 %; mean change +0.0 points (95 % interval −34.3 to +34.3)",
+    ),
+    "unstable among many doubts": (
+        {
+            "u": (CONFIRMED, DOUBT + "-" * 6 + "+" * 18),
+            **{f"c{n}": (CONFIRMED, DOUBT + "+" * 24) for n in range(4)},
+            # Production fails as much elsewhere, so the spread is not suspect.
+            **{f"o{n}": ("+-+", "+++") for n in range(20)},
+        },
+        {},
+        "INCONCLUSIVE: 1 case unstable, which means possibly broken: 'u' passes 18 of 24 tries, 24 of 24 in "
+        "production; more tries decide (nothing to fix)",
+    ),
+    "spread over many cases": (
+        {f"w{n}": (PASS, "++-" + "+" * 11 + "-") for n in range(30)},
+        {},
+        "FAIL: passing cases together pass less often: 67 % of tries, 100 % in production (p < 0.001) (nothing to fix)",
+    ),
+    "too few tries": (
+        {"t1": ("---", "+++"), **guards(3, "+++")},
+        {},
+        "NO VERDICT: 1 case with too few tries for the next stage",
     ),
     "margin kept": (
         {**FIXES, **guards(59)},
@@ -195,27 +215,9 @@ SENTENCES: dict[str, tuple[Cases, dict[str, object], str]] = {
         {"deterministic": True, "margin": 0.05},
         "FAIL: 1 case broken: 'b' (fixed 2 of 2 failing cases)",
     ),
-    "margin, unstable": (
-        {"t1": (FAIL8, PASS8), "u": (PASS11, "-++++++++--"), **guards(91, "+++")},
-        {"margin": 0.05},
-        "INCONCLUSIVE: margin 5 % needs 1 more passing case, because 1 of 92 is unstable ('u') "
-        "(fixed 1 of 1 failing case)",
-    ),
-    "margin, unstable among enough": (
-        {"t1": (FAIL8, PASS8), "u": (PASS11, "-++++++++--"), **guards(92, "+++")},
-        {"margin": 0.05},
-        "PASS: fixed 1 of 1 failing case, broken 0 of 93 passing cases, 1 unstable: 'u' (margin 5 %: "
-        "lower bound −2.9 points, at most 5 % broken, at 95 % confidence)",
-    ),
-    "margin, all a little worse": (
-        {"t1": (FAIL8, PASS8), **{f"w{n}": (PASS11, "++-" + PASS8) for n in range(70)}},
-        {"margin": 0.05},
-        "INCONCLUSIVE: margin 5 %: passing cases lose 33 % of their passes, which more cases would "
-        "not change (fixed 1 of 1 failing case)",
-    ),
     "margin, some a little worse": (
-        # A mean of -5/3 in 65 is within 5 %, and takes more guards to show than the share of broken ones does.
-        {"t1": (FAIL8, PASS8), **{f"w{n}": (PASS11, "++-" + PASS8) for n in range(5)}, **guards(60, "+++")},
+        # The retests clear all five; their screens still cost 5/3 of 66, and take more guards to show.
+        {"t1": (FAIL, PASS), **{f"w{n}": (PASS, "++-" + "+" * 12) for n in range(5)}, **guards(60, "+++")},
         {"margin": 0.05},
         "INCONCLUSIVE: margin 5 % needs 47 more passing cases (fixed 1 of 1 failing case)",
     ),
@@ -240,12 +242,16 @@ SENTENCES: dict[str, tuple[Cases, dict[str, object], str]] = {
         {"champion": None, "deterministic": True, "tags": {"t": TagPolicy(floor=0.9)}, "tagged": "e"},
         "FAIL: 0 % of answers to cases tagged 't' are correct; their `floor` needs 90 %",
     ),
-    "critical and unstable": (
-        {"t1": (FAIL8, PASS8), "u": (PASS11, "-++++++++--"), **guards(9, "+++")},
-        {"critical": "u"},
-        "INCONCLUSIVE: 1 critical case unstable: 'u' passes 8 of 11 tries and needs 9; at these "
-        "rates more repeats would not decide, a more reliable prompt would (fixed 1 of 1 failing "
-        "case)",
+    "critical and promising": (
+        {"t1": ("-" * 39, "+" * 39), "c": (HALF + "-+" * 12, "+++" + "+" * 10 + "--" + "-+" * 12), **guards(9, "+++")},
+        {"critical": "c"},
+        "INCONCLUSIVE: 1 failing case must be fixed, and that is not proven: 'c' passes 22 of 36 tries, 18 of"
+        " 36 in production (p = 0.239); more tries decide (fixed 1 of 2 failing cases)",
+    ),
+    "critical and not promising": (
+        {"t1": (FAIL, PASS), "c": (FAIL, FAIL), **guards(9, "+++")},
+        {"critical": "c"},
+        "FAIL: 1 case still failing but must be fixed: 'c' (fixed 1 of 2 failing cases)",
     ),
     "critical without an answer": (
         {"t1": ("-", "+"), "c": ("+", "x"), **guards(48)},
@@ -338,17 +344,16 @@ def test_errors_of_the_champion_count_too() -> None:
 
 
 def test_tries_that_were_asked_for_a_failure_do_not_enter_a_share() -> None:
-    """One target of two cases: its eight tries must not weigh more than the guard's three."""
-    cases = {"t": ("---:nnn", "+++:rrr"), "u": ("+++:rrr", "+++:rrr"), "v": ("+++:rrr", "++-:rrn")}
-    more = {
-        "t": (FAIL8 + ":" + "n" * 8, PASS8 + ":" + "r" * 8),
+    """One target of two cases: its fifteen tries must not weigh more than the guard's three."""
+    cases = {
+        "t": (f"{FAIL}:{'n' * 15}", f"{PASS}:{'r' * 15}"),
         "u": ("+++:rrr", "+++:rrr"),
-        "v": (PASS11 + ":" + "r" * 11, "++-" + PASS8 + ":" + "rrn" + "n" * 8),
+        "v": (f"{PASS}:{'r' * 15}", f"++-{'+' * 12}:rrn{'r' * 12}"),
     }
-    first, after = judged(cases, format_floor=0.5), judged(more, format_floor=0.5)
-    assert first.models[0].candidate.answers == after.models[0].candidate.answers == 8 / 9
-    assert first.models[0].candidate.format == after.models[0].candidate.format == 8 / 9
-    assert after.models[0].candidate.attempts == 22
+    after = judged(cases, format_floor=0.5)
+    assert after.models[0].candidate.answers == 8 / 9
+    assert after.models[0].candidate.format == 8 / 9
+    assert after.models[0].candidate.attempts == 33
     assert after.models[0].champion is not None
     assert after.models[0].champion.answers == 6 / 9
 
@@ -356,7 +361,8 @@ def test_tries_that_were_asked_for_a_failure_do_not_enter_a_share() -> None:
 def test_a_screen_full_of_chance_on_the_ladder_fails_nobody() -> None:
     """A prompt against its equal, whose answers need a repair in one of three: no break, no fall."""
     rungs = ("rre", "ree", "rer", "eer")
-    cases = {f"g{n}": (f"+++:{rungs[n % 4]}", f"+++:{rungs[(n + 1) % 4]}") for n in range(40)}
+    more = "reer" * 3
+    cases = {f"g{n}": (f"{PASS}:{rungs[n % 4]}{more}", f"{PASS}:{rungs[(n + 1) % 4]}{more}") for n in range(40)}
     assert judged(cases).result is Result.PASS
 
 
@@ -364,7 +370,7 @@ def test_mid_p_is_told_for_deterministic_models_only() -> None:
     cases = {**{f"t{n}": ("-", "+") for n in range(6)}, **guards(3)}
     [model] = judged(cases, deterministic=True).models
     assert model.mid_p == pytest.approx(1 / 64)
-    [model] = judged({"t": (FAIL8, PASS8)}).models
+    [model] = judged({"t": (FAIL, PASS)}).models
     assert model.mid_p is None
 
 

@@ -15,7 +15,7 @@ from promptbench.gate.judge import GatedModel, Result, Verdict, judge
 from promptbench.gate.policy import Policy
 from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, Cases, attempts, guards, infos
 
-CASES: Cases = {"t": ("-" * 8, "+" * 8), **guards(3, "+++")}
+CASES: Cases = {"t": ("-" * 15, "+" * 15), **guards(3, "+++")}
 MODELS = [GatedModel(MODEL, deterministic=False)]
 Figures = dict[str, tuple[float, float | None]]
 """Milliseconds and dollars of a call, by variant; later tries take a hundred times as much."""

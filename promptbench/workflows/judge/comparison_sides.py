@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from promptbench.core.types import AttemptKey, Side
 from promptbench.core.words import number_of
+from promptbench.engine.plan import in_random_order
 from promptbench.gate.attempt_matrix import AttemptMatrix
-from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, ComparedCase, needed_repeats
-from promptbench.gate.judge import GatedModel, ModelVerdict, Result, Verdict, judge
-from promptbench.gate.policy import TRIES, ComparisonLabels, Policy
-from promptbench.gate.sentence import names
+from promptbench.gate.case_outcomes import CaseInfo, needed_tries
+from promptbench.gate.judge import GatedModel, Result, Verdict, judge
+from promptbench.gate.policy import ComparisonLabels, Policy
 from promptbench.workflows.judge.execute import undecided
 
 # The sides in a joint table, instead of version hashes, which may be the same.
 CHAMPION, CANDIDATE = Side.CHAMPION.value, Side.CANDIDATE.value
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +61,25 @@ class Pairing:
         numbers = {case.name: number for number, case in enumerate(self.cases)}
         joint = AttemptMatrix(numbers=numbers, measured=self.policy.measured)
         for pair in self.pairs:
-            for name, end, table in ((CHAMPION, pair.champion, champion), (CANDIDATE, pair.candidate, candidate)):
+            ends = ((CHAMPION, pair.champion, champion), (CANDIDATE, pair.candidate, candidate))
+            for (name, end, table), (_, other, tried) in zip(ends, reversed(ends), strict=True):
                 # Next to a model whose answers vary, the only answer of a deterministic one counts for every try.
-                tries = self.policy.repeats + TRIES if end.deterministic and not pair.deterministic else 1
+                tries = (lambda case: 1) if pair.deterministic else partial(_tries, tried, other)
                 joint.take(table, (end.variant, end.model), (name, pair.model), numbers, tries)
         return joint
 
-    def wanted(self, table: AttemptMatrix) -> Collection[AttemptKey]:
-        """Return the further attempts that the sides with varying answers need."""
+    def wanted(self, table: AttemptMatrix, seed: str) -> Collection[AttemptKey]:
+        """Return the further attempts that the sides with varying answers need; the `seed` decides their order."""
         joint, keys = self.joint(table, table), dict[AttemptKey, None]()
         for pair in self.pairs:
             ends = {CHAMPION: pair.champion, CANDIDATE: pair.candidate}
-            wants = needed_repeats(joint, CHAMPION, CANDIDATE, pair.model, self.cases, self.policy)
-            for want in () if pair.deterministic else wants:
-                end = ends[want.variant]
-                have = table.cell(end.variant, end.model, want.case)
-                missing = (k for k in range(1 if end.deterministic else want.repeats) if not have.made(k))
-                keys.update((AttemptKey(end.variant, end.model, want.case, k), None) for k in missing)
+            for case, tries in self._needed(joint, pair).items():
+                for repeat in range(tries):
+                    for side in in_random_order(list(ends), seed, case, repeat):
+                        end = ends[side]
+                        made = table.cell(end.variant, end.model, case).made(0 if end.deterministic else repeat)
+                        if not made:
+                            keys[AttemptKey(end.variant, end.model, case, repeat)] = None
         return keys
 
     def judge(self, joint: AttemptMatrix, *, asked_all: bool) -> Verdict:
@@ -93,21 +97,23 @@ class Pairing:
     def judge_recorded(self, joint: AttemptMatrix, again: str) -> Verdict:
         """Return the verdict on recorded answers, which cannot be retried; `again` is the command that would retry."""
         verdict = self.judge(joint, asked_all=True)
-        undecided_cases = [item for model in verdict.models for item in self._undecided(joint, model)]
-        if verdict.result is not Result.PASS or not undecided_cases:
+        open_cases = list(dict.fromkeys(case for pair in self.pairs for case in self._needed(joint, pair)))
+        incomplete = all(item.trial is not None for item in verdict.models if item.result is Result.NO_VERDICT)
+        if not open_cases or not incomplete:
             return verdict
-        fail = "fails" if len(undecided_cases) == 1 else "fail"
+        named = ", ".join(f"'{case}'" for case in open_cases[:_MOST_NAMED])
+        rest = f" and {len(open_cases) - _MOST_NAMED} more" if len(open_cases) > _MOST_NAMED else ""
         sentence = (
-            f"INCONCLUSIVE: it is open if {self.versus.candidate} is worse than {self.versus.champion}: "
-            f"{number_of(len(undecided_cases), 'case')} {fail} with too few tries to tell: {names(undecided_cases)}; "
-            f"`{again}` retries them"
+            f"INCONCLUSIVE: unknown if {self.versus.candidate} is worse than {self.versus.champion}: "
+            f"{number_of(len(open_cases), 'case')} with too few tries: {named}{rest}; `{again}` tries them again"
         )
         return undecided(verdict, Result.INCONCLUSIVE, sentence)
 
-    def _undecided(self, joint: AttemptMatrix, verdict: ModelVerdict) -> list[ComparedCase]:
-        # These cases look broken, but have too few tries to prove it.
-        if verdict.deterministic:
-            return []
-        wants = needed_repeats(joint, CHAMPION, CANDIDATE, verdict.model, self.cases, self.policy)
-        short = {want.case for want in wants if joint.cell(want.variant, verdict.model, want.case).total < want.repeats}
-        return [item for item in verdict.cases if item.outcome is CaseOutcome.UNSTABLE and item.case.name in short]
+    def _needed(self, joint: AttemptMatrix, pair: Pair) -> dict[str, int]:
+        if pair.deterministic:
+            return {}
+        return needed_tries(joint, CHAMPION, CANDIDATE, pair.model, self.cases, self.policy)
+
+
+def _tries(table: AttemptMatrix, end: End, case: str) -> int:
+    return max(1, len(table.cell(end.variant, end.model, case).codes))

@@ -24,14 +24,16 @@ from promptbench.engine.runner import Engine
 from promptbench.engine.scoring import ADVISORY
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.candidates import judge_candidates
-from promptbench.gate.case_outcomes import CaseInfo, needed_repeats
+from promptbench.gate.case_outcomes import CaseInfo
 from promptbench.gate.judge import GatedModel, Result, Verdict
 from promptbench.gate.policy import CRITICAL_REPEATS, Policy, TagPolicy
+from promptbench.gate.trial import NO_RECORD, RULE, LookRecord
 from promptbench.gateway import Budget, Cache, Gateway, Market, PriceFile, Prices, RateLimiter
 from promptbench.project import Project
 from promptbench.store.run_cases import RunCase
 from promptbench.store.runs import SHARD, RunInfo, RunStore, RunVariant
 from promptbench.workflows.judge.baseline import ProductionBaseline
+from promptbench.workflows.judge.looks import RunLooks, record_of, run_to_continue
 
 if TYPE_CHECKING:
     from promptbench.workflows.judge.comparison_sides import Pairing
@@ -48,6 +50,7 @@ class JudgedRun:
     info: RunInfo
     verdicts: tuple[Verdict, ...]
     table: AttemptMatrix
+    record: LookRecord = NO_RECORD
 
     @property
     def verdict(self) -> Verdict:
@@ -121,6 +124,7 @@ def execute(
     limiters: dict[str, RateLimiter] | None = None,
     earlier: ProductionBaseline | None = None,
     pairing: Pairing | None = None,
+    champions: Sequence[str] = (),
 ) -> JudgedRun:
     """Make the run of one suite, or resume an interrupted one, and judge it. If a budget ends, nothing is decided.
 
@@ -130,21 +134,26 @@ def execute(
         limiters: those of earlier suites, so that the known rate limits stay known.
         earlier: earlier answers of the production version, to notice drift.
         pairing: judge this comparison, instead of the candidates by the gate.
+        champions: the production versions whose looks are counted together, by default the present one.
 
     Raises:
         Interrupted: the user stops the run; the answers until then are on record.
     """
     prices = prices_of(project, prepared)
+    # A comparison makes calls that a trial of candidates may make too, and must not pass for one.
+    plan = digest([prepared.plan_hash, "compared"]) if pairing else plan_hash(prepared, cache)
+    if not pairing:
+        _continue(prepared, runs, plan, champions, listen)
     info, _ = runs.start(
-        # A comparison makes calls that a trial of candidates may make too, and must not pass for one.
-        digest([prepared.plan_hash, "compared"]) if pairing else plan_hash(prepared, cache),
+        plan,
         prepared.suite.name,
         prepared.prompt_name,
-        _facts(project, prepared, prices, command, selection, cache),
+        _facts(project, prepared, prices, runs, command, selection, cache),
         [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in prepared.variants],
         __version__,
     )
     runs.cases().keep(info.id, run_cases(prepared))
+    looks = looks_of(prepared, runs, info, champions)
     # Attempts that got no answer are made again, so the old ones count for nothing.
     table = table_of(prepared, runs, info.id, answered=True)
     listen(RunStarted(info.id, prepared.suite.name, first_round_size(prepared, repeats_of(prepared)), table.answers()))
@@ -158,23 +167,46 @@ def execute(
     limiters = limiters_of(project, prepared, limiters)
     gateway = gateway_of(project, prepared.reachable, prices, budgets, limiters, listen, store)
     record = _Record(runs, info.id, project.secrets, same_judges(prepared))
-    more = _more(prepared, table, pairing.wanted if pairing else partial(_wanted, prepared))
+    more = _more(prepared, table, partial(pairing.wanted, seed=info.id) if pairing else looks.wanted)
     with Engine(gateway, listen) as engine:
         attempts = Attempts(prepared, engine, record, take, runs.covered(info.id), runs.unjudged(info.id))
-        for tasks in attempts.rounds(repeats_of(prepared), table.answered, more):
+        for tasks in attempts.rounds(repeats_of(prepared), table.answered, more, info.id):
             engine.run(tasks, attempts, attempts.workers)
     if engine.stopped:
         raise Interrupted(f"stopped; {table.answers()} answers are on record", hint=f"`{command}` resumes the run")
     if pairing:
         verdicts: tuple[Verdict, ...] = (pairing.judge(pairing.joint(table, table), asked_all=attempts.complete),)
     else:
-        verdicts = judge_all(prepared, table, asked_all=attempts.complete, earlier=earlier)
+        verdicts = judge_all(prepared, table, asked_all=attempts.complete, earlier=earlier, record=looks.record)
     if engine.spent is not None:
         sentence = f"NO VERDICT: stopped at the budget: {engine.spent}; the same command resumes it"
         verdicts = tuple(undecided(verdict, Result.NO_VERDICT, sentence) for verdict in verdicts)
     else:
         verdicts = without_judges(project, prepared, runs, info, verdicts)
-    return finish(runs, JudgedRun(prepared, info, verdicts, table))
+    judged = finish(runs, JudgedRun(prepared, info, verdicts, table, NO_RECORD if pairing else looks.record))
+    if not pairing and judged.verdict.result is not Result.NO_VERDICT:
+        looks.finish(verdicts)
+    return judged
+
+
+def _continue(prepared: PreparedSuite, runs: RunStore, plan: str, champions: Sequence[str], listen: Listener) -> None:
+    """Reopen the newest run of the plan if it ended without a PASS and more tries of it may decide."""
+    info = run_to_continue(runs, plan, policy_of(prepared))
+    if info is None or prepared.champion is None or prepared.shard is not None:
+        return
+    looks = looks_of(prepared, runs, info, champions)
+    calls = looks.continuation(table_of(prepared, runs, info.id))
+    if calls and runs.reopen(info.id):
+        looks.resume(calls)
+        listen(Notice(f"continues run {info.id}, which ended {info.result}: its tries are pooled with new ones"))
+
+
+def looks_of(prepared: PreparedSuite, runs: RunStore, info: RunInfo, champions: Sequence[str] = ()) -> RunLooks:
+    """Return the looks of a run on its models that are not deterministic; `champions` as for `execute`."""
+    models = [model for model in gated_models(prepared) if not model.deterministic]
+    counted = champions or ([prepared.champion.hash] if prepared.champion else [])
+    record, cases = record_of(runs, info), case_infos(prepared)
+    return RunLooks(runs, info.id, prepared, models, cases, policy_of(prepared), counted, record)
 
 
 def finish(runs: RunStore, judged: JudgedRun) -> JudgedRun:
@@ -216,7 +248,12 @@ def without_judges(
 
 
 def judge_all(
-    prepared: PreparedSuite, table: AttemptMatrix, *, asked_all: bool, earlier: ProductionBaseline | None = None
+    prepared: PreparedSuite,
+    table: AttemptMatrix,
+    *,
+    asked_all: bool,
+    earlier: ProductionBaseline | None = None,
+    record: LookRecord = NO_RECORD,
 ) -> tuple[Verdict, ...]:
     """Return a verdict for each candidate, the best first. Production is compared with its `earlier` answers."""
     models, cases, policy = gated_models(prepared), case_infos(prepared), policy_of(prepared)
@@ -229,6 +266,7 @@ def judge_all(
         policy=policy,
         asked_all=asked_all,
         drifts=earlier.drifts(table, [model.name for model in models], cases, policy) if earlier else {},
+        record=record,
     )
 
     def rank(verdict: Verdict) -> tuple[int, float]:
@@ -274,8 +312,8 @@ def same_judges(prepared: PreparedSuite) -> frozenset[str]:
 
 
 def plan_hash(prepared: PreparedSuite, cache: CacheMode) -> str:
-    """Return the hash by which a run is resumed. It depends on the cache: no run may resume with cached answers."""
-    return prepared.plan_hash if cache is CacheMode.OFF else digest([prepared.plan_hash, cache.value])
+    """Return the hash by which a run is resumed: of the plan, the rule of the gate and the use of the cache."""
+    return digest([prepared.plan_hash, RULE, cache.value])
 
 
 def _cache(
@@ -358,25 +396,6 @@ def _more(
     return more
 
 
-def _wanted(prepared: PreparedSuite, table: AttemptMatrix) -> Collection[AttemptKey]:
-    """Return the attempts that the gate still needs; the champion's are made once for all candidates."""
-    keys: dict[AttemptKey, None] = {}
-    if prepared.champion is None:
-        return keys
-    for gated in gated_models(prepared):
-        if gated.deterministic:
-            continue
-        for candidate in prepared.candidates:
-            wants = needed_repeats(
-                table, prepared.champion.hash, candidate.hash, gated.name, case_infos(prepared), policy_of(prepared)
-            )
-            for want in wants:
-                have = table.cell(want.variant, gated.name, want.case)
-                missing = (repeat for repeat in range(want.repeats) if not have.made(repeat))
-                keys.update((AttemptKey(want.variant, gated.name, want.case, repeat), None) for repeat in missing)
-    return keys
-
-
 def prices_of(project: Project, prepared: PreparedSuite) -> Prices:
     """Return the prices of a suite's models. Raises InputError if the price file is invalid."""
     values, models = project.settings.values, list(prepared.reachable)
@@ -395,11 +414,15 @@ def _facts(
     project: Project,
     prepared: PreparedSuite,
     prices: Prices,
+    runs: RunStore,
     command: str,
     selection: Mapping[str, Sequence[str]],
     cache: CacheMode,
 ) -> dict[str, object]:
+    watched = runs.looks().watched(prepared.suite.name, prepared.champion.hash) if prepared.champion else {}
     return {
+        "rule": RULE,
+        **({"watched": watched} if watched else {}),
         "command": command,
         "selection": dict(selection),
         "cache": cache.value,

@@ -10,8 +10,8 @@ from promptbench.engine.estimate import Estimate
 from promptbench.engine.plan import round_sizes
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.gate.case_outcomes import CaseInfo
-from promptbench.gate.policy import TRIES
 from promptbench.gate.power import PassRate, PowerForecast
+from promptbench.gate.trial import CONFIRM, RETEST
 from promptbench.store.runs import RunStore
 from promptbench.workflows.judge.execute import case_infos, gated_models, policy_of, repeats_of
 
@@ -47,7 +47,7 @@ def maximum_calls(prepared: PreparedSuite) -> dict[str, int]:
     """Return the number of calls by model if every case fails: the first round and all retries."""
     sizes = round_sizes(prepared, repeats_of(prepared))
     if prepared.champion is not None and not is_same(prepared):
-        retried = sum(not case.review_by for case in case_infos(prepared)) * len(prepared.variants) * TRIES
+        retried = sum(not case.review_by for case in case_infos(prepared)) * len(prepared.variants) * (RETEST + CONFIRM)
         for model in gated_models(prepared):
             sizes[model.name] += 0 if model.deterministic else retried
     return sizes
@@ -73,8 +73,8 @@ def describe_forecast(
         factors = {name: most[name] / calls for name, calls in first.items() if calls}
         total = number_of(sum(most.values()), "call")
         yield (
-            f"a failing case is tried up to {TRIES} times more with each prompt; if all fail, that is {total} in "
-            f"total, {_cost(expected, factors)}"
+            f"a failing case is tried up to {RETEST + CONFIRM} times more with each prompt; if all fail, that is "
+            f"{total} in total, {_cost(expected, factors)}"
         )
     if forecast.missing:
         factors = dict.fromkeys(first, (forecast.cases + forecast.missing) / forecast.cases)

@@ -26,12 +26,14 @@ from promptbench.workflows.judge.execute import (
     JudgedRun,
     finish,
     judge_all,
+    looks_of,
     plan_hash,
     run_cases,
     suite_facts,
     table_of,
     without_judges,
 )
+from promptbench.workflows.judge.looks import champions_since_fix
 from promptbench.workflows.judge.proof import attach_proofs
 from promptbench.workflows.judge.rejudge import has_all_attempts, prepare_again
 from promptbench.workflows.judge.report import build
@@ -147,8 +149,14 @@ def _merge(
     runs.cases().keep(new.id, run_cases(prepared))
     table = table_of(prepared, runs, new.id)
     before = production_baseline(prepared, str(facts["path"]), store, runs, new.started)
-    verdicts = judge_all(prepared, table, asked_all=has_all_attempts(prepared, table), earlier=before)
-    return finish(runs, JudgedRun(prepared, new, without_judges(project, prepared, runs, new, verdicts), table))
+    looks = looks_of(prepared, runs, new, champions_since_fix(store, prepared))
+    looks.count(table)
+    record = looks.record
+    whole = has_all_attempts(prepared, table, record)
+    verdicts = judge_all(prepared, table, asked_all=whole, earlier=before, record=record)
+    verdicts = without_judges(project, prepared, runs, new, verdicts)
+    looks.finish(verdicts)
+    return finish(runs, JudgedRun(prepared, new, verdicts, table, record))
 
 
 def durations(project: Project, suite: Path) -> Path:

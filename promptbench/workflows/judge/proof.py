@@ -60,6 +60,7 @@ def prove(project: Project, runs: RunStore, parts: Sequence[JudgedRun]) -> dict[
             ladder=str(facts.get("ladder", LADDER)),
             repairs=facts.get("repairs", {}),
             prices=facts.get("prices", {}),
+            record=part.record,
         )
         proofs.append((proof, runs.attempts(run)))
     found = evidence(parts[0].prepared.prompt_name, proofs, tool=f"promptbench {__version__}", made=now())

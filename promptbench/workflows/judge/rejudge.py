@@ -15,8 +15,10 @@ from promptbench.engine.prepare.options import Selection, StoredPrompt
 from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite
 from promptbench.engine.scoring import checks_of, score_attempt
 from promptbench.gate.attempt_matrix import AttemptMatrix
+from promptbench.gate.candidates import smallest_level
 from promptbench.gate.case_outcomes import is_complete
 from promptbench.gate.judge import Result
+from promptbench.gate.trial import RULE, LookRecord
 from promptbench.project import Project
 from promptbench.report.model import RunReport
 from promptbench.store.prompts import Store
@@ -37,6 +39,7 @@ from promptbench.workflows.judge.execute import (
     undecided,
     without_judges,
 )
+from promptbench.workflows.judge.looks import record_of
 from promptbench.workflows.judge.proof import prove
 from promptbench.workflows.judge.report import build
 
@@ -56,8 +59,9 @@ def gate_run(project: Project, run: str, *, evidence: bool = False) -> RunReport
         prepared = prepare_again(project, store, runs, info)
         table = table_of(prepared, runs, info.id)
         before = production_baseline(prepared, str(info.facts["path"]), store, runs, info.started)
-        verdicts = judge_all(prepared, table, asked_all=info.finished is not None, earlier=before)
-        judged = JudgedRun(prepared, info, without_judges(project, prepared, runs, info, verdicts), table)
+        record = record_of(runs, info)
+        verdicts = judge_all(prepared, table, asked_all=info.finished is not None, earlier=before, record=record)
+        judged = JudgedRun(prepared, info, without_judges(project, prepared, runs, info, verdicts), table, record)
         report = build(runs, judged)
         if not evidence or judged.verdict.result is Result.NO_VERDICT:
             return report
@@ -79,21 +83,23 @@ def rescore(project: Project, run: str) -> RunReport:
         facts = {**info.facts, **suite_facts(project, prepared), "scored_again": info.id}
         new = runs.start_again(info, plan, facts, __version__)
         runs.cases().keep(new.id, run_cases(prepared))
+        runs.looks().copy(info.id, new.id)
+        record = record_of(runs, new)
         attempts = _rescored(prepared, source, info.id)
         while batch := list(islice(attempts, _BATCH)):
             runs.add(new.id, [(attempt, False) for attempt in batch])
         table = table_of(prepared, runs, new.id)
-        is_whole = has_all_attempts(prepared, table)
-        verdicts = judge_all(prepared, table, asked_all=is_whole)
+        is_whole = has_all_attempts(prepared, table, record)
+        verdicts = judge_all(prepared, table, asked_all=is_whole, record=record)
         if is_whole:
-            judged = JudgedRun(prepared, new, without_judges(project, prepared, runs, new, verdicts), table)
-            return build(runs, finish(runs, judged))
+            verdicts = without_judges(project, prepared, runs, new, verdicts)
+            return build(runs, finish(runs, JudgedRun(prepared, new, verdicts, table, record)))
         sentence = (
             "INCONCLUSIVE: with these checks the gate needs answers that this run does not have; "
             f"`{info.facts['command']}` makes these calls"
         )
         verdicts = tuple(undecided(verdict, Result.INCONCLUSIVE, sentence) for verdict in verdicts)
-        return build(runs, JudgedRun(prepared, new, verdicts, table))
+        return build(runs, JudgedRun(prepared, new, verdicts, table, record))
 
 
 def _whole_run(runs: RunStore, run: str) -> RunInfo:
@@ -171,17 +177,23 @@ def _recorded_judgings(
             yield Judging(key, judge, case.name, digest_text(text), kept, verdict, cost=0.0, started=attempt.started)
 
 
-def has_all_attempts(prepared: PreparedSuite, table: AttemptMatrix) -> bool:
+def has_all_attempts(prepared: PreparedSuite, table: AttemptMatrix, record: LookRecord) -> bool:
     """Return True if the gate needs no further attempt."""
+    if record.rule < RULE:
+        return True
+    champion = prepared.champion.hash if prepared.champion else None
+    holm = smallest_level(sum(candidate.hash != champion for candidate in prepared.candidates))
     return all(
         is_complete(
             table,
-            prepared.champion.hash if prepared.champion else None,
+            champion,
             candidate.hash,
             model.name,
             case_infos(prepared),
             deterministic=model.deterministic,
             policy=policy_of(prepared),
+            record=record,
+            holm=holm,
         )
         for candidate in prepared.candidates
         for model in gated_models(prepared)

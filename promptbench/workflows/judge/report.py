@@ -15,7 +15,7 @@ from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedSuite, V
 from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
 from promptbench.gate.case_outcomes import CaseOutcome, ComparedCase
 from promptbench.gate.judge import Mode, Verdict
-from promptbench.gate.policy import TRIES
+from promptbench.gate.trial import RETEST
 from promptbench.report.model import FlipRow, Judgement, LogSummary, Row, RunReport, Saving
 from promptbench.report.words import share, times
 from promptbench.store.runs import SHARD, RunInfo, RunStore
@@ -264,7 +264,7 @@ def _compared_rows(pairing: Pairing, collected: Collector) -> Iterator[Row]:
 
 
 def _saving(judged: JudgedRun) -> Saving | None:
-    """Compare the calls made with K + 8 tries of every case for both prompts, and K of one in quarantine."""
+    """Compare the calls made with K + 12 tries of every case for both prompts, and K of one in quarantine."""
     prepared, table, policy = judged.prepared, judged.table, policy_of(judged.prepared)
     made = everywhere = 0
     for model in gated_models(prepared):
@@ -273,7 +273,7 @@ def _saving(judged: JudgedRun) -> Saving | None:
         for variant in prepared.variants:
             made += sum(cell.total + cell.errored for _, cell in table.cells(variant.hash, model.name))
             screens = (policy.screen(critical=name in prepared.cases.critical) for name in prepared.cases.names)
-            everywhere += sum(screens) + (len(prepared.cases) - len(prepared.cases.quarantined)) * TRIES
+            everywhere += sum(screens) + (len(prepared.cases) - len(prepared.cases.quarantined)) * RETEST
     return Saving(made, everywhere) if everywhere else None
 
 

@@ -11,7 +11,7 @@ from promptbench.core.diagnostics import Code, Diagnostics, Severity
 from promptbench.core.errors import EnvironmentFailure, Exit, InputError
 from promptbench.core.events import Listener, Notice
 from promptbench.core.types import CacheMode
-from promptbench.core.words import number_of, percent
+from promptbench.core.words import number_of
 from promptbench.engine.estimate import Estimate
 from promptbench.engine.plan import round_sizes
 from promptbench.engine.prepare.options import Selection
@@ -19,7 +19,6 @@ from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.engine.prepare.red_first import check_red_first
 from promptbench.engine.shards import Shard
 from promptbench.gate.judge import Mode, Result
-from promptbench.gate.policy import LEVEL
 from promptbench.gate.power import PowerForecast
 from promptbench.gateway import RateLimiter
 from promptbench.project import Project, input_error
@@ -29,13 +28,11 @@ from promptbench.store.runs import RunStore
 from promptbench.workflows.judge.baseline import production_baseline
 from promptbench.workflows.judge.budgets import Spending, estimate_calls, estimate_judge_calls
 from promptbench.workflows.judge.changed_suites import select_changed
-from promptbench.workflows.judge.execute import JudgedRun, execute, repeats_of
+from promptbench.workflows.judge.execute import JudgedRun, execute, looks_of, repeats_of
 from promptbench.workflows.judge.forecast import describe_forecast, forecast_power, maximum_calls
+from promptbench.workflows.judge.looks import champions_since_fix, continuation_note, look_notes
 from promptbench.workflows.judge.proof import attach_proofs, by_prompt, check_promotable
 from promptbench.workflows.judge.report import build
-
-# From this number on a candidate passes by chance in more than one of five cases.
-_MANY_CANDIDATES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +140,7 @@ def run(
                 notes = []
                 continue
             before = production_baseline(prepared, project.shown(prepared.suite.path), store, runs, now())
+            champions = champions_since_fix(store, prepared)
             done = execute(
                 project,
                 prepared,
@@ -154,9 +152,12 @@ def run(
                 budgets=spending.budgets(budget, prepared),
                 limiters=limiters,
                 earlier=before,
+                champions=champions,
             )
             judged.append(done)
-            notes += _multiple_comparison_notes(prepared, runs)
+            looks = looks_of(prepared, runs, done.info, champions)
+            notes += look_notes(looks)
+            notes += continuation_note(looks, done.verdict, done.table, command, estimate_calls(project, prepared))
             notes += before.renamed(runs.model_aliases().names(done.info.id)) if before else ()
             reports.append(build(runs, done, notes))
             notes = []
@@ -234,19 +235,6 @@ def _report_without_keys(project: Project, prepared: PreparedSuite, command: str
         notes=notes,
         reproduce=command,
     )
-
-
-def _multiple_comparison_notes(prepared: PreparedSuite, runs: RunStore) -> list[str]:
-    # A promotion changes the production version, so it restarts the count.
-    champion = prepared.champion
-    count = len(runs.candidates_against(prepared.suite.name, champion.hash)) if champion else 0
-    if champion is None or count < _MANY_CANDIDATES:
-        return []
-    chance = percent(1 - (1 - LEVEL) ** count)
-    return [
-        f"{count} candidates were judged by this suite against {champion.label}: the chance that a test at "
-        f"{percent(LEVEL)} passes one of them without merit is up to {chance}; add cases that none of them has seen"
-    ]
 
 
 def _is_new(parts: Sequence[JudgedRun]) -> bool:

@@ -23,6 +23,7 @@ from promptbench.store.proof import AlreadyDone, proof_of
 from promptbench.store.runs import RunStore
 from promptbench.workflows.judge.affected_by import uses_check
 from promptbench.workflows.judge.execute import JudgedRun, judge_all, policy_of, prices_of, table_of
+from promptbench.workflows.judge.looks import record_of
 from promptbench.workflows.judge.proof import PROMPT_FILES, check_all_suites, prove
 from promptbench.workflows.store.labels import DEFAULT_WHO, Who, actor_of, described, moved
 
@@ -83,12 +84,13 @@ def _promote_recorded(
     if not judged >= {variant.hash for variant in prepared.variants}:
         raise _other_prompts(project, prepared, f"run {info.id}", files)
     table = table_of(prepared, runs, info.id)
-    verdicts = judge_all(prepared, table, asked_all=info.finished is not None)
+    record = record_of(runs, info)
+    verdicts = judge_all(prepared, table, asked_all=info.finished is not None, record=record)
     if verdicts[0].result is not Result.PASS:
         refusal = NotProven(f"run {info.id} does not prove it: {verdicts[0].sentence}")
         refusal.exit = verdicts[0].result.exit
         raise refusal
-    proof = prove(project, runs, [JudgedRun(prepared, info, verdicts, table)])
+    proof = prove(project, runs, [JudgedRun(prepared, info, verdicts, table, record)])
     done = _promote_proof(project, store, proof, [prepared], label, who)
     return replace(done, proof=f"run {info.id} of suite {info.suite}, {verdicts[0].sentence}")
 

@@ -17,11 +17,13 @@ from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.case_outcomes import CaseOutcome
 from promptbench.gate.false_alarms import CaseRate, false_alarms
-from promptbench.gate.judge import GatedModel, Result, judge
-from promptbench.gate.policy import TRIES
+from promptbench.gate.judge import Result
+from promptbench.gate.trial import BROKEN, UNSTABLE
 from promptbench.project import Project
 from promptbench.settings.settings import actor
 from promptbench.stats.beta import clopper_pearson
+from promptbench.stats.exact import fisher_greater
+from promptbench.stats.holm import holm_levels
 from promptbench.store.runs import RunStore
 from promptbench.workflows.judge.budgets import Spending
 from promptbench.workflows.judge.execute import case_infos, execute, policy_of
@@ -34,7 +36,8 @@ from promptbench.workflows.trust.calibration_report import (
 )
 
 _REVIEW_DAYS = 30
-_ERRORS = (CaseOutcome.BROKEN, CaseOutcome.FIXED, CaseOutcome.UNSTABLE)
+# The tries of each side besides a screen: enough to see a flaky case, at a third of what a verdict takes at most.
+_MORE_TRIES = 8
 _ONE, _OTHER = "one", "other"
 
 
@@ -53,8 +56,7 @@ def calibrate(
 ) -> CalibrationReport:
     """Run the production version `repeats` times for each side of a comparison with itself, interleaved.
 
-    The default is the largest number of tries that the gate makes. The pass rates are stored, and later runs mention
-    them.
+    The pass rates are stored, and later runs mention them.
 
     Raises:
         InputError: as by `run`, or nothing is in production.
@@ -96,7 +98,7 @@ def _plan(project: Project, selection: Selection, prepared: PreparedSuite, repea
     for flag, values in _chosen(selection).items():
         words += [word for value in values for word in (f"--{flag}", value)]
     words += ["--repeats", str(repeats)] if repeats else []
-    each = repeats or prepared.suite.gate.repeats + TRIES
+    each = repeats or prepared.suite.gate.repeats + _MORE_TRIES
     alone = replace(prepared, candidates=(replace(prepared.champion, side=Side.CANDIDATE),))
     asked = replace(
         alone,
@@ -156,15 +158,6 @@ def _sides(attempts: Iterable[Attempt], repeats: int) -> AttemptMatrix:
 def _model(prepared: PreparedSuite, model: str, rates: Sequence[CaseRate], sides: AttemptMatrix) -> CalibratedModel:
     policy = policy_of(prepared)
     alarms = false_alarms(rates, policy)
-    judged = judge(
-        sides,
-        champion=_ONE,
-        candidate=_OTHER,
-        models=[GatedModel(model, deterministic=False)],
-        cases=[rate.case for rate in rates],
-        policy=policy,
-        asked_all=True,
-    ).models[0]
     flaky = sorted((rate for rate in rates if rate.flaky), key=lambda rate: abs(rate.passes / rate.tries - 0.5))
     return CalibratedModel(
         model=model,
@@ -184,5 +177,21 @@ def _model(prepared: PreparedSuite, model: str, rates: Sequence[CaseRate], sides
             name: Share(count, alarms.simulations, *alarms.interval(count))
             for name, count in (("broken", alarms.broken), ("fixed", alarms.fixed), ("unstable", alarms.unstable))
         },
-        halves={outcome.value: judged.count(outcome) for outcome in _ERRORS},
+        halves=_halves(rates, sides, model),
     )
+
+
+def _halves(rates: Sequence[CaseRate], sides: AttemptMatrix, model: str) -> dict[str, int]:
+    """Return how many cases the two sides' tries call broken, fixed or unstable, by Fisher's p and Holm's levels."""
+    cells = [[sides.cell(side, model, rate.case.name) for side in (_ONE, _OTHER)] for rate in rates]
+    counts = [[(cell.passes, cell.total) for cell in pair] for pair in cells if all(cell.total for cell in pair)]
+    worse = [fisher_greater(*one, *other) for one, other in counts]
+    better = [fisher_greater(*other, *one) for one, other in counts]
+
+    def proven(p_values: Sequence[float]) -> int:
+        return sum(p <= level for p, level in zip(p_values, holm_levels(p_values, BROKEN), strict=True))
+
+    broken = proven(worse)
+    found = {CaseOutcome.BROKEN: broken, CaseOutcome.FIXED: proven(better)}
+    found[CaseOutcome.UNSTABLE] = max(0, sum(p <= UNSTABLE for p in worse) - broken)
+    return {outcome.value: count for outcome, count in found.items()}
