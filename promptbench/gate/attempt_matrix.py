@@ -15,7 +15,8 @@ from promptbench.gate.latency_cost import LatencyCost
 _ANSWERED, _PASSED, _READ, _WELL_FORMED, _ERRORED = 1, 2, 4, 8, 16
 # The depth of a parsed answer on the format ladder is stored above the flags.
 _DEPTH = 32
-# Errored attempts have no depth. An attempt that only lacks its judge is errored and not missing.
+# Errored attempts have no depth, so these flags share its bits: they mean something only beside `_ERRORED`. An attempt
+# that only lacks its judge is errored and not missing.
 _MISSING, _REJECTED = 64, 32
 _FEWEST_REFUSALS = 3
 _RUNGS = tuple(Rung)
@@ -89,7 +90,8 @@ class AttemptCell:
         request.
         """
         count = len(self.codes)
-        if not count or self._count(_MISSING) < count or not all(map(other.answered, range(count))):
+        missing = min(self.errored, self._count(_MISSING))
+        if not count or missing < count or not all(map(other.answered, range(count))):
             return self
         if self._count(_REJECTED) < count if deterministic else count < _FEWEST_REFUSALS:
             return self

@@ -18,7 +18,7 @@ from promptbench.gate.case_outcomes import (
 )
 from promptbench.gate.policy import Policy
 from promptbench.gate.trial import LookRecord
-from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, attempts, infos
+from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, attempts, infos, judged
 
 R, C = 12, 24
 PASS, FAIL = "+" * 15, "-" * 15
@@ -212,6 +212,12 @@ def test_on_a_deterministic_model_the_provider_must_have_rejected_it(kind: Failu
     what = (AttemptMatrix(made), CHAMPION, CANDIDATE, MODEL, infos({"a": ("", "")}), Policy())
     [found] = compare_cases(*what, None, deterministic=True)
     assert found.outcome is outcome
+
+
+@pytest.mark.parametrize("rung", "regsn")
+def test_answers_on_any_rung_are_no_refusals(rung: str) -> None:
+    verdict = judged({"a": ("-" * 15, f"{'+' * 15}:{rung * 15}")}, format_floor=0.0)
+    assert [case.outcome for case in verdict.models[0].cases] == [CaseOutcome.FIXED]
 
 
 def test_what_production_alone_refuses_is_something_to_fix() -> None:

@@ -117,7 +117,8 @@ def test_the_wrong_example_is_reported_and_the_right_one_is_not(
 
 
 GLOSSARY = """
-production, candidate, passing before, failing before, reproduced, fixed, broken, unstable, flaky, inconclusive,
+production, candidate, passing before, failing before, reproduced, fixed, broken, unstable, possibly broken,
+passing cases together, look, level, p, watched, continued, mean change, flaky, inconclusive,
 format rung, repair, margin, evidence, red first, vacuous
 """
 
