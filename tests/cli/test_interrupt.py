@@ -12,6 +12,7 @@ from tests.bench import interrupt
 LOCAL = [pytest.mark.slow, pytest.mark.local_model, pytest.mark.xdist_group("local_model")]
 
 
+@pytest.mark.slow
 def test_the_first_one_drains(tmp_path: Path) -> None:
     got = interrupt.drain(tmp_path)
     assert got.code == 130
@@ -20,6 +21,7 @@ def test_the_first_one_drains(tmp_path: Path) -> None:
     assert interrupt.state_of(tmp_path) == "ok, 1 run to go on"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=LOCAL if "local model" in name else ()) for name in interrupt.SCENES],

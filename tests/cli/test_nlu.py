@@ -81,6 +81,7 @@ def test_behind_http_it_says_the_same(shipped: ProjectFolder, endpoint: str) -> 
     assert {**there, "model": MODEL} == here
 
 
+@pytest.mark.slow
 def test_training_again_makes_the_weights_that_ship(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded("train", FOLDER, monkeypatch).main(FOLDER / "data", tmp_path)
     model = loaded("model", FOLDER, monkeypatch)
@@ -131,6 +132,7 @@ def test_a_wrong_question_to_the_server_is_refused(endpoint: str) -> None:
         refused.value.close()
 
 
+@pytest.mark.slow
 def test_the_documented_command_trains(tmp_path: Path) -> None:
     lines = (FOLDER / "data" / "train.jsonl").read_text(encoding="utf-8").splitlines()
     (tmp_path / "train.jsonl").write_text("\n".join(lines[:80]), encoding="utf-8")

@@ -88,6 +88,7 @@ def test_the_same_command_asks_the_model_itself_again(
     assert proof["suites"][0]["models"][0]["returned"] == ["fake-1"]
 
 
+@pytest.mark.slow
 def test_what_it_has_answered_it_is_not_asked_again(
     covered: ProjectFolder, server: FakeOpenAI, other: FakeOpenAI
 ) -> None:
@@ -102,6 +103,7 @@ def test_what_it_has_answered_it_is_not_asked_again(
     assert len(other.received) - by_other <= 5
 
 
+@pytest.mark.slow
 def test_a_fallback_may_be_added_when_the_outage_has_begun(
     covered: ProjectFolder, server: FakeOpenAI, other: FakeOpenAI
 ) -> None:

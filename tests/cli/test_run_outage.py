@@ -106,6 +106,7 @@ def test_an_outage_that_ends_in_time_leaves_no_trace_in_the_verdict(project: Pro
     assert answered.total() == 2 * (15 + 15 + 3) + 1, "the probe is a question more"
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_the_wait_at_once(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.edit("promptbench.toml", "[providers", "retries = 1\n[providers")
     project.adopt()

@@ -84,6 +84,7 @@ def elsewhere(project: ProjectFolder, shard: str) -> Path:
     return state / "runs.sqlite"
 
 
+@pytest.mark.slow
 def test_ten_shards_merged_are_one_run(recorded: ProjectFolder) -> None:
     whole = recorded.run("run", "-q", "--json")
     files = [elsewhere(recorded, f"{number}/{OF}") for number in range(1, OF + 1)]

@@ -174,6 +174,7 @@ def killed(project: ProjectFolder, *command: str) -> None:
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is POSIX")
 def test_the_same_command_again_after_a_kill(project: ProjectFolder) -> None:
     steps = [
@@ -216,6 +217,7 @@ def test_who_loses_a_race(project: ProjectFolder, same: bool) -> None:
     assert ("is already production" if same else "stale evidence") in str(outputs)
 
 
+@pytest.mark.slow
 def test_who_loses_a_race_of_runs(project: ProjectFolder) -> None:
     project.adopt()
     processes = [project.start("run", "--promote") for _ in range(3)]

@@ -69,6 +69,7 @@ def test_a_server_that_fails_is_no_reason_to_go_slowly() -> None:
     assert at_once(Scripted([TRANSIENT, "fine"], 50, seconds=1.0), RateLimiter(), 1.2) > 10
 
 
+@pytest.mark.slow
 def test_limits_that_the_first_answer_tells_are_kept_from_the_second_on() -> None:
     times: list[float] = []
     told = {"x-ratelimit-limit-requests": "1200", "x-ratelimit-remaining-requests": "1199"}

@@ -347,6 +347,7 @@ def test_the_minutes_of_a_run_are_kept_in_an_outage() -> None:
 # With a real server
 
 
+@pytest.mark.slow
 def test_a_server_that_goes_away_and_comes_back() -> None:
     first = fake.FakeOpenAI()
     asked: list[str] = []

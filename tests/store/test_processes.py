@@ -36,6 +36,7 @@ def test_of_two_promotions_one_is_stale(triage: Store, folder: Path) -> None:
     assert triage.get("triage").source == "first\n"
 
 
+@pytest.mark.slow
 def test_many_processes_promote_and_read(folder: Path) -> None:
     """The short form of `python -m tests.bench.store_soak`."""
     done = soak(folder, processes=4, seconds=2)

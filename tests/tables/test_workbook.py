@@ -62,6 +62,7 @@ def test_merged_ranges(monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
         assert sorted(merged_ranges(book.worksheets[0])) == ["A1:B1", "A2:A3"]
 
 
+@pytest.mark.slow
 def test_memory_is_bounded() -> None:
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet()

@@ -91,6 +91,7 @@ def opened(chromium: Any, file: Path) -> Iterator[Any]:
         item.page.close()
 
 
+@pytest.mark.slow
 def test_filters_and_search_and_pages(opened: Any) -> None:
     page = opened()
     assert page.count() == "1–25 of 480"
@@ -172,6 +173,7 @@ def test_it_is_used_with_the_keyboard(opened: Any) -> None:
     assert page.page.locator("dialog").is_visible()
 
 
+@pytest.mark.slow
 def test_hostile_texts_are_shown_and_do_nothing(opened: Any) -> None:
     page = opened()
     for text in HOSTILE:
@@ -260,6 +262,7 @@ def test_the_theme_can_be_changed(opened: Any) -> None:
     assert page.page.get_by_role("button", name="Dark").is_visible()
 
 
+@pytest.mark.slow
 def test_without_scripts_the_overview_is_there(chromium: Any, file: Path) -> None:
     page = chromium.new_page(java_script_enabled=False)
     page.goto(file.as_uri())
