@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import random
 import shlex
+import threading
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -49,7 +53,7 @@ def test_two_versions_of_one_run(ran: ProjectFolder, server: FakeOpenAI) -> None
     assert worse.code == 6
     assert last_line(worse.out) == (
         "INCONCLUSIVE: unknown if triage@1 is worse than triage@2: 2 cases with too few tries: 'charged twice', "
-        "'late parcel'; `promptbench compare A B suites/triage` tries them again"
+        "'late parcel'; `promptbench compare triage@2 triage@1 suites/triage` tries them again"
     )
     assert not server.received
 
@@ -192,6 +196,36 @@ def test_one_prompt_on_two_models(ran: ProjectFolder, server: FakeOpenAI) -> Non
     [line] = run["comparisons"]
     assert line.startswith("A to B: answers 100 % to 100 %, p50 × ")
     assert run["reproduce"] == "promptbench compare suites/triage --model openai/large --model openai/slow"
+
+
+def test_recorded_answers_of_two_models_are_paired_case_by_case(project: ProjectFolder, server: FakeOpenAI) -> None:
+    """Counted again from what the server answered, without the product's record."""
+    draw, lock = random.Random(7), threading.Lock()
+    names = [f"case {number}" for number in range(40)]
+    rates = {(model, name): draw.choice((0.0, 0.3, 0.7, 1.0, 1.0)) for model in "ab" for name in names}
+    passes: Counter[tuple[str, str]] = Counter()
+
+    def script(body: dict[str, Any]) -> str:
+        key = (body["model"], body["messages"][-1]["content"].strip())
+        with lock:
+            right = draw.random() < rates[key]
+            passes[key] += right
+        return json.dumps({"team": "billing" if right else "other"})
+
+    server.script = script
+    cases = "".join(f"- {{case: {name}, vars: {{message: {name}}}, expect: {{team: billing}}}}\n" for name in names)
+    head = "suite: triage\nprompt: triage.better.prompt\nmodels: [openai/a, openai/b]\nchecks: [json]\n"
+    (project.root / SUITE).write_text(f"{head}gate: {{repeats: 3, answer floor: 0 %}}\ncases:\n{cases}")
+    assert project.run("run").code == 0
+
+    run = report(project, "latest", "--model", "openai/a", "--model", "openai/b", code=6)
+    kinds = {(False, True): "fixed", (True, False): "broken", (False, False): "still failing"}
+    most = {name: (passes["a", name] >= 2, passes["b", name] >= 2) for name in names}
+    assert {flip["case"]: flip["flip"] for flip in run["flips"] if flip["flip"] != "still passing"} == {
+        name: kinds[pair] for name, pair in most.items() if pair in kinds
+    }
+    assert [row["passed"] for row in run["rows"]] == [sum(passes[model, name] for name in names) for model in "ab"]
+    assert "`promptbench compare suites/triage --model openai/a --model openai/b` tries them again" in run["sentence"]
 
 
 def test_which_prompt_two_models_are_asked(project: ProjectFolder, server: FakeOpenAI) -> None:

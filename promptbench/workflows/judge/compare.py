@@ -221,9 +221,12 @@ def _compare_recorded(store: Store, runs: RunStore, matchup: Matchup) -> RunRepo
         flag = "--tag" if matchup.tags else "--prompt"
         raise InputError(f"{flag} selects calls, and this compares recorded answers", hint=_USAGE)
     first, second = _recorded_sides(store, runs, matchup)
-    again = str(second.info.facts["command"])
-    if first.variant != second.variant:
-        again = f"promptbench compare A B {Path(str(second.info.facts['path'])).parent.as_posix()}"
+    again, suite = str(second.info.facts["command"]), Path(str(second.info.facts["path"])).parent.as_posix()
+    if len(matchup.models) == 2:
+        again = replace(matchup, words=(suite,)).command
+    elif first.variant != second.variant:
+        versions = ("A", "B") if any(map(_RUN.fullmatch, matchup.words)) else matchup.words
+        again = shlex.join(["promptbench", "compare", *versions, suite])
     return _judge_recorded(runs, first, second, matchup.cases, command=matchup.command, again=again)
 
 

@@ -15,6 +15,10 @@ from promptbench.stats.quantiles import Interval
 from promptbench.workflows.measure.bench_report import Advice, Costs, MeasuredModel
 
 _NAMED = 3
+# The share of calls without an answer from which a model is not advised, as from which the gate gives no verdict.
+_MOST_UNANSWERED = 0.02
+# A p99 is worth a sentence from this multiple of another model's on.
+_LONG_TAIL = 2.0
 
 
 def costs(
@@ -60,22 +64,47 @@ def advise(models: Sequence[MeasuredModel], hint: str = "") -> Advice:
 
     The criteria are price and p50, and the share of right answers if it is known for every model. A model whose
     interval reaches the best share counts as equally good; of these the cheapest is recommended, then the fastest.
-    `hint` is appended where accuracy is missing: how to measure it.
+    Models with too many calls without an answer are left out. `hint` is appended where accuracy is missing: how to
+    measure it.
     """
-    there = [model for model in models if model.latency]
+    answering = [model for model in models if model.latency]
+    there = [model for model in answering if not _unreliable(model)]
+    left_out = [
+        f"{model.model} is left out: {model.calls - model.answered} of {number_of(model.calls, 'call')} got no answer"
+        for model in answering
+        if _unreliable(model)
+    ]
     priced = bool(there) and all(model.costs.each is not None for model in there)
     judged = bool(there) and all(model.accuracy is not None for model in there)
     by = [*(["accuracy"] if judged else []), *(["cost"] if priced else []), "latency"]
     on_front = front({model.model: _point(model, judged=judged, priced=priced) for model in there})
     if len(there) < 2:
-        return Advice(by, on_front, None, [])
+        return Advice(by, on_front, None, left_out)
     listed = f"both {by[0]} and {by[1]}" if len(by) == 2 else f"all of {', '.join(by)}"
     sentences = [f"not beaten in {listed}: {', '.join(on_front)}"] if len(by) > 1 else []
+    sentences += left_out
     sentences += _gaps(there, hint, priced=priced, judged=judged)
     if not judged:
-        return Advice(by, on_front, None, [*sentences, *_extremes(there, priced=priced)])
+        return Advice(by, on_front, None, [*sentences, *_extremes(there, priced=priced), *_tail(there)])
     chosen, why = _choice(there, priced=priced)
-    return Advice(by, on_front, chosen.model, [*sentences, f"recommended: {chosen.model}: {why}"])
+    return Advice(
+        by, on_front, chosen.model, [*sentences, f"recommended: {chosen.model}: {why}", *_tail(there, chosen)]
+    )
+
+
+def _unreliable(model: MeasuredModel) -> bool:
+    return model.calls - model.answered > max(1, _MOST_UNANSWERED * model.calls)
+
+
+def _tail(models: Sequence[MeasuredModel], chosen: MeasuredModel | None = None) -> Iterator[str]:
+    """Warn of the p99 of the chosen model, by default the fastest, if that of one with a longer p50 is far shorter."""
+    chosen = chosen or min(models, key=_p50)
+    steady = min((model for model in models if _p50(model) >= _p50(chosen)), key=_p99)
+    if _p99(chosen) >= _LONG_TAIL * _p99(steady):
+        yield (
+            f"the slowest calls of {chosen.model} take long: p99 {duration(_p99(chosen))}, "
+            f"{duration(_p99(steady))} for {steady.model}"
+        )
 
 
 def _point(model: MeasuredModel, *, judged: bool, priced: bool) -> list[float]:
@@ -139,3 +168,7 @@ def _right(model: MeasuredModel) -> Interval:
 
 def _p50(model: MeasuredModel) -> float:
     return model.latency.p50.value if model.latency else inf
+
+
+def _p99(model: MeasuredModel) -> float:
+    return model.latency.p99.value if model.latency else inf

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from promptbench.core.types import MeasuredCall, Usage
@@ -78,6 +80,25 @@ def test_without_a_price_cost_is_left_out() -> None:
 def test_one_model_needs_no_advice() -> None:
     assert advise([model("a", 100, 0.001, 90)]).sentences == []
     assert advise([]).front == []
+
+
+def test_a_model_that_often_gives_no_answer_is_not_advised() -> None:
+    refusing = replace(model("refusing", 20, 0.0001, 99), answered=25)
+    found = advise([refusing, model("a", 100, 0.002, 90), model("b", 200, 0.001, 60)])
+    assert (found.recommended, found.front) == ("a", ["a", "b"])
+    assert "refusing is left out: 25 of 50 calls got no answer" in found.sentences
+    assert advise([refusing, model("a", 100, 0.002, 90)]).sentences == [
+        "refusing is left out: 25 of 50 calls got no answer"
+    ]
+    once = replace(refusing, answered=49)
+    assert advise([once, model("a", 100, 0.002, 90)]).recommended == "refusing"
+
+
+@pytest.mark.parametrize("right", [None, 90])
+def test_a_long_tail_of_the_fastest_is_named(right: int | None) -> None:
+    swinging = replace(model("swinging", 60, 0.001, right), latency=spread([60.0] * 47 + [1020.0] * 3))
+    found = advise([swinging, model("steady", 77, 0.002, right)])
+    assert found.sentences[-1] == "the slowest calls of swinging take long: p99 1.0 s, 77 ms for steady"
 
 
 def test_models_with_a_prompt_beside_own_ones() -> None:
