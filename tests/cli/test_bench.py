@@ -261,6 +261,7 @@ def test_several_candidates_are_not_one_prompt(project: ProjectFolder) -> None:
     assert prepared(project, f"{SUITE}/triage.plain.prompt", "--calls", "2").code == 0
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_measured(project: ProjectFolder, server: FakeOpenAI) -> None:
     words = ("--rate", "20", "--calls", "1000", "--arrivals", "constant", "--warm-up", "0")
     process = project.start("bench", SUITE, *words)
@@ -310,6 +311,7 @@ def test_a_log_of_times_alone(project: ProjectFolder) -> None:
     assert (ended.code, "no call in none.csv has a latency; line 2: it has no latency" in ended.err) == (7, True)
 
 
+@pytest.mark.slow
 def test_a_record_that_cannot_be_written_ends_it(project: ProjectFolder, server: FakeOpenAI) -> None:
     assert prepared(project, SUITE, "--calls", "1").code == 0
     database = sqlite3.connect(project.root / ".promptbench" / "runs.sqlite")

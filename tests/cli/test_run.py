@@ -166,6 +166,7 @@ def recorded(path: Any) -> int:
         database.close()
 
 
+@pytest.mark.slow
 def test_interrupt_drains_and_can_be_resumed(project: ProjectFolder, server: FakeOpenAI) -> None:
     server.script = lambda body: stall() if "parcel" in body["messages"][-1]["content"] else better(body)
     process = project.start("run", "suites/triage")

@@ -70,6 +70,7 @@ def test_its_answers_are_on_record_and_prove_nothing(
     assert "production @1" in covered.run("prompts", "list").out
 
 
+@pytest.mark.slow
 def test_the_same_command_asks_the_model_itself_again(
     covered: ProjectFolder, server: FakeOpenAI, other: FakeOpenAI
 ) -> None:
@@ -124,6 +125,7 @@ def test_its_answers_enter_no_figure(covered: ProjectFolder, server: FakeOpenAI)
         assert row["attempts"] <= 6
 
 
+@pytest.mark.slow
 def test_without_the_fallback_too_nobody_answers(covered: ProjectFolder, server: FakeOpenAI, other: FakeOpenAI) -> None:
     away_after(server, 6)
     other.script = lambda body: error(401, "no")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.helpers.fake_openai import FakeOpenAI, Step, answer
 from tests.helpers.project import ProjectFolder, better
 
@@ -27,6 +29,7 @@ def test_the_parts_of_a_call_are_in_the_report(project: ProjectFolder, server: F
     assert [(size["least"], size["most"], size["calls"]) for size in row["by_output_tokens"]] == [(0, 15, 9)]
 
 
+@pytest.mark.slow
 def test_a_queue_that_takes_longer_than_the_model_is_seen_at_once(project: ProjectFolder) -> None:
     limit = '[limits."openai/fake"]\nrequests-per-minute = 300\n'
     project.write("promptbench.toml", (project.root / "promptbench.toml").read_text() + limit)

@@ -63,6 +63,7 @@ def hasty(project: ProjectFolder) -> ProjectFolder:
     return project
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_ends_a_run_and_the_same_command_finishes_it(
     hasty: ProjectFolder, server: FakeOpenAI
 ) -> None:

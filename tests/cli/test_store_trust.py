@@ -201,6 +201,7 @@ def test_the_same_command_again_after_a_kill(project: ProjectFolder) -> None:
     assert project.run("store", "verify").code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("same", [True, False], ids=["the same version", "another version"])
 def test_who_loses_a_race(project: ProjectFolder, same: bool) -> None:
     project.adopt()

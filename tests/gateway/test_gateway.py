@@ -285,6 +285,7 @@ def test_a_struggling_server_answers_in_the_end() -> None:
     assert reply.queue_ms >= 30
 
 
+@pytest.mark.slow
 def test_a_dead_server_ends_a_run_in_seconds() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -326,6 +327,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_a_run_at_once() -> None:
     with fake.FakeOpenAI([fake.stall()]) as server:
         command = [sys.executable, "-W", "error", "-c", INTERRUPTED, server.base_url]

@@ -259,6 +259,7 @@ class TestRealAnswers:
             one_answer(ask_for("gguf/torn"), {"paths": {"torn": "torn.gguf"}}, root=tmp_path, name="torn")
         assert caught.value.kind is FailureKind.FATAL
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "how", [pytest.param("closed", marks=SLOW), pytest.param("left", marks=SLOW), "interrupted"]
     )

@@ -146,6 +146,7 @@ def test_gzip_that_is_cut_short(tmp_path: Path) -> None:
         log(tmp_path, b"\x1f\x8b nonsense")
 
 
+@pytest.mark.slow
 def test_a_bomb_is_refused_before_it_unfolds(tmp_path: Path) -> None:
     with gzip.open(tmp_path / "bomb", "wb") as file:
         for _ in range(300):
