@@ -1,7 +1,7 @@
 """One matrix, one command: a small model of one's own beside a language model with and without examples, free and held
 to its output schema.
 
-python -m tests.bench.matrix [FOLDER] [UTTERANCES]
+python -m tests.bench.matrix FOLDER [UTTERANCES]
 
 FOLDER has `snips/*.json` as for `tests.bench.nlu`; 308 of its test utterances are asked, as many of each intent, or as
 many as the second argument says. Trains the small model of `suites/nlu`, makes a project, and runs `promptbench run
@@ -99,10 +99,9 @@ def main(folder: Path, count: int) -> int:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 3:
+    if not 2 <= len(sys.argv) <= 3:
         raise SystemExit(__doc__)
-    data = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[3] / "shared" / "data"
     try:
-        sys.exit(main(data, int(sys.argv[2]) if len(sys.argv) > 2 else _UTTERANCES))
+        sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else _UTTERANCES))
     except subprocess.CalledProcessError as error:
         raise SystemExit(str(error)) from error
