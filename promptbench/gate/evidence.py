@@ -13,9 +13,19 @@ from promptbench.core.canonical import digest_text
 from promptbench.core.types import Answer, Attempt, AttemptKey, FailedTry, FailureKind, Json, Outcome, Rung
 from promptbench.gate import first_rule
 from promptbench.gate.attempt_matrix import AttemptMatrix
-from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, is_complete
+from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome
 from promptbench.gate.drift import Drift
-from promptbench.gate.judge import WORST_FIRST, GatedModel, Mode, ModelVerdict, Result, Shares, Verdict, judge
+from promptbench.gate.judge import (
+    WORST_FIRST,
+    GatedModel,
+    Mode,
+    ModelVerdict,
+    Result,
+    Shares,
+    Verdict,
+    has_all_attempts,
+    judge,
+)
 from promptbench.gate.policy import NO_CORRECTION, HolmCorrection, Policy
 from promptbench.gate.trial import NO_RECORD, LookRecord
 
@@ -252,7 +262,7 @@ def _judge_again(proof: Mapping[str, Json], suite: Mapping[str, Json]) -> tuple[
     models = [GatedModel(model["model"], model["deterministic"]) for model in suite["models"]]
     cases = list(_cases(suite, str(proof["made"])[:10]))
     record, holm = _record(suite), HolmCorrection(**suite.get("holm", {}))
-    whole = all(_whole(table, champion, candidate, model, cases, policy, record, holm) for model in models)
+    whole = all(has_all_attempts(table, champion, candidate, model, cases, policy, record, holm) for model in models)
     verdict = judge(
         table,
         champion=champion,
@@ -278,22 +288,6 @@ def _record(suite: Mapping[str, Json]) -> LookRecord:
     if any(list(numbers) != sorted({n for n in numbers if n >= 1}) or not numbers for numbers in looks.values()):
         raise ValueError(f"looks {looks!r}")
     return LookRecord(looks, {model["model"]: model["watched"] for model in models if "watched" in model}, rule)
-
-
-def _whole(
-    table: AttemptMatrix,
-    champion: str | None,
-    candidate: str,
-    model: GatedModel,
-    cases: Sequence[CaseInfo],
-    policy: Policy,
-    record: LookRecord,
-    holm: HolmCorrection,
-) -> bool:
-    what, same = (table, champion, candidate, model.name, cases), model.deterministic
-    if record.rule < first_rule.NEXT:
-        return first_rule.is_complete(*what, policy, deterministic=same)
-    return is_complete(*what, deterministic=same, policy=policy, record=record, holm=holm)
 
 
 def recorded_answers(proof: Mapping[str, Json], path: str) -> AttemptMatrix:

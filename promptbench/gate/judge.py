@@ -16,7 +16,7 @@ from promptbench.core.words import number_of, percent
 from promptbench.gate import first_rule, sentence
 from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
 from promptbench.gate.bounds import Bound
-from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, ComparedCase, compare_cases, run_trial
+from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, ComparedCase, compare_cases, is_complete, run_trial
 from promptbench.gate.clusters import discordant
 from promptbench.gate.comparison import Comparison
 from promptbench.gate.drift import Drift
@@ -216,6 +216,23 @@ def judge(
         agree = worst.result is Result.PASS
         where = f" (on {worst.model}" + (f", and the same result on {len(judged) - 1} more)" if agree else ")")
     return replace(verdict, result=worst.result, sentence=worst.sentence + where)
+
+
+def has_all_attempts(
+    table: AttemptMatrix,
+    champion: str | None,
+    candidate: str,
+    model: GatedModel,
+    cases: Sequence[CaseInfo],
+    policy: Policy,
+    record: LookRecord,
+    holm: HolmCorrection = NO_CORRECTION,
+) -> bool:
+    """Return True if every attempt was made that the verdict on a model needs, by the rule of the record."""
+    what, same = (table, champion, candidate, model.name, cases), model.deterministic
+    if record.rule < first_rule.NEXT:
+        return first_rule.is_complete(*what, policy, deterministic=same)
+    return is_complete(*what, deterministic=same, policy=policy, record=record, holm=holm)
 
 
 def _unproven(verdict: Verdict, cached: int) -> Verdict:

@@ -73,6 +73,15 @@ def test_where_answers_are_missing_the_suite_goes_on_from_there(ran: ProjectFold
     assert not any("parcel" in str(item.body) for item in server.received)
 
 
+def test_a_run_of_the_first_rule_needs_its_retries_too(ran: ProjectFolder) -> None:
+    with sqlite3.connect(ran.root / ".promptbench" / "runs.sqlite") as record:
+        record.execute("UPDATE run SET facts = json_remove(facts, '$.rule')")
+        record.execute("DELETE FROM attempt WHERE repeat >= 3")
+    ended = rescored(ran)
+    assert ended.code == 6
+    assert "the gate needs answers that this run does not have" in last_line(ended.out)
+
+
 def test_other_inputs_are_left_out(ran: ProjectFolder, server: FakeOpenAI) -> None:
     ran.edit("suites/triage/suite.yaml", "message: Hello}", "message: Hello you}")
     ended = rescored(ran)

@@ -311,9 +311,9 @@ def same_judges(prepared: PreparedSuite) -> frozenset[str]:
     return frozenset(found)
 
 
-def plan_hash(prepared: PreparedSuite, cache: CacheMode) -> str:
+def plan_hash(prepared: PreparedSuite, cache: CacheMode, rule: int = RULE) -> str:
     """Return the hash by which a run is resumed: of the plan, the rule of the gate and the use of the cache."""
-    return digest([prepared.plan_hash, RULE, cache.value])
+    return digest([prepared.plan_hash, rule, cache.value])
 
 
 def _cache(

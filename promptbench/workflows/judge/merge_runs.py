@@ -144,7 +144,8 @@ def _merge(
     facts |= suite_facts(project, prepared)
     facts["command"] = str(facts["command"]).removesuffix(f" --shard {oldest.facts['shard']}")
     facts["shards"] = [part.info.id for part in parts]
-    new = runs.start_again(oldest, plan_hash(prepared, CacheMode(facts["cache"])), facts, __version__)
+    plan = plan_hash(prepared, CacheMode(facts["cache"]), facts.get("rule", 1))
+    new = runs.start_again(oldest, plan, facts, __version__)
     copy(runs, new.id, [(part.file, part.info.id) for part in parts])
     runs.cases().keep(new.id, run_cases(prepared))
     table = table_of(prepared, runs, new.id)

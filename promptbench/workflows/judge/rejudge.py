@@ -14,11 +14,11 @@ from promptbench.engine.prepare.evaluate import judge_requests
 from promptbench.engine.prepare.options import Selection, StoredPrompt
 from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite
 from promptbench.engine.scoring import checks_of, score_attempt
+from promptbench.gate import judge as gate
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.candidates import smallest_level
-from promptbench.gate.case_outcomes import is_complete
 from promptbench.gate.judge import Result
-from promptbench.gate.trial import RULE, LookRecord
+from promptbench.gate.trial import LookRecord
 from promptbench.project import Project
 from promptbench.report.model import RunReport
 from promptbench.store.prompts import Store
@@ -79,7 +79,7 @@ def rescore(project: Project, run: str) -> RunReport:
     with project.prompts() as store, project.runs() as runs, project.runs() as source:
         info = _whole_run(source, run)
         prepared = prepare_again(project, store, runs, info)
-        plan = plan_hash(prepared, CacheMode(info.facts.get("cache", CacheMode.OFF)))
+        plan = plan_hash(prepared, CacheMode(info.facts.get("cache", CacheMode.OFF)), info.facts.get("rule", 1))
         facts = {**info.facts, **suite_facts(project, prepared), "scored_again": info.id}
         new = runs.start_again(info, plan, facts, __version__)
         runs.cases().keep(new.id, run_cases(prepared))
@@ -179,22 +179,11 @@ def _recorded_judgings(
 
 def has_all_attempts(prepared: PreparedSuite, table: AttemptMatrix, record: LookRecord) -> bool:
     """Return True if the gate needs no further attempt."""
-    if record.rule < RULE:
-        return True
     champion = prepared.champion.hash if prepared.champion else None
     holm = smallest_level(sum(candidate.hash != champion for candidate in prepared.candidates))
+    cases, policy = case_infos(prepared), policy_of(prepared)
     return all(
-        is_complete(
-            table,
-            champion,
-            candidate.hash,
-            model.name,
-            case_infos(prepared),
-            deterministic=model.deterministic,
-            policy=policy_of(prepared),
-            record=record,
-            holm=holm,
-        )
+        gate.has_all_attempts(table, champion, candidate.hash, model, cases, policy, record, holm)
         for candidate in prepared.candidates
         for model in gated_models(prepared)
     )
