@@ -197,6 +197,16 @@ CheckItem = Annotated[
 ]
 # The schema of checks comes from the checks themselves: see `suite_schema`.
 Checks = Annotated[list[CheckItem], BeforeValidator(_as_list), WithJsonSchema({})]
+AllChecks = Annotated[
+    Checks, Field(description="What every answer must satisfy.", examples=[["json", {"not contains": "sorry"}]])
+]
+Threshold = Annotated[
+    Share | None,
+    Field(
+        description="The weighted mean score that is enough, for example 80%; by default every check must pass.",
+        examples=["80%"],
+    ),
+]
 Texts = Annotated[list[Text], BeforeValidator(_as_list), _Forms(or_list=True)]
 
 
@@ -281,16 +291,8 @@ class CaseFile(Written):
     should_be: Any = Field(
         default=None, description="An answer that must pass all checks of the case.", examples=['{"team": "delivery"}']
     )
-    checks: Checks = Field(
-        default_factory=list,
-        description="What every answer must satisfy.",
-        examples=[["json", {"not contains": "sorry"}]],
-    )
-    threshold: Share | None = Field(
-        default=None,
-        description="The weighted mean score that is enough, for example 80%; by default every check must pass.",
-        examples=["80%"],
-    )
+    checks: AllChecks = Field(default_factory=list)
+    threshold: Threshold = None
     tags: Texts = Field(
         default_factory=list,
         description="Words to select cases by; 'critical' cases must be correct.",
@@ -408,16 +410,8 @@ class SuiteFile(Written):
     ] = Field(
         description="The models to call, as provider/name.", examples=[["gguf/smollm2-135m", "openai/gpt-5-mini"]]
     )
-    checks: Checks = Field(
-        default_factory=list,
-        description="What every answer must satisfy.",
-        examples=[["json", {"not contains": "sorry"}]],
-    )
-    threshold: Share | None = Field(
-        default=None,
-        description="The weighted mean score that is enough, for example 80%; by default every check must pass.",
-        examples=["80%"],
-    )
+    checks: AllChecks = Field(default_factory=list)
+    threshold: Threshold = None
     log: Texts = Field(
         default_factory=list,
         description="Logs next to this file; their failing calls are replayed as cases.",
