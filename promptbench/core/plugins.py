@@ -7,6 +7,7 @@ name starts with an underscore is not a plug-in.
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
@@ -91,7 +92,7 @@ class Plugins(Generic[Spec]):
         return _modules(tuple(importlib.import_module(self.package).__path__))
 
     def _foreign(self) -> dict[str, metadata.EntryPoint]:
-        return _entry_points(self.group)
+        return {module_name(entry.name): entry for entry in installed_entry_points(self.group)}
 
 
 def _load_foreign(entry: metadata.EntryPoint) -> Any:
@@ -110,6 +111,12 @@ def _modules(folders: tuple[str, ...]) -> frozenset[str]:
     return frozenset(stem for stem in stems if stem.isidentifier() and not stem.startswith("_"))
 
 
+def installed_entry_points(group: str) -> tuple[metadata.EntryPoint, ...]:
+    """Return what other distributions register in a group, in order of names."""
+    return _entry_points(group, tuple(sys.path))
+
+
+# Kept until the import path changes: reading the metadata of every distribution takes about 12 ms.
 @cache
-def _entry_points(group: str) -> dict[str, metadata.EntryPoint]:
-    return {module_name(entry.name): entry for entry in metadata.entry_points(group=group)}
+def _entry_points(group: str, _path: tuple[str, ...]) -> tuple[metadata.EntryPoint, ...]:
+    return tuple(sorted(metadata.entry_points(group=group), key=lambda entry: entry.name))

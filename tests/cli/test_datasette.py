@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from datasette.app import Datasette
 
 from tests.helpers.fake_openai import FakeOpenAI
 from tests.helpers.project import ProjectFolder, better
@@ -26,6 +25,8 @@ def two_runs(project: ProjectFolder, server: FakeOpenAI) -> list[str]:
 
 def served(project: ProjectFolder, paths: Sequence[str]) -> list[Any]:
     """What Datasette answers: JSON where that was asked for, else the page."""
+    from datasette.app import Datasette
+
     metadata = project.run("schema", "datasette").data
 
     async def ask() -> list[Any]:

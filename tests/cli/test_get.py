@@ -7,8 +7,6 @@ import json
 from typing import Any
 
 import pytest
-from anthropic import AsyncAnthropic
-from openai import AsyncOpenAI
 
 from promptbench.client import PromptClient
 from tests.helpers.fake_anthropic import FakeAnthropic
@@ -70,6 +68,8 @@ def test_the_openai_body_is_what_the_run_asked_and_its_sdk_sends_it(
     whole = {**body, "response_format": schema}
 
     async def send() -> Any:
+        from openai import AsyncOpenAI
+
         async with AsyncOpenAI(base_url=server.base_url, api_key="k") as client:
             return await client.chat.completions.create(**whole)
 
@@ -92,6 +92,8 @@ def test_the_anthropic_body_is_sent_by_its_sdk(project: ProjectFolder) -> None:
     with FakeAnthropic() as server:
 
         async def send() -> Any:
+            from anthropic import AsyncAnthropic
+
             async with AsyncAnthropic(base_url=server.base_url, api_key="k") as client:
                 return await client.messages.create(**body)
 

@@ -18,7 +18,7 @@ import pytest
 from tests.helpers.project import ProjectFolder
 from tests.helpers.shipped import ROOT
 
-pytest.importorskip("sklearn", reason="the extra `lm` is not installed")
+pytestmark = pytest.mark.skipif(util.find_spec("sklearn") is None, reason="the extra `lm` is not installed")
 FOLDER = ROOT / "suites" / "nlu"
 MODEL = "python/model.py:predict"
 

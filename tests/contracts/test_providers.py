@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -24,13 +24,14 @@ import sys
 from pathlib import Path
 from promptbench.core.protocols import ProviderContext
 from promptbench.providers import provider_spec
-module = provider_spec(sys.argv[1])
 here = {"base_url": "http://127.0.0.1:1", "url": "http://127.0.0.1:1"}
 options = {"endpoint": "http://127.0.0.1:1", "servers": {"here": here}, "endpoints": {"smollm2-135m": here}}
 context = ProviderContext(Path(), Path(), {"OPENAI_API_KEY": "k"}, options)
-name = "here/smollm2-135m" if sys.argv[1] == "openai_compatible" else "smollm2-135m"
-module.problems(name, context)
-module.connect(name, context)
+for provider in sys.argv[1:]:
+    module = provider_spec(provider)
+    name = "here/smollm2-135m" if provider == "openai_compatible" else "smollm2-135m"
+    module.problems(name, context)
+    module.connect(name, context)
 print(*sys.modules)
 """
 
@@ -45,10 +46,9 @@ def test_has_a_docstring_for_people(provider: str) -> None:
     assert len((plugins.load(provider).__doc__ or "").splitlines()) >= 1
 
 
-@pytest.mark.parametrize("provider", NAMES)
-def test_looking_imports_no_sdk(provider: str) -> None:
+def test_looking_imports_no_sdk() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", LOOK, provider],
+        [sys.executable, "-c", LOOK, *NAMES],
         capture_output=True,
         text=True,
         check=True,
@@ -58,8 +58,7 @@ def test_looking_imports_no_sdk(provider: str) -> None:
 
 
 @pytest.mark.parametrize("provider", NAMES)
-@pytest.mark.parametrize("name", ODD_NAMES)
-def test_problems_never_raises(provider: str, name: str, tmp_path: Path) -> None:
+def test_problems_never_raises(provider: str, tmp_path: Path) -> None:
     wrong = {"base_url": "::", "url": "::", "headers": 5, "timeout": "soon"}
     options = {
         "paths": {"x": "missing.gguf"},
@@ -67,22 +66,20 @@ def test_problems_never_raises(provider: str, name: str, tmp_path: Path) -> None
         "endpoint": "::",
         "deployments": [],
         "servers": {"a": wrong},
-        "endpoints": {name: wrong},
+        "endpoints": dict.fromkeys(ODD_NAMES, wrong),
         **wrong,
     }
-    for given in ({}, options):
+    for name, given in itertools.product(ODD_NAMES, ({}, options)):
         for problem in provider_spec(provider).problems(name, context(tmp_path, options=given)):
-            assert problem.code in Code.__members__
+            assert problem.code in Code.__members__, name
             assert problem.message
             assert "\n" not in problem.message
 
 
 @pytest.mark.parametrize("provider", NAMES)
-def test_connect_is_cheap_and_the_provider_is_whole(provider: str, tmp_path: Path) -> None:
+def test_connect_needs_no_server(provider: str, tmp_path: Path) -> None:
     module = provider_spec(provider)
-    began = time.perf_counter()
-    models = [module.connect(name, context(tmp_path)) for name in ODD_NAMES * 9]
-    assert time.perf_counter() - began < 10
+    models = [module.connect(name, context(tmp_path)) for name in ODD_NAMES]
     assert models[0].concurrency >= 1
     assert models[0].deterministic({}) in (True, False)
 
@@ -109,20 +106,20 @@ def test_a_model_with_problems_refuses_to_answer_and_calls_nobody(provider: str,
 
 
 @pytest.mark.parametrize("provider", [name for name in NAMES if name not in ("python", "recorded")])
-@pytest.mark.parametrize("name", ODD_NAMES)
-def test_unsupported_names_what_it_will_refuse(provider: str, name: str, tmp_path: Path) -> None:
+def test_unsupported_names_what_it_will_refuse(provider: str, tmp_path: Path) -> None:
     module = provider_spec(provider)
-    (problem,) = module.unsupported(name, context(tmp_path), {"wingspan": 1, "timeout": 5})
-    assert problem.code in Code.__members__
-    assert "wingspan" in problem.message
-    assert module.unsupported(name, context(tmp_path), {}) == []
+    for name in ODD_NAMES:
+        (problem,) = module.unsupported(name, context(tmp_path), {"wingspan": 1, "timeout": 5})
+        assert problem.code in Code.__members__, name
+        assert "wingspan" in problem.message, name
+        assert module.unsupported(name, context(tmp_path), {}) == [], name
 
 
 @pytest.mark.parametrize("provider", NAMES)
-@pytest.mark.parametrize("name", ODD_NAMES)
-def test_a_context_window_is_known_or_not_whatever_the_name(provider: str, name: str, tmp_path: Path) -> None:
+def test_a_context_window_is_known_or_not_whatever_the_name(provider: str, tmp_path: Path) -> None:
     here = {"base_url": "http://127.0.0.1:1", "url": "http://127.0.0.1:1", "context_window": "large"}
-    options = {**here, "servers": {name.partition("/")[0]: here}, "endpoints": {name: here}}
-    for given in ({}, options):
-        window = provider_spec(provider).context_window(name, context(tmp_path, options=given))
-        assert window is None or window > 0
+    for name in ODD_NAMES:
+        options = {**here, "servers": {name.partition("/")[0]: here}, "endpoints": {name: here}}
+        for given in ({}, options):
+            window = provider_spec(provider).context_window(name, context(tmp_path, options=given))
+            assert window is None or window > 0, name

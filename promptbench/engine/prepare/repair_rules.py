@@ -7,7 +7,6 @@ import importlib.util
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from promptbench.checks._python_process import CheckFailure, CheckProcess, proce
 from promptbench.core import allowed_code
 from promptbench.core.canonical import canonical, digest
 from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
+from promptbench.core.plugins import installed_entry_points
 from promptbench.core.types import Json
 from promptbench.parsing.ladder import BUILT_IN, BUILT_IN_NAMES, LADDER, RUNGS, Ladder, Rule
 
@@ -145,7 +145,7 @@ def _listed(root: Path, globs: Sequence[str], listed: Location, found: Diagnosti
 
 
 def _installed(root: Path, found: Diagnostics) -> Iterator[_Source]:
-    for entry in sorted(metadata.entry_points(group=ENTRY_POINTS), key=lambda item: item.name):
+    for entry in installed_entry_points(ENTRY_POINTS):
         try:
             origin = getattr(importlib.util.find_spec(entry.module), "origin", None)
         except (ImportError, ValueError):
