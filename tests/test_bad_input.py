@@ -83,12 +83,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def validated(capsys: pytest.CaptureFixture[str], code: int = 2) -> str:
-    """What `promptbench validate` says on stderr; it must end with `code` and show no inside of the program."""
+    """Return what `promptbench validate` prints above the count; it must end with `code` and without a traceback."""
     ended = run(["validate"])
     text = capsys.readouterr()
     assert ended == code, text.err
     assert "Traceback" not in text.err
-    return text.err
+    return "".join(text.out.splitlines(keepends=True)[:-1])
 
 
 @pytest.mark.parametrize("name", NAMES)

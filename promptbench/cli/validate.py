@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from promptbench.cli.options import AsJson, Prompts, Suites
-from promptbench.cli.output import coloured, out, out_json, say
+from promptbench.cli.output import coloured, out, out_json, say, without_keys
 from promptbench.core.errors import Exit, InputError
 from promptbench.core.words import number_of
 from promptbench.report.diagnostics import as_data, in_order, render
@@ -22,6 +22,7 @@ def validate(
         typer.Option("--red", help="Every logged answer must still fail its case. Use it in CI."),
     ] = False,
     as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the number of errors and warnings.")] = False,
 ) -> int:
     """Check suites and every file they name. No model is called."""
     from promptbench.project import Project, Selection
@@ -39,8 +40,8 @@ def validate(
         diagnostics = [as_data(item) for item in found]
         out_json({"schema_version": 1, "valid": code == Exit.YES, "diagnostics": diagnostics})
         return code
-    if found:
-        say(render(found, colour=coloured(sys.stderr)))
+    if found and not quiet:
+        out(without_keys(render(found, colour=coloured(sys.stdout))))
     errors = [item for item in found if item.severity == "error"]
     count = number_of(len(errors), "error") if errors else "no errors"
     warnings = len(found) - len(errors)

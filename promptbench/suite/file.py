@@ -39,9 +39,9 @@ def path_in_file(path: Sequence[str | int], value: Json) -> tuple[str | int, ...
     written: list[str | int] = []
     for step in path:
         if isinstance(value, dict) and isinstance(step, str):
-            same = [key for key in value if key == step] or [key for key in value if field_name(key) == step]
-            written.append(same[0] if same else step)
-            value = value[same[0]] if same else None
+            key = step if step in value else next((key for key in value if field_name(key) == step), step)
+            written.append(key)
+            value = value.get(key)
         elif isinstance(value, list) and isinstance(step, int) and step < len(value):
             written.append(step)
             value = value[step]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -28,6 +29,7 @@ from promptbench.suite.models import Marked
 
 _File = TypeVar("_File", bound=BaseModel)
 _Path = tuple[str | int, ...]
+_MOST_KEYS = 100  # Unknown keys of one case, or of a suite without its cases, that are each reported.
 
 
 def validate(kind: type[_File], value: Json, path: _Path, document: Marked, found: Diagnostics) -> _File | None:
@@ -43,12 +45,17 @@ def validate(kind: type[_File], value: Json, path: _Path, document: Marked, foun
     reporter = _Reporter(kind, value, path, document, found)
     unknown = [item for item in problems if item["type"] == "extra_forbidden"]
     others = [item for item in problems if item["type"] != "extra_forbidden"]
-    meant = {reporter.report_key(item) for item in unknown}
+    meant = {reporter.report_key(item) for item in unknown[:_MOST_KEYS]}
+    if rest := unknown[_MOST_KEYS:]:
+        first = document.location((*path, *path_in_file(rest[0]["loc"], value)), key=True)
+        found.add(Code.UNKNOWN_KEY, f"{len(rest):,} more unknown keys from here on", first, hint="fix the first ones")
     for item in others:
         reporter.report_value(item, meant)
     if others:
         return None
-    return kind.model_validate(_without(value, [path_in_file(item["loc"], value) for item in unknown]))
+    with suppress(ValidationError):  # Without its unknown keys, a tag of the gate may be empty.
+        return kind.model_validate(_without(value, [path_in_file(item["loc"], value) for item in unknown]))
+    return None
 
 
 def check_keys_once(kind: type[BaseModel], value: Json, path: _Path, document: Marked, found: Diagnostics) -> None:
@@ -146,7 +153,7 @@ class _Reporter:
         around = self.document.value
         for step in path[:-1]:
             around = around[step]
-        guess = known_key(written, known, [str(key) for key in around])
+        guess = known_key(written, known, around)
         names = list(around)
         above = names[names.index(written) - 1] if written in names[1:] else None
         message, hint = f"unknown key '{written}'", key_hint(written, value, known, guess)

@@ -10,6 +10,7 @@ import yaml
 from promptbench.core.diagnostics import Code, Diagnostics, Location
 from promptbench.yaml.hints import find_cause
 from promptbench.yaml.source import Source
+from promptbench.yaml.text import SURROGATES, whole_character
 
 _PROBLEMS = (
     # (libyaml's message, our message, our hint)
@@ -33,9 +34,11 @@ _PROBLEMS = (
     ("did not find expected node content", "something is missing here", "write a text, or close what is open above"),
     ("could not find expected ':'", "there is no colon after this name", "write it as 'name: value'"),
     ("escape c", "a backslash inside double quotes means something special", "put the text in single quotes"),
+    ("hexdecimal", "a backslash inside double quotes means something special", "put the text in single quotes"),
     ("another document", "a second '---' starts another document", "keep one suite in a file"),
     ("exceeded maximum nesting depth", "this is nested too deeply", None),
 )
+_EXACT = ("end of stream", "escape c", "hexdecimal", "another document", "nesting depth")
 _FIRST_NAME = re.compile(r"\s*(?:- +)*(?P<name>[^:#'\"{\[]+)\Z")
 
 
@@ -44,7 +47,7 @@ def explain_error(error: yaml.YAMLError, source: Source, text: str, first_line: 
     failed, opened = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     mark = failed or opened
     # For these the parser's own position is the right one.
-    exact = any(words in problem for words in ("end of stream", "escape c", "another document", "nesting depth"))
+    exact = any(words in problem for words in _EXACT)
     if mark and not exact and (cause := find_cause(text, mark.line, mark.column, opened.line if opened else None)):
         location = source.location_at(source.starts[first_line - 1] + cause.start, cause.length)
         found.add(cause.code, cause.message, location, hint=cause.hint)
@@ -86,6 +89,10 @@ def _reason(problem: str, source: Source, location: Location, opener: Location) 
     if "alphabetic or numeric character" in problem or "undefined alias" in problem:
         starts = opener.text[opener.column - 1 : opener.column]
         return Code.YAML_SYNTAX, f"a text that starts with {starts} needs quotes", _in_quotes(opener), opener
+    if "Unicode character escape" in problem:
+        pair = SURROGATES.match(location.text, location.column - 3)
+        hint = f"write the character itself: {whole_character(pair)}" if pair else "write the character itself"
+        return Code.YAML_SYNTAX, "this escape is half a character", hint, location
     same_line = opener.line == location.line and opener.column < location.column
     if "mapping values are not allowed" in problem or (rest.startswith(":") and same_line):
         return _colon(location)

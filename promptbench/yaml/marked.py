@@ -7,9 +7,10 @@ Numbers follow JSON's grammar, null is `null` or empty, booleans are `true` and 
 from __future__ import annotations
 
 import gc
+import json
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import yaml
@@ -18,12 +19,13 @@ from promptbench.core.diagnostics import Code, Diagnostics, Location
 from promptbench.core.types import Json
 from promptbench.yaml.doubts import report_doubts
 from promptbench.yaml.errors import explain_control, explain_error
-from promptbench.yaml.source import Source
-from promptbench.yaml.text import quote
+from promptbench.yaml.source import TOO_LARGE, Source
+from promptbench.yaml.text import SURROGATES, quote, whole_character
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
 # Also refuses U+0085, U+2028 and U+2029: YAML breaks lines there, but editors do not show a line break.
 _CONTROL = re.compile("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _MAX_VALUES = 500_000
 _MAX_DEPTH = 64
 _MAX_DIGITS = 4_000
@@ -71,6 +73,7 @@ class YamlDocument:
         self.value = value
         self._node = node
         self._first_line = first_line
+        self._pairs: dict[int, dict[Json, tuple[yaml.Node, yaml.Node]]] = {}
 
     def location(self, path: Path = (), *, key: bool = False) -> Location:
         """Return the location of the value at `path`, or of its key; the nearest parent's if there is none."""
@@ -94,12 +97,23 @@ class YamlDocument:
     def _find(self, path: Path) -> tuple[yaml.Node | None, yaml.Node | None, bool]:
         node, key_node = self._node, None
         for step in path:
-            found = _child(node, step)
+            found = self._child(node, step)
             if found is None:
                 # A single value may be written for a list of one; its location is the value's.
                 return node, key_node, not isinstance(step, int)
             key_node, node = found
         return node, key_node, False
+
+    def _child(self, node: yaml.Node | None, step: str | int) -> tuple[yaml.Node | None, yaml.Node] | None:
+        if isinstance(node, yaml.MappingNode):
+            if id(node) not in self._pairs:
+                # Reversed, because the first of duplicate keys counts.
+                scalars = (pair for pair in reversed(node.value) if isinstance(pair[0], yaml.ScalarNode))
+                self._pairs[id(node)] = {key.value: (key, value) for key, value in scalars}
+            return self._pairs[id(node)].get(step)
+        if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            return None, node.value[step]
+        return None
 
     def _at(self, node: yaml.Node) -> Location:
         # Not the marks' own lines: YAML ends lines at more characters than editors do.
@@ -119,7 +133,7 @@ def parse(source: Source, found: Diagnostics, *, text: str | None = None, first_
         return None
     try:
         with _no_collection():
-            node = yaml.compose(text, Loader=_Loader)
+            node = yaml.compose(_without_pairs(text), Loader=_Loader)
     except yaml.YAMLError as error:
         explain_error(error, source, text, first_line, found)
         return None
@@ -129,6 +143,23 @@ def parse(source: Source, found: Diagnostics, *, text: str | None = None, first_
             document.value = _Converter(document, found).convert(node)
         report_doubts(text, node, document.span, found)
     return document
+
+
+def _without_pairs(text: str) -> str:
+    """Return JSON in which characters escaped as two halves, as `json.dumps` does, are escaped as YAML has it.
+
+    Each string is padded with spaces, so that all offsets stay the same. Other texts are returned unchanged.
+    """
+    if not SURROGATES.search(text):
+        return text
+    with suppress(ValueError, RecursionError):
+        json.loads(text)
+        return _JSON_STRING.sub(lambda found: SURROGATES.sub(_one_escape, found[0]).ljust(len(found[0])), text)
+    return text
+
+
+def _one_escape(pair: re.Match[str]) -> str:
+    return f"{pair['before']}\\U{ord(whole_character(pair)):08x}"
 
 
 @contextmanager
@@ -159,16 +190,6 @@ def _is_blank(node: yaml.Node) -> bool:
     return bool(node.start_mark.index == node.end_mark.index)
 
 
-def _child(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node | None, yaml.Node] | None:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if key.value == step:
-                return key, value
-    elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-        return None, node.value[step]
-    return None
-
-
 class _Converter:
     def __init__(self, document: YamlDocument, found: Diagnostics) -> None:
         self._document = document
@@ -181,7 +202,7 @@ class _Converter:
         self._left -= 1
         if self._left <= 0:
             if self._left == 0:
-                hint = "a value with an anchor (&) counts again at every alias (*)"
+                hint = f"{TOO_LARGE}; a value with an anchor (&) counts again at every alias (*)"
                 self._problem(Code.TOO_BIG, f"this file holds more than {_MAX_VALUES:,} values", node, hint)
             return None
         if node.tag != _TAGS[type(node)]:

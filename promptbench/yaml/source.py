@@ -11,6 +11,7 @@ from pathlib import Path
 from promptbench.core.diagnostics import Code, Diagnostic, Location
 
 MAX_BYTES = 8 * 1024 * 1024
+TOO_LARGE = "write 'cases: cases.jsonl', and move the cases to that file next to the suite, one JSON object a line"
 
 
 class SourceError(Exception):
@@ -72,7 +73,7 @@ def read_source(path: Path, shown: str, *, max_bytes: int = MAX_BYTES) -> Source
         raise refuse(
             Code.TOO_BIG,
             f"the file is larger than {max_bytes // (1024 * 1024)} MB",
-            "split it into several suites, or move the cases to a .jsonl file",
+            TOO_LARGE,
         )
     raw, utf16 = raw.removeprefix(b"\xef\xbb\xbf"), raw.startswith((b"\xff\xfe", b"\xfe\xff"))
     hint = "save it as plain text, encoding UTF-8"

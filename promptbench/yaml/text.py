@@ -21,6 +21,10 @@ _PLAIN_IN_BRACES = re.compile(r"[^\W\d_](?:[\w ./@%+()=;!'\-]*[\w./@%+()=;!'\-])
 _WORDS = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))
 _ODD = re.compile("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# One character in two escapes, which JSON has and YAML does not. `before` are escaped backslashes.
+SURROGATES = re.compile(
+    r"(?<!\\)(?P<before>(?:\\\\)*)\\u(?P<high>[dD][89abAB][\da-fA-F]{2})\\u(?P<low>[dD][c-fC-F][\da-fA-F]{2})"
+)
 # The quotation marks of word processors, each with the marks that may close it.
 CURLY = {"“": "”", "„": "“”", "”": "”", "‘": "’", "‚": "‘’", "«": "»", "»": "«"}
 
@@ -122,6 +126,11 @@ def quote(text: str) -> str:
     if "'" in text and '"' not in text and "\\" not in text:
         return f'"{text}"'
     return "'" + text.replace("'", "''") + "'"
+
+
+def whole_character(pair: re.Match[str]) -> str:
+    """Return the character that a match of `SURROGATES` stands for."""
+    return (int(pair["high"], 16).to_bytes(2, "big") + int(pair["low"], 16).to_bytes(2, "big")).decode("utf-16-be")
 
 
 def in_curly(text: str) -> str | None:

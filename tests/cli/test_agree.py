@@ -69,7 +69,7 @@ def test_a_judge_that_disagrees_stays_advisory(support: ProjectFolder, server: F
     assert ended.code == 1
     assert "kappa -1.00 (95 % interval -1.00 to -0.74)" in ended.out
     assert "the check stays advisory" in ended.out
-    assert "and its lower bound must reach 0.4" in support.run("validate").out + support.run("validate").err
+    assert "and its lower bound must reach 0.4" in support.run("validate").out
 
 
 def test_few_labels_are_not_enough_however_right_the_judge_is(support: ProjectFolder) -> None:
@@ -191,7 +191,7 @@ def test_several_checks_need_a_name(support: ProjectFolder) -> None:
     assert ended.code == 2
     assert "several judged checks are meant: the answer apologises; it is short" in ended.err
     assert agree(support, "--criterion", "the answer").code == 0
-    assert "1 judged check" not in support.run("validate").err
+    assert "1 judged check" not in support.run("validate").out
 
 
 def test_a_suite_without_such_a_check(support: ProjectFolder) -> None:
@@ -211,4 +211,4 @@ def test_a_record_that_was_tampered_with_is_told(support: ProjectFolder, old: st
     support.edit(FILE, old, new)
     ended = support.run("validate")
     assert ended.code == 2
-    assert Path(FILE).name in ended.err
+    assert Path(FILE).name in ended.out

@@ -171,7 +171,7 @@ def test_a_word_that_the_fallback_does_not_take_is_told(
     covered.edit("suites/triage/suite.yaml", f"fallback: {OTHER}", "fallback: anthropic/claude-haiku-4-5")
     ended = covered.run("validate")
     assert ended.code == 2
-    assert "anthropic/claude-haiku-4-5 does not take 'temperature'" in ended.err
+    assert "anthropic/claude-haiku-4-5 does not take 'temperature'" in ended.out
 
 
 def test_a_bound_on_the_cost_needs_its_price_too(covered: ProjectFolder) -> None:

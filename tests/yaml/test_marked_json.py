@@ -48,7 +48,7 @@ def test_a_line_whose_places_cannot_be_told_is_marked_as_a_whole() -> None:
     line, _ = read('{"case": "\\ud83d\\ude00"}')
     assert line is not None
     assert line.value == {"case": "😀"}
-    assert str(line.location(("case",))) in ("cases.jsonl:7:1", "cases.jsonl:7:10")
+    assert str(line.location(("case",))) == "cases.jsonl:7:10"
 
 
 JSON = st.recursive(
