@@ -66,6 +66,7 @@ def kept(schema: Json) -> Any:
     return json_schema._validator(canonical(schema), formats=False)
 
 
+@pytest.mark.slow
 @seed(20261124)
 @settings(max_examples=50, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(DRAFTS, REFERRING, SCHEMAS, SCHEMAS, st.lists(VALUES, min_size=1, max_size=4))

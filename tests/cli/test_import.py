@@ -356,6 +356,7 @@ def imported(ended: Ended) -> tuple[int, int]:
     return ended.data["selected"], ended.data["added"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_killed_anywhere_the_same_command_completes_it(project: ProjectFolder) -> None:
     count = 4_000

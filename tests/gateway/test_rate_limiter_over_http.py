@@ -38,12 +38,10 @@ class Limiter:
         return fake.as_json(fake.completion("fine"), headers=told)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "configured",
-    [
-        pytest.param(True, id="from the settings", marks=pytest.mark.slow),
-        pytest.param(False, id="learnt from the headers"),
-    ],
+    [pytest.param(True, id="from the settings"), pytest.param(False, id="learnt from the headers")],
 )
 def test_no_case_is_lost_and_no_second_too_full(configured: bool) -> None:
     limiter = Limiter()

@@ -53,6 +53,7 @@ def test_only_models_that_are_asked_with_the_prompt_have_a_window(line: str, tol
     assert len([said for said in messages(found) if "gguf/smollm2-135m takes 4,096 tokens" in said]) == told
 
 
+@pytest.mark.slow
 def test_what_is_held_does_not_grow_with_the_cases() -> None:
     lint = Lint([variant(CLOSED), variant("Which team of: billing, shipping? {{message}}")], {"m": Window(lambda: 600)})
 
