@@ -94,6 +94,7 @@ __all__ = [
     "Request",
     "Rung",
     "Score",
+    "ServiceAddress",
     "Subject",
     "Usage",
 ]
@@ -203,6 +204,23 @@ class Billing:
     model: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceAddress:
+    """A server that a provider calls, for `promptbench doctor` and `promptbench init`.
+
+    Args:
+        name: the provider, or `provider/server` where the settings name several.
+        url: the base URL; empty if none is configured.
+        source: where the URL was configured: a setting, a variable, or `default`.
+        keys: the environment variables that hold its keys; empty if it needs none.
+    """
+
+    name: str
+    url: str
+    source: str
+    keys: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderSpec:
     """A provider. Only `connect` is required.
@@ -244,6 +262,14 @@ class ProviderSpec:
     replays: bool = False
 
     context_setting: str = "context_window"  # The setting that overrides `context_window`, for hints.
+
+    # Return the servers that the provider would call.
+    addresses: Callable[[ProviderContext], Sequence[ServiceAddress]] = lambda context: ()
+
+    # For `promptbench init`: a model that can be used without further settings, and what its prompts have as `config`.
+    # Only what every model of the provider takes; a limit on tokens would end the thinking of models that think.
+    starter_model: str = ""
+    starter_config: Mapping[str, Json] = field(default_factory=dict)
 
     starter_settings: str = ""  # TOML that `promptbench init` adds to a new project whose answers are JSON.
 

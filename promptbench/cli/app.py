@@ -46,7 +46,7 @@ app = typer.Typer(
 
 # The commands as `--help` shows them. The panels are the folders of `workflows/` and the sections of the guides.
 PANELS = {
-    "Start": ("init", "new", "validate", "explain", "schema", "sheet"),
+    "Start": ("init", "models", "new", "validate", "explain", "schema", "sheet"),
     "Judge": ("run", "compare"),
     "Logs": ("import", "failures", "capture", "replay"),
     "Store": ("adopt", "promote", "rollback", "retire", "prompts", "get", "store"),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from promptbench.cli.asking import ask, is_interactive
-from promptbench.cli.output import out, say
+from promptbench.cli.output import out, say, visible
 from promptbench.core.errors import Exit, InputError
+
+if TYPE_CHECKING:
+    from promptbench.workflows.start.find_models import AvailableModel
 
 
 def init(
@@ -24,7 +27,7 @@ def init(
         typer.Option("--fields", metavar="NAMES", help="The answer's fields, with commas; '' for a text."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", metavar="PROVIDER/NAME", help="The model; by default a small local one.")
+        str | None, typer.Option("--model", metavar="PROVIDER/NAME", help="The model; by default one that is found.")
     ] = None,
     folder: Annotated[
         Path | None, typer.Option("--dir", metavar="FOLDER", help="The project's folder; this one by default.")
@@ -33,9 +36,11 @@ def init(
     """Write a small suite that runs at once.
 
     If there are no project settings, it writes them too. At a terminal it asks for missing options; an empty answer
-    takes the example.
+    takes the example. Without --model it takes the embedded model, a server on this machine (Ollama, LM Studio,
+    llama.cpp or vLLM on its usual port) or a model whose API key is set; if there is none, the example replays
+    recorded answers.
     """
-    from promptbench.workflows.start.init import Start, name_for, read_fields
+    from promptbench.workflows.start.init import Start, name_for, next_steps, read_fields
     from promptbench.workflows.start.init import init as write_suite
 
     default = Start()
@@ -47,15 +52,32 @@ def init(
         if about is not None and fields is None:
             say("Which fields should its answer have, such as team, urgent? Just Enter: a text.")
             named = read_fields(ask())
-        if model is None:
-            say("Which model, such as openai/gpt-5-mini? Just Enter: a small local one.")
-            model = ask()
     if about is not None and not about.strip():
         raise InputError("--about is empty", hint="write what the prompt should do, in a sentence")
     name = name or (name_for(about) if about else default.name)
-    for path in write_suite(folder or Path.cwd(), Start(name, model or default.model, about, named)):
+    start = Start(name, about=about, fields=named)
+    start = start.on(model) if model else start.on_found(_choose(folder or Path.cwd()))
+    for path in write_suite(folder or Path.cwd(), start):
         out(f"wrote {folder / path if folder else path}")
-    enter = f"cd {folder} && " if folder else ""
-    out(f"next: {enter}promptbench run suites/{name}")
-    out(f"a case of your own: {enter}promptbench new case suites/{name}")
+    for line in next_steps(folder or Path.cwd(), start, f"cd {folder} && " if folder else ""):
+        out(visible(line))
     return Exit.YES
+
+
+def _choose(folder: Path) -> AvailableModel | str | None:
+    """Return the first model that is found, or the one that the user names; None if there is none."""
+    from promptbench.project import Project
+    from promptbench.workflows.start.find_models import available_models
+
+    models = available_models(Project.open(folder))
+    if not is_interactive():
+        return next(models, None)
+    found = list(models)
+    for number, item in enumerate(found, 1):
+        say(f"  {number}  {visible(item.name)} ({item.source})")
+    by_default = found[0].name if found else "none, with recorded answers"
+    say(f"Which model? A {'number, or a ' if found else ''}name such as openai/gpt-5.4-mini. Just Enter: {by_default}.")
+    answer = ask()
+    if answer.isdecimal() and 0 < int(answer) <= len(found):
+        return found[int(answer) - 1]
+    return answer or (found[0] if found else None)

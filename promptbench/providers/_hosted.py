@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
-from promptbench.plugins import Billing, Problem, Provider, ProviderContext, ProviderSpec
+from promptbench.plugins import Billing, Problem, Provider, ProviderContext, ProviderSpec, ServiceAddress
 from promptbench.providers import _chat, _credentials, _events, _failures, _options
 
 if TYPE_CHECKING:
@@ -64,6 +64,10 @@ class HostedServer:
         found = None if self.keyless else _credentials.read_key(environ, self.key_variable)
         return found or _credentials.PLACEHOLDER_KEY
 
+    def as_address(self, name: str) -> ServiceAddress:
+        """Return the server as `doctor` shows it, under a name of the settings."""
+        return ServiceAddress(name, self.url, self.source, (self.key_variable,) if self.wants_key else ())
+
     def target(self, environ: Mapping[str, str]) -> _failures.CallTarget:
         return _failures.CallTarget(
             self.model, _credentials.host(self.url), self.key_variable or "api_key_env", (self.key(environ),)
@@ -89,11 +93,11 @@ def server_of(
     """Return the server of a provider that has one address: a setting, else an environment variable, else `home`."""
     prefix = provider.upper()
     variable = f"{prefix}_{setting.upper()}"
-    written = _options.text(context.options, setting)
+    written, listed = _options.text(context.options, setting), context.environ.get(variable, "").strip()
     return HostedServer(
         f"{provider}/{name}",
-        written or context.environ.get(variable, "").strip() or home,
-        f"the setting '{setting}' of {provider}" if written else variable,
+        written or listed or home,
+        f"the setting '{setting}' of {provider}" if written else variable if listed else "default",
         _options.text(context.options, "api_key_env") or f"{prefix}_API_KEY",
         home=home,
     )
@@ -119,7 +123,10 @@ def hosted_spec(
     problems: Callable[[str, ProviderContext], list[Problem]],
     *,
     runs_here: Callable[[str, ProviderContext], bool] = lambda name, context: False,
+    addresses: Callable[[ProviderContext], Sequence[ServiceAddress]],
     request_body: Callable[[Request], dict[str, Json]] | None = None,
+    starter_model: str = "",
+    starter_config: Mapping[str, Json] | None = None,
 ) -> ProviderSpec:
     """Return the spec of a provider that is called through an SDK."""
 
@@ -156,6 +163,9 @@ def hosted_spec(
         context_window=context_window,
         billing=billing,
         request_body=request_body,
+        addresses=addresses,
+        starter_model=starter_model,
+        starter_config=starter_config or {},
     )
 
 

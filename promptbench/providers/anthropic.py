@@ -173,5 +173,7 @@ def _setup(name: str, context: ProviderContext) -> _hosted.Setup:
 SPEC = _hosted.hosted_spec(
     _setup,
     lambda name, context: _server(name, context).problems(context.environ, context.options),
+    addresses=lambda context: [_server("", context).as_address("anthropic")],
+    starter_model="claude-haiku-5-5",
     request_body=lambda request: Messages().body(request.model.name, request, request.output_schema),
 )

@@ -70,4 +70,6 @@ def _problems(name: str, context: ProviderContext) -> list[Problem]:
     return [*found, Problem(Code.SETTINGS.name, message, hint, absent="AZURE_OPENAI_ENDPOINT")]
 
 
-SPEC = _hosted.hosted_spec(_setup, _problems)
+SPEC = _hosted.hosted_spec(
+    _setup, _problems, addresses=lambda context: [_server("", context).as_address("azure_openai")]
+)

