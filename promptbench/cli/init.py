@@ -75,8 +75,8 @@ def _choose(folder: Path) -> AvailableModel | str | None:
     found = list(models)
     for number, item in enumerate(found, 1):
         say(f"  {number}  {visible(item.name)} ({item.source})")
-    by_default = found[0].name if found else "none, with recorded answers"
-    say(f"Which model? A {'number, or a ' if found else ''}name such as openai/gpt-5.4-mini. Just Enter: {by_default}.")
+    wanted, by_default = ("by number or ", "the first") if found else ("", "recorded answers")
+    say(f"Which model, {wanted}such as openai/gpt-5.4-mini? Just Enter: {by_default}.")
     answer = ask()
     if answer.isdecimal() and 0 < int(answer) <= len(found):
         return found[int(answer) - 1]

@@ -9,7 +9,7 @@ import typer
 from promptbench.cli.options import AsJson
 from promptbench.core.errors import Exit
 
-models = typer.Typer(help="List the models that can be used here, and install the embedded one.", no_args_is_help=True)
+models = typer.Typer(help="List usable models, install the embedded one.", no_args_is_help=True)
 
 
 @models.command("list")

@@ -104,7 +104,7 @@ def _usage(data: Json) -> Usage | None:
 _HOME = "https://api.openai.com/v1"
 
 
-# The reasoning models that answer 400 to these. The models from gpt-5.1 to gpt-5.4 reason only on request, and take them.
+# The reasoning models, which refuse these with 400. Those from gpt-5.1 to gpt-5.4 reason only on request and take them.
 _REASONING = re.compile(r"o\d|gpt-5(?!\.[1-4])|gpt-5\.\d-pro|gpt-[6-9]")
 _NOT_WITH_REASONING = ("temperature", "topP")
 
@@ -146,12 +146,15 @@ def _problems(name: str, context: ProviderContext) -> list[Problem]:
     return found
 
 
+def _request_body(request: Request) -> dict[str, Json]:
+    name = request.model.name
+    return _chat.Chat(_dialect_of(name, _chat.OPENAI)).body(name, request, request.output_schema)
+
+
 SPEC = _hosted.hosted_spec(
     _setup,
     _problems,
     addresses=lambda context: [_hosted.server_of("openai", "", context, home=_HOME).as_address("openai")],
     starter_model="gpt-5.4-mini",
-    request_body=lambda request: _chat.Chat(_dialect_of(request.model.name, _chat.OPENAI)).body(
-        request.model.name, request, request.output_schema
-    ),
+    request_body=_request_body,
 )

