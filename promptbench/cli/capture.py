@@ -22,6 +22,10 @@ def capture(
     log: Annotated[
         list[str] | None, typer.Option("--log", metavar="FILE#ID", help="A call of a log file, without an import.")
     ] = None,
+    run: Annotated[
+        str | None,
+        typer.Option("--run", metavar="RUN", help="The failing cases of a run, or its cases named ID; or `latest`."),
+    ] = None,
     top: Annotated[
         int | None, typer.Option("--top", min=1, metavar="N", help="The newest call of each of the N largest clusters.")
     ] = None,
@@ -46,16 +50,21 @@ def capture(
     from promptbench.project import Project
     from promptbench.workflows.logs.capture import capture as capture_cases
     from promptbench.workflows.logs.capture import read_capture_options
-    from promptbench.workflows.logs.select_calls import select_by_id, select_from_clusters, select_from_log
+    from promptbench.workflows.logs.select_calls import (
+        select_by_id,
+        select_from_clusters,
+        select_from_log,
+        select_from_run,
+    )
 
     project = Project.open()
     options = read_capture_options(should_be=should_be, expect=expect, checks=check or (), tags=tag or ())
-    calls = select_by_id(project, ids or ())
+    calls = select_from_run(project, run, ids or ()) if run else select_by_id(project, ids or ())
     calls += [select_from_log(project, item, dry_run=dry_run) for item in log or ()]
     if top or all_clusters:
         calls += select_from_clusters(project, suite, None if all_clusters else top)
     if not calls:
-        raise InputError("no call is named", hint="name ids that `promptbench failures` shows, or --top 5")
+        raise InputError("no call is named", hint="name ids that `promptbench failures` shows, --top 5 or --run latest")
     report = capture_cases(project, suite, calls, options, dry_run=dry_run)
     code = Exit.NO if report.refused else Exit.YES
     if as_json:
@@ -75,7 +84,10 @@ def capture(
         say(f"not captured: '{clean(refused.id)}': {clean(refused.reason)}")
         if refused.hint:
             say(f"  hint: {clean(refused.hint)}")
+    changed = sum(item.changed for item in report.captured)
     verb = "would be added to" if dry_run else "added to"
-    diff = f"; `git diff {report.path}` shows it" if report.written else ""
-    out(f"{number_of(len(report.captured), 'case')} {verb} {report.path}{diff}")
+    done = f"{number_of(len(report.captured) - changed, 'case')} {verb} {report.path}"
+    if changed:
+        done += f", {number_of(changed, 'case')} {'would be changed' if dry_run else 'changed'}"
+    out(done + (f"; `git diff {report.path}` shows it" if report.written else ""))
     return code

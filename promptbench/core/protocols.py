@@ -13,6 +13,7 @@ from promptbench.core.types import (
     BadRecord,
     CallFacts,
     Json,
+    Message,
     ModelRef,
     Reading,
     Request,
@@ -29,6 +30,15 @@ class Recordings(Protocol):
 
     def deterministic(self, model: str) -> bool | None:
         """Return True if every recording of `model` is of a deterministic model; None if no recording exists."""
+
+    def has_logged(self, model: str) -> bool:
+        """Return True if an imported log has an answer of `model`, with or without its provider's name."""
+
+    def logged(self, model: str, messages: Sequence[Message], variables: Mapping[str, Json]) -> Answer | None:
+        """Return the newest logged answer of `model` to these messages, or without any to these variables; else None.
+
+        White space around a message does not count.
+        """
 
 
 class KeptAnswers(Protocol):

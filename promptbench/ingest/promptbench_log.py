@@ -14,7 +14,7 @@ from promptbench.plugins import LogFormatSpec
 FORMAT = "call/1"
 _KNOWN = {
     "promptbench", "id", "time", "prompt", "prompt_version", "vars", "messages", "model", "params", "answer", "error",
-    "finish_reason", "usage", "latency_ms", "failed", "tags",
+    "finish_reason", "usage", "latency_ms", "failed", "tags", "expected",
 }  # fmt: skip
 _TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 
@@ -24,7 +24,8 @@ def matches(file: Log) -> bool:
     return "promptbench" in (file.first_record or {})
 
 
-def _build(data: dict[str, Json], location: str) -> LoggedCall:
+def build_call(data: dict[str, Json], location: str) -> LoggedCall:
+    """Return the call in a line of the log. Raise NotACall."""
     if data.get("promptbench") != FORMAT:
         raise NotACall(f'it lacks "promptbench": "{FORMAT}"')
     if not isinstance(data.get("id"), str | int) or isinstance(data.get("id"), bool):
@@ -47,6 +48,7 @@ def _build(data: dict[str, Json], location: str) -> LoggedCall:
         extra={key: value for key, value in data.items() if key not in _KNOWN},
         tier=_read_tier(data),
         format="promptbench_log",
+        expected=data.get("expected"),
         raw=data,
     )
 
@@ -80,4 +82,4 @@ def _read_tokens(data: dict[str, Json] | None) -> Usage | None:
     return Usage(**known) if {"input_tokens", "output_tokens"} <= known.keys() else None
 
 
-SPEC = LogFormatSpec(matches=matches, read=record_reader(_build), specificity=100)
+SPEC = LogFormatSpec(matches=matches, read=record_reader(build_call), specificity=100)

@@ -1,7 +1,8 @@
 """Recorded answers of real calls: `recorded/openai/gpt-5-mini` answers as `openai/gpt-5-mini` did.
 
-Needs no key and no network. A request that was never recorded, because the prompt, a value or a parameter has changed
-since, is an error.
+Needs no key and no network. An answer is one of an earlier run to the same request, or one of an imported log to the
+same messages. A request that was never recorded, because the prompt, a value or a parameter has changed since, is an
+error.
 """
 
 from __future__ import annotations
@@ -27,12 +28,13 @@ def _problems(name: str, context: ProviderContext) -> list[Problem]:
                 "write it as recorded/provider/name, such as recorded/openai/gpt-5-mini",
             )
         ]
-    if context.recordings is None or context.recordings.deterministic(model) is None:
+    known = context.recordings
+    if known is None or (known.deterministic(model) is None and not known.has_logged(model)):
         return [
             Problem(
                 Code.UNKNOWN_MODEL.name,
                 f"no recorded answers of {model} found",
-                f"run the suite once with {model} itself; its answers are recorded",
+                f"run the suite once with {model} itself, or import a log with its answers",
             )
         ]
     return []
@@ -50,12 +52,21 @@ class Recorded(Provider):
         self._recordings = recordings
 
     def deterministic(self, params: Mapping[str, Json]) -> bool:
-        """Return what was recorded with the answers: the model's own parameters shaped them."""
-        return self._recordings is not None and bool(self._recordings.deterministic(self._name))
+        """Return what was recorded with the answers: the model's own parameters shaped them.
+
+        A log has one answer to each input, so nothing is gained by a second call.
+        """
+        found = self._recordings.deterministic(self._name) if self._recordings is not None else False
+        return found is None or found
 
     async def complete(self, request: Request) -> Answer:
         original = dataclasses.replace(request, model=self._model)
         found = self._recordings.find(digest(original.as_dict())) if self._recordings else None
+        logged = None
+        if found is None and self._recordings:
+            logged = self._recordings.logged(self._name, request.messages, request.variables)
+        if logged is not None:
+            return logged
         if found is None:
             raise ProviderFailure(
                 FailureKind.REJECTED,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any
@@ -29,6 +29,8 @@ _TEXTS = (
 )  # fmt: skip
 _COLUMNS = ("id", "source", "source_id", *_TEXTS, "tier", "latency_ms", "cost", *_TOKENS, *_JSON, "imported")
 _INSERT = f"INSERT OR IGNORE INTO logged_call ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+# A model by its full name, or by its name without the provider.
+_OF_MODEL = "model IN (?, ?) AND answer NOTNULL"
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM logged_call"
 _texts = attrgetter(*_TEXTS)
 _tokens = attrgetter(*_TOKENS)
@@ -80,6 +82,28 @@ class CallStore(RunTable):
         if len(rows) > 1:
             raise InputError(f"'{name}' matches several logged calls", hint="write more of its id")
         return _stored(rows[0])
+
+    def has_answers(self, model: str) -> bool:
+        """Return True if there is an answer of a model, which logs may name without its provider."""
+        return self._row(f"SELECT 1 FROM logged_call WHERE {_OF_MODEL} LIMIT 1", _names_of(model)) is not None
+
+    def index_answers(self, model: str) -> dict[int, int]:
+        """Return the rows with the answers of a model by a hash of their input; the newest of equal inputs."""
+        rows = self._rows(f"SELECT rowid, messages, variables FROM logged_call WHERE {_OF_MODEL}", _names_of(model))
+        return {
+            hash(_input_key(_messages(messages), json.loads(variables or "{}"))): rowid
+            for rowid, messages, variables in rows
+        }
+
+    def answer_to(
+        self, index: Mapping[int, int], messages: Sequence[Message], variables: Mapping[str, Json]
+    ) -> LoggedCall | None:
+        """Return the call in an index of `index_answers` with an input, or None."""
+        key = _input_key(messages, variables)
+        rowid = index.get(hash(key))
+        row = None if rowid is None else self._row(f"{_SELECT} WHERE rowid = ?", [rowid])
+        call = _stored(row).call if row else None
+        return call if call and _input_key(call.messages, call.variables or {}) == key else None
 
     def _named(self, where: str, name: str) -> list[tuple[Any, ...]]:
         return list(self._rows(f"{_SELECT} WHERE {where} LIMIT 2", [name]))
@@ -165,13 +189,28 @@ def _stored(row: tuple[Any, ...]) -> StoredCall:
         cost=data["cost"],
         usage=Usage(**usage) if usage["input_tokens"] is not None else None,
         variables=json.loads(data["variables"]) if data["variables"] else None,
-        messages=tuple(Message(**item) for item in json.loads(data["messages"])),
+        messages=_messages(data["messages"]),
         tags=tuple(json.loads(data["tags"])),
         extra=json.loads(data["extra"]),
         expected=json.loads(data["expected"]) if data["expected"] else None,
         raw=json.loads(data["raw"]) if data["raw"] else None,
     )
     return StoredCall(data["id"], data["source"], data["imported"], call)
+
+
+def _messages(text: str) -> tuple[Message, ...]:
+    return tuple(Message(**item) for item in json.loads(text))
+
+
+def _names_of(model: str) -> list[str]:
+    return [model, model.partition("/")[2]]
+
+
+def _input_key(messages: Sequence[Message], variables: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
+    """Return what identifies the input of a call: its messages, or its variables if it has none."""
+    if messages:
+        return tuple((message.role, message.content.strip()) for message in messages)
+    return (("vars", canonical(_plain(dict(variables)))),)
 
 
 def _batches(calls: Iterable[LoggedCall]) -> Iterator[list[LoggedCall]]:

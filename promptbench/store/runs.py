@@ -18,7 +18,7 @@ from typing import Any
 from promptbench.core.canonical import canonical, digest_text
 from promptbench.core.clock import now
 from promptbench.core.errors import EnvironmentFailure, InputError
-from promptbench.core.types import Answer, Attempt, AttemptKey, Json, Judging, Outcome, Rung, Score, Side
+from promptbench.core.types import Answer, Attempt, AttemptKey, Json, Judging, Message, Outcome, Rung, Score, Side
 from promptbench.store import answers, attempt_rows, runs_schema
 from promptbench.store.bench_runs import BenchRuns
 from promptbench.store.calls import CallStore
@@ -81,6 +81,7 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
             folder.mkdir(parents=True, exist_ok=True)
             super().__init__(_open(path), path)
         self._locks: dict[str, Any] = {}
+        self._logged: dict[str, dict[int, int]] = {}  # The indexes of logged answers, by model.
 
     def __exit__(self, *error: object) -> None:
         self.close()
@@ -400,6 +401,20 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
         """Return True if all recordings of a model are of a deterministic one; None if there are none."""
         row = self._row("SELECT min(deterministic) FROM recording WHERE model = ?", [model])
         return None if row is None or row[0] is None else bool(row[0])
+
+    def has_logged(self, model: str) -> bool:
+        """Return True if an imported log has an answer of a model."""
+        return self.calls().has_answers(model)
+
+    def logged(self, model: str, messages: Sequence[Message], variables: Mapping[str, Json]) -> Answer | None:
+        """Return the newest logged answer of a model to messages, or without any to variables; None without one."""
+        if model not in self._logged:
+            self._logged[model] = self.calls().index_answers(model)
+        call = self.calls().answer_to(self._logged[model], messages, variables)
+        if call is None or call.answer is None:
+            return None
+        latency = call.latency_ms or 0.0
+        return Answer(call.answer, call.model, {}, call.usage, call.finish_reason, latency, recorded=True)
 
     # -- the other tables, over the same connection ---------------------------------------------------------------
 

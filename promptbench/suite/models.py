@@ -71,6 +71,11 @@ class WrittenCheck:
         reading, weight = (option_of(dict(item), option) for option in CHECK_OPTIONS)
         return cls(name, item[name], where.below(name), reading, float(weight))
 
+    def as_entry(self) -> dict[str, Json]:
+        """Return the check as an entry of `checks:`."""
+        options = {"reading": self.reading, "weight": None if self.weight == 1 else self.weight}
+        return {self.name: self.argument, **{key: value for key, value in options.items() if value is not None}}
+
 
 @dataclass(frozen=True, slots=True)
 class Quarantine:

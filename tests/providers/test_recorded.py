@@ -29,6 +29,12 @@ class Kept:
     def deterministic(self, model: str) -> bool | None:
         return self._deterministic if model == MODEL and self._answers else None
 
+    def has_logged(self, model: str) -> bool:
+        return False
+
+    def logged(self, model: str, messages: object, variables: object) -> None:
+        return None
+
 
 def kept(deterministic: bool = True) -> Kept:
     original = ask_for(MODEL, params={"temperature": 0})
@@ -70,7 +76,7 @@ def test_a_model_without_recordings_is_told() -> None:
     for recordings in (None, Kept({}, True)):
         (problem,) = recorded.SPEC.problems(MODEL, context(recordings=recordings))
         assert problem.code == "UNKNOWN_MODEL"
-        assert problem.hint == f"run the suite once with {MODEL} itself; its answers are recorded"
+        assert problem.hint == f"run the suite once with {MODEL} itself, or import a log with its answers"
 
 
 @pytest.mark.parametrize("name", ["gpt-5", "openai/", "/x"])

@@ -14,11 +14,12 @@ from promptbench.core.protocols import Check, CheckContext, JudgedCheck
 from promptbench.core.types import Json, LoggedCall
 from promptbench.engine.prepare import checks
 from promptbench.engine.prepare.evaluate import Answers, Evaluation, WeightedCheck, evaluate, needs_judge, no_answers
-from promptbench.engine.prepare.inputs import CallInput, conversation_of, input_of
+from promptbench.engine.prepare.inputs import CallInput, conversation_of, expectations_in_log, input_of
 from promptbench.engine.prepare.options import PrepareOptions
 from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedCase, PreparedCases, Variant
+from promptbench.suite.cases import read_checks
 from promptbench.suite.file import CaseFile, field_name
-from promptbench.suite.models import Case, Suite, WrittenCheck
+from promptbench.suite.models import Case, Suite, Where, WrittenCheck
 from promptbench.text.templates import is_name
 
 _CASES_PER_QUARANTINE = 20  # 5 %, so that a suite cannot be emptied case by case.
@@ -138,9 +139,9 @@ class CaseBuilder:
                 self._add(cases, built, own, held=case.where.document is self._suite.document)
         report_quarantine(quarantined, count, self._found)
         for given, group in logged.values():
-            built = self._from_log(given, group, names)
+            built, own = self._from_log(given, group, names)
             if built is not None and selects(built):
-                self._add(cases, built, "", held=True)
+                self._add(cases, built, own, held=True)
         cases.share(self._suite.cases.numbers)
         return cases
 
@@ -234,7 +235,7 @@ class CaseBuilder:
             name=case.name,
             variables=case.variables,
             history=case.messages,
-            checks=_with_expected(case, self._checks(own)),
+            checks=_with_expected((case.expect,) if case.has_expect else (), self._checks(own)),
             threshold=self._suite.threshold if case.threshold is None else case.threshold,
             critical=case.critical,
             tags=case.tags,
@@ -244,7 +245,10 @@ class CaseBuilder:
             quarantine=case.quarantine,
         )
 
-    def _from_log(self, given: CallInput, calls: Sequence[LoggedCall], taken: set[str]) -> PreparedCase | None:
+    def _from_log(
+        self, given: CallInput, calls: Sequence[LoggedCall], taken: set[str]
+    ) -> tuple[PreparedCase | None, str]:
+        """Return the case of logged calls with one input, and a hash of its own checks, which is empty without any."""
         call = calls[0]
         location = self._suite.location(("log",))
         missing = sorted({name for item in self._variants for name in item.prompt.missing(given.variables)})
@@ -254,7 +258,7 @@ class CaseBuilder:
                 f"the logged call '{call.id}' has no value for {', '.join(f'{{{{{name}}}}}' for name in missing)}",
                 location,
             )
-            return None
+            return None, ""
         without = [item.label for item in self._variants if given.history and not item.prompt.takes_history]
         if without:
             self._found.add(
@@ -263,14 +267,25 @@ class CaseBuilder:
                 location,
                 hint="put {{history}} where the conversation belongs",
             )
-            return None
+            return None, ""
         name = _free_name(call.id, taken)
         taken.add(name)
+        expected, written = expectations_in_log(call)
+        where = Where(self._suite.document, ("log",))
+        specs = read_checks(written, where, self._found) if written else ()
+        specs = (*specs, *(WrittenCheck("expect", value, where) for value in expected))
+        try:
+            by_variant = _with_expected(expected, self._checks(self._build_checks(specs)))
+        except ValueError as error:
+            self._found.add(
+                Code.BAD_LOG, f"the 'expected' of the logged call '{call.id}' is invalid: {error}", location
+            )
+            return None, ""
         built = PreparedCase(
             name=name,
             variables=given.variables,
             history=given.history,
-            checks=self._checks(self._build_checks(())),
+            checks=by_variant,
             threshold=self._suite.threshold,
             critical="critical" in call.tags,
             tags=call.tags,
@@ -279,9 +294,10 @@ class CaseBuilder:
             cluster=conversation_of(call),
         )
         if not self._variants or not self._shared.valid:
-            return None
+            return None, ""
         red = self._red_answers(calls, built)
-        return replace(built, was=red) if red else None
+        own = self._own_checks.add([name, checks.as_hashed(specs, self._bare)]) if red and specs else ""
+        return (replace(built, was=red) if red else None), own
 
     def _red_answers(self, calls: Sequence[LoggedCall], case: PreparedCase) -> tuple[str, ...]:
         # Return the logged answers that fail the case's checks. Warn about those that pass.
@@ -427,13 +443,14 @@ class CaseBuilder:
         return _BuiltChecks(found, valid)
 
 
-def _with_expected(case: Case, by_variant: Mapping[str, tuple[Check, ...]]) -> Mapping[str, tuple[Check, ...]]:
-    # Return the checks with the case's right answer, if they take one. Raise ValueError if it is invalid for one.
-    if not case.has_expect:
-        return by_variant
-    return {
-        key: tuple(checks.with_expected(check, case.expect) for check in built) for key, built in by_variant.items()
-    }
+def _with_expected(
+    expected: tuple[Json, ...], by_variant: Mapping[str, tuple[Check, ...]]
+) -> Mapping[str, tuple[Check, ...]]:
+    # Return the checks with the right answer, if there is one. Raise ValueError if it is invalid for a check.
+    for value in expected:
+        by_variant = {key: tuple(checks.with_expected(check, value) for check in built)
+                      for key, built in by_variant.items()}  # fmt: skip
+    return by_variant
 
 
 def own_specs(case: Case) -> Sequence[WrittenCheck]:

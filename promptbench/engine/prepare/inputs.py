@@ -13,6 +13,8 @@ from promptbench.prompts.recovery import Recovered, Unrecovered, recover
 # Names of fields that identify a conversation, the most specific first; lower case, without dots, dashes, underscores.
 _CONVERSATION_FIELDS = ("conversationid", "threadid", "sessionid", "chatid", "conversation", "thread")
 _LONGEST_ID = 200
+# Formats that have a right answer as `expect:` compares it, and checks as a suite has them.
+_FORMATS_WITH_CHECKS = ("promptbench_log", "promptfoo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,15 @@ def input_of(call: LoggedCall, templates: Sequence[Prompt], candidates: Sequence
     # A template that fits in several ways is most likely the one that was used.
     best = next((item for item in tried if item.ambiguous), tried[0] if tried else None)
     return f"its variables cannot be recovered: {best.reason}" if best else "no prompt to recover it with"
+
+
+def expectations_in_log(call: LoggedCall) -> tuple[tuple[Json, ...], list[Json]]:
+    """Return the value for `expect:`, if the log has one, and the entries for `checks:`."""
+    if call.format not in _FORMATS_WITH_CHECKS:
+        return (), []
+    checks = call.extra.get("checks")
+    expected = () if call.expected is None else (call.expected,)
+    return expected, list(checks) if isinstance(checks, list) else []
 
 
 def conversation_of(call: LoggedCall) -> str | None:

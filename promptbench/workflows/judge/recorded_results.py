@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from promptbench.core.diagnostics import Location
 from promptbench.core.types import Attempt, Json, Outcome, Side
 from promptbench.engine.prepare.cases import as_answer
+from promptbench.engine.prepare.inputs import expectations_in_log
 from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedModel, PreparedSuite, Variant
 from promptbench.gate.case_outcomes import CaseOutcome
 from promptbench.report.model import AttemptRow, CaseAttempts, CaseResult, Explored, PastRow, PromptText
@@ -110,11 +111,10 @@ def _case_result(
     )
 
 
-def failing_calls(judged: JudgedRun, runs: RunStore) -> Iterator[Mapping[str, Json]]:
-    """Yield the failing calls of the candidates as lines of a log."""
-    prepared = judged.prepared
-    candidates = {item.hash for item in prepared.candidates}
-    for attempt in runs.attempts(judged.info.id):
+def failing_calls(prepared: PreparedSuite, run: str, runs: RunStore) -> Iterator[dict[str, Json]]:
+    """Yield the failing calls of the candidates in a run as lines of a log, with all that the cases expect."""
+    candidates = {item.hash: item.prompt for item in prepared.candidates}
+    for attempt in runs.attempts(run):
         key, answer = attempt.key, attempt.answer
         if attempt.outcome is not Outcome.FAILED or key.variant not in candidates or key.case not in prepared.cases:
             continue
@@ -123,10 +123,12 @@ def failing_calls(judged: JudgedRun, runs: RunStore) -> Iterator[Mapping[str, Js
         yield {
             "promptbench": "call/1",
             "id": attempt.request_hash.removeprefix("sha256:")[:12],
+            "case": key.case,
             "time": attempt.started,
             "prompt": prepared.prompt_name,
             "prompt_version": key.variant,
             "vars": dict(case.variables),
+            "messages": [item.as_dict() for item in candidates[key.variant].render(case.variables, case.history)],
             "model": key.model,
             "params": dict(answer.params),
             "answer": answer.text,
@@ -135,7 +137,22 @@ def failing_calls(judged: JudgedRun, runs: RunStore) -> Iterator[Mapping[str, Js
             "latency_ms": None if attempt.cached else round(answer.provider_ms, 1),
             "failed": "; ".join(attempt.reasons),
             "tags": list(case.tags),
+            **_own_checks(prepared, key.case),
         }
+
+
+def _own_checks(prepared: PreparedSuite, name: str) -> dict[str, Json]:
+    """Return what a case expects of an answer besides the checks of the whole suite."""
+    if name in prepared.suite.cases.numbers:
+        case = prepared.suite.cases[name]
+        checks: list[Json] = [check.as_entry() for check in case.checks]
+        if case.has_expect and case.expect is None:
+            checks.append({"expect": None})
+        found: dict[str, Json] = {"expected": case.expect, "checks": checks, "threshold": case.threshold}
+    else:
+        expected, checks = expectations_in_log(prepared.calls[name][0])
+        found = {"expected": next(iter(expected), None), "checks": checks}
+    return {key: value for key, value in found.items() if value not in (None, [])}
 
 
 def explore(judged: JudgedRun, folder: Path, screen: Mapping[str, int]) -> Explored:

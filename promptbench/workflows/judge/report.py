@@ -103,7 +103,7 @@ def build(runs: RunStore, judged: JudgedRun, notes: Sequence[str] = ()) -> RunRe
         qa=qa.figures(),
         checks=collected.check_changes(verdict.champion, verdict.candidate) if verdict.champion else [],
         results=FromRecord(runs.folder, partial(case_results, judged)),
-        failures=FromRecord(runs.folder, partial(failing_calls, judged)),
+        failures=FromRecord(runs.folder, partial(failing_calls, prepared, info.id)),
         explored=explore(judged, runs.folder, screen),
     )
     if info.result != SHARD or info.sentence is None:

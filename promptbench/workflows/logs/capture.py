@@ -11,7 +11,7 @@ from pathlib import Path
 from promptbench.core.diagnostics import Code, Diagnostics
 from promptbench.core.errors import InputError
 from promptbench.core.types import Json, LoggedCall, Rung, StoredCall
-from promptbench.engine.prepare.inputs import CallInput, conversation_of, input_of
+from promptbench.engine.prepare.inputs import CallInput, conversation_of, expectations_in_log, input_of
 from promptbench.parsing.json_text import read as read_json
 from promptbench.project import Project, input_error
 from promptbench.prompts.parser import parse_prompt
@@ -52,13 +52,17 @@ class CaptureOptions:
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """A new case: its data as in YAML, why the logged answer fails it, and in words what was added to make it fail."""
+    """A new case: its data as in YAML, why the logged answer fails it, and in words what was added to make it fail.
+
+    `changed` is True for a case of the suite that got the answer as its `was:`.
+    """
 
     id: str
     name: str
     data: Mapping[str, Json]
     red_by: tuple[str, ...]
     proposed: str = ""
+    changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,8 @@ def capture(
 ) -> CaptureReport:
     """Add a case for each call whose answer fails its checks, and write the suite file.
 
+    A failing answer of a run to a case of this very suite becomes the `was:` of that case.
+
     Raise InputError if the suite has errors, or if its layout does not allow adding a case.
     """
     if len(calls) > 1 and (options.expect or options.should_be):
@@ -115,7 +121,7 @@ def capture(
             capturer.add(call)
         if report.captured:
             before = target.file.read_bytes()
-            after = edit_cases(before, target.shown, {}, [Change(item.data) for item in report.captured])
+            after = edit_cases(before, target.shown, capturer.changes, capturer.added)
             report.added = unified_diff(target.shown, before, after)
             if not dry_run:
                 target.write(after)
@@ -145,9 +151,17 @@ class _Capturer:
         self._names: set[str] = set()
         self._origins: dict[tuple[str, str], str] = {}
         self._inputs: dict[str, str] = {}
+        # The logged answer of each case, and the position of those of the suite file itself.
+        self._was: dict[str, str | None] = {}
+        self._positions: dict[str, tuple[int, Mapping[str, Json]]] = {}
+        self.changes: dict[int, Change] = {}
+        self.added: list[Change] = []
         for case in target.suite.cases.scan(Diagnostics()):
             self._names.add(case.name)
             self._inputs[CallInput(case.variables, case.messages).hash] = case.name
+            self._was[case.name] = case.was
+            if case.where.document is target.suite.document:
+                self._positions[case.name] = int(case.where.path[1]), case.where.value
             origin = case.where.value.get("origin")
             if isinstance(origin, Mapping):
                 self._origins[str(origin.get("source")), str(origin.get("id"))] = case.name
@@ -159,14 +173,23 @@ class _Capturer:
             self._report.known.append((call.id, self._origins[origin]))
             return
         result = self._capture(kept)
+        if result is None:
+            self._report.known.append((call.id, str(call.extra["case"])))
+            return
         if isinstance(result, RefusedCall):
             self._report.refused.append(result)
             return
         self._report.captured.append(result)
+        if result.changed:
+            self._was[result.name] = call.answer
+            self.changes[self._positions[result.name][0]] = Change(result.data)
+            return
+        self.added.append(Change(result.data))
         self._names.add(result.name)
         self._origins[origin] = result.name
 
-    def _capture(self, kept: StoredCall) -> Captured | RefusedCall:
+    def _capture(self, kept: StoredCall) -> Captured | RefusedCall | None:
+        """Return the result for one call; None if its answer is already the `was:` of its case."""
         call = kept.call
         if call.answer is None:
             reason = f"it has no answer ({call.error})" if call.error else "it has no answer"
@@ -176,6 +199,13 @@ class _Capturer:
             return RefusedCall(call.id, given, "add 'vars' to the log, or adopt the prompt that made it")
         input_hash = given.hash
         if input_hash in self._inputs:
+            name = self._inputs[input_hash]
+            was, is_own = self._was.get(name), call.failed and call.extra.get("case") == name
+            if is_own and was == call.answer:
+                return None
+            if is_own and was is None and name in self._positions:
+                data = {**self._positions[name][1], "was": call.answer}
+                return Captured(call.id, name, data, (str(call.failed),), "its answer as 'was'", changed=True)
             reason = f"the case '{self._inputs[input_hash]}' already has the same input"
             return RefusedCall(call.id, reason, "write the logged answer there, under 'was:'")
         name = _name(call, given, self._names)
@@ -201,8 +231,12 @@ class _Capturer:
     def _proposals(self, call: LoggedCall, answer: str) -> Iterator[tuple[dict[str, Json], str]]:
         """Yield what may make the case fail, the most natural first, each with a description for the user."""
         options = self._options
-        checks = list(options.checks)
+        expected, logged = expectations_in_log(call)
+        checks = [*options.checks, *logged]
         given: dict[str, Json] = {"checks": checks} if checks else {}
+        threshold = call.extra.get("threshold")
+        if (expected or logged) and isinstance(threshold, int | float):
+            given["threshold"] = threshold
         if options.expect:
             yield {"expect": options.expect[0], **given}, ""
             return
@@ -255,7 +289,9 @@ def _parse_document(value: Json) -> Json:
 
 
 def _name(call: LoggedCall, given: CallInput, taken: set[str]) -> str:
-    # An id that people can read helps them to find the call in their log.
+    # promptbench's own log has the name of the case, and another id that people can read helps to find the call.
+    if isinstance(case := call.extra.get("case"), str) and call.format == "promptbench_log":
+        return free_name(case, taken)
     if _READABLE_ID.match(call.id):
         return free_name(call.id, taken)
     texts = [value for value in given.variables.values() if isinstance(value, str)]

@@ -10,8 +10,11 @@ from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.types import FailureTier, LoggedCall, StoredCall
 from promptbench.ingest.files.calls import read_calls
+from promptbench.ingest.promptbench_log import build_call
 from promptbench.project import Project
 from promptbench.suite.loader import load as load_suite
+from promptbench.workflows.judge.recorded_results import failing_calls
+from promptbench.workflows.judge.rejudge import prepare_again
 from promptbench.workflows.logs.failures import find_failures
 from promptbench.workflows.logs.import_logs import load_redactor
 
@@ -24,6 +27,26 @@ def select_by_id(project: Project, ids: Sequence[str]) -> list[StoredCall]:
         if runs is None:
             raise InputError("no calls are imported yet", hint="run `promptbench import FILE`")
         return [runs.calls().get(name) for name in ids]
+
+
+def select_from_run(project: Project, run: str, cases: Sequence[str]) -> list[StoredCall]:
+    """Return the first failing answer of the candidate to each case of a run, or to the named cases.
+
+    Raise InputError if the run or a case is unknown, NothingSelected if nothing failed.
+    """
+    with project.prompts() as store, project.runs() as runs:
+        info = runs.run(run)
+        prepared = prepare_again(project, store, runs, info)
+        if unknown := next((name for name in cases if name not in prepared.cases), None):
+            raise InputError(f"case '{unknown}' not found in run {info.id}")
+        found: dict[str, StoredCall] = {}
+        for line in failing_calls(prepared, info.id, runs):
+            name = line["case"]
+            if name not in found and (not cases or name in cases):
+                found[name] = StoredCall(line["id"], f"run {info.id}", "", build_call(line, name))
+    if not found:
+        raise NothingSelected(f"no case of run {info.id} fails")
+    return list(found.values())
 
 
 def select_from_clusters(project: Project, path: Path, limit: int | None) -> list[StoredCall]:
