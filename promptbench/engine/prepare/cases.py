@@ -235,7 +235,7 @@ class CaseBuilder:
             name=case.name,
             variables=case.variables,
             history=case.messages,
-            checks=_with_expected((case.expect,) if case.has_expect else (), self._checks(own)),
+            checks=checks.all_with_expected((case.expect,) if case.has_expect else (), self._checks(own)),
             threshold=self._suite.threshold if case.threshold is None else case.threshold,
             critical=case.critical,
             tags=case.tags,
@@ -275,7 +275,7 @@ class CaseBuilder:
         specs = read_checks(written, where, self._found) if written else ()
         specs = (*specs, *(WrittenCheck("expect", value, where) for value in expected))
         try:
-            by_variant = _with_expected(expected, self._checks(self._build_checks(specs)))
+            by_variant = checks.all_with_expected(expected, self._checks(self._build_checks(specs)))
         except ValueError as error:
             self._found.add(
                 Code.BAD_LOG, f"the 'expected' of the logged call '{call.id}' is invalid: {error}", location
@@ -441,16 +441,6 @@ class CaseBuilder:
                     self.judged.setdefault(check.check.identity, (check.check, spec.where.location(key=True)))
             found.update(dict.fromkeys(hashes, tuple(filter(None, own))))
         return _BuiltChecks(found, valid)
-
-
-def _with_expected(
-    expected: tuple[Json, ...], by_variant: Mapping[str, tuple[Check, ...]]
-) -> Mapping[str, tuple[Check, ...]]:
-    # Return the checks with the right answer, if there is one. Raise ValueError if it is invalid for a check.
-    for value in expected:
-        by_variant = {key: tuple(checks.with_expected(check, value) for check in built)
-                      for key, built in by_variant.items()}  # fmt: skip
-    return by_variant
 
 
 def own_specs(case: Case) -> Sequence[WrittenCheck]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from promptbench.checks import plugins
@@ -100,6 +100,15 @@ def with_expected(check: Check, expected: Json) -> Check:
         return check
     inner = with_expected(check.check, expected)
     return check if inner is check.check else replace(check, check=inner)
+
+
+def all_with_expected(
+    expected: Sequence[Json], by_variant: Mapping[str, tuple[Check, ...]]
+) -> Mapping[str, tuple[Check, ...]]:
+    """Return the checks with the right answer, if there is one. Raise as `with_expected`."""
+    for value in expected:
+        by_variant = {key: tuple(with_expected(check, value) for check in built) for key, built in by_variant.items()}
+    return by_variant
 
 
 def unwrapped(check: Check) -> Check:
