@@ -1,7 +1,11 @@
-"""Show the progress of a run: a bar if stderr is a terminal, else a line every ten seconds."""
+"""Show the progress of a run: a bar if stderr is a terminal, else a line every ten seconds.
+
+Both have the attempts made, the failures, the time left and the cost so far.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from types import TracebackType
@@ -9,14 +13,16 @@ from typing import TYPE_CHECKING, Self
 
 from promptbench.cli.output import coloured, say, without_keys
 from promptbench.core.events import AttemptDone, CallMeasured, Event, MoreWanted, Notice, RunStarted
-from promptbench.core.types import Outcome
-from promptbench.report.words import clean
+from promptbench.core.types import Attempt, Outcome
+from promptbench.report.words import clean, money
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
 _SECONDS_BETWEEN_LINES = 10.0
+# The first calls wait for connections and models to load, so they say little about the rest.
+_SECONDS_BEFORE_ESTIMATE = 2.0
 
 
 class _Shown:
@@ -41,7 +47,7 @@ class _Shown:
         """Replace the bar by one for another task, on a terminal."""
         self._stop()
         self._name = name
-        if not sys.stderr.isatty():
+        if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
             return
         from rich import progress
         from rich.console import Console
@@ -51,7 +57,7 @@ class _Shown:
             progress.BarColumn(bar_width=None),
             progress.DownloadColumn() if in_bytes else progress.MofNCompleteColumn(),
             progress.TextColumn("{task.fields[counts]}", markup=False),
-            progress.TimeRemainingColumn() if in_bytes else progress.TimeElapsedColumn(),
+            *([progress.TimeRemainingColumn()] if in_bytes else []),
             console=Console(stderr=True, no_color=not coloured(sys.stderr), highlight=False),
             transient=True,
             expand=True,
@@ -76,7 +82,9 @@ class Progress(_Shown):
 
     def __init__(self, *, quiet: bool) -> None:
         super().__init__(quiet=quiet)
-        self._total = self._done = self._failed = self._errored = 0
+        self._total = self._done = self._kept = self._failed = self._errored = 0
+        self._began = time.monotonic()
+        self._cost: float | None = 0.0
 
     def listen(self, event: Event) -> None:
         if isinstance(event, Notice):
@@ -84,7 +92,8 @@ class Progress(_Shown):
         elif self._quiet:
             return
         elif isinstance(event, RunStarted):
-            self._total, self._done, self._failed, self._errored = event.total, event.kept, 0, 0
+            self._total, self._done, self._kept, self._failed, self._errored = event.total, event.kept, event.kept, 0, 0
+            self._began, self._cost = time.monotonic(), 0.0
             if event.kept:
                 attempts = f"{event.kept} of {event.total} attempts are recorded"
                 self._print(f"{event.suite}: resumes run {event.run}, {attempts}")
@@ -97,22 +106,43 @@ class Progress(_Shown):
             if isinstance(event, AttemptDone):
                 self._failed += event.attempt.outcome is Outcome.FAILED
                 self._errored += event.attempt.outcome is Outcome.ERRORED
+                self._spend(_cost_of(event.attempt))
             else:
                 self._errored += event.errored
+                self._spend(0.0 if event.errored else event.cost)
             self._update()
 
     def _update(self) -> None:
         counts = f"{self._failed} failed" + (f", {self._errored} errored" if self._errored else "")
+        counts += self._time_left() + (f", {money(self._cost)}" if self._cost else "")
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=self._done, total=self._total, counts=counts)
         elif self._is_due():
             say(f"{self._name}: {self._done} of {self._total} attempts, {counts}")
+
+    def _spend(self, cost: float | None) -> None:
+        # One unknown price makes the sum unknown.
+        self._cost = None if self._cost is None or cost is None else self._cost + cost
+
+    def _time_left(self) -> str:
+        made, spent = self._done - self._kept, time.monotonic() - self._began
+        if self._done >= self._total or spent < _SECONDS_BEFORE_ESTIMATE:
+            return ""
+        seconds = spent / made * (self._total - self._done)
+        return f", {seconds:.0f} s left" if seconds < 120 else f", {seconds / 60:.0f} min left"
 
     def _print(self, text: str) -> None:
         if self._bar is not None:
             self._bar.console.print(without_keys(text), markup=False, highlight=False)
         else:
             say(text)
+
+
+def _cost_of(attempt: Attempt) -> float | None:
+    """Return what an attempt cost with its judges, in US dollars; None is unknown. Without an answer it is free."""
+    own = 0.0 if attempt.cached or attempt.answer is None else attempt.cost
+    judged = [judging.cost for judging in attempt.judgings if judging.answer is not None]
+    return None if own is None or None in judged else own + sum(filter(None, judged))
 
 
 class ImportProgress(_Shown):

@@ -41,9 +41,10 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class CallMeasured:
-    """A call of a benchmark has ended."""
+    """A call of a benchmark has ended. `cost` is in US dollars; None is unknown."""
 
     errored: bool
+    cost: float | None
 
 
 Event = RunStarted | AttemptDone | MoreWanted | CallMeasured | Notice

@@ -164,7 +164,6 @@ class Outcome(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     ERRORED = "errored"
-    SKIPPED = "skipped"
 
 
 class Rung(StrEnum):

@@ -143,7 +143,7 @@ class Measurement:
                 latency,
             )
         )
-        self._listen(CallMeasured(errored=reply.answer is None))
+        self._listen(CallMeasured(errored=reply.answer is None, cost=reply.cost))
         if time.perf_counter() - self._committed >= _COMMIT_SECONDS:
             self._commit()
         elif len(self._uncommitted) == 1:

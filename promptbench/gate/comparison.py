@@ -109,7 +109,7 @@ class Comparison:
             yield f"answers of {number_of(len(fell), 'case')} need more repair than before: {names(fell)}"
         must = [item for item in self._open_musts() if not item.improved]
         if must:
-            yield f"{number_of(len(must), 'case')} still failing but must be fixed: {names(must)}"
+            yield f"{number_of(len(must), 'case')} still failing but must be fixed ({self._fixed_key}): {names(must)}"
         yield from (ratio.refusal(self._there) for ratio in self.ratios if ratio.over)
 
     def questions(self) -> Iterator[str]:
@@ -170,6 +170,10 @@ class Comparison:
 
     def _must(self, item: ComparedCase) -> bool:
         return not self.versus and (self.policy.fixed == "all" or item.case.critical)
+
+    @property
+    def _fixed_key(self) -> str:
+        return "`gate: fixed: all`" if self.policy.fixed == "all" else "`tags: [critical]`"
 
     def _needed(self, item: ComparedCase) -> bool:
         # Without its answer such a case may hide what the gate must not let pass.

@@ -346,7 +346,7 @@ def _floors(
         share = sum(cell.passes for cell in cells) / total if total else None
         if wants.floor is not None and share is not None and share < wants.floor:
             what = f"to cases tagged '{tag}' are correct"
-            yield f"tag {tag}", sentence.below_floor(share, wants.floor, what, "their `floor`")
+            yield f"tag {tag}", sentence.below_floor(share, wants.floor, what, f"`gate: tags: {tag}: floor`")
 
 
 def _against_floors(

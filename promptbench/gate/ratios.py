@@ -39,7 +39,7 @@ class Ratio:
         assert self.value is not None
         value, limit = distinct_numbers(self.value, self.limit, 2)
         figures = f"{self._figure(self.candidate)}, {there} {self._figure(self.champion)}"
-        return f"{self.name} ratio {value} is above {limit}: {figures}"
+        return f"{self.name} ratio {value} is above {limit} (`gate: {self.name} ratio`): {figures}"
 
     def question(self) -> str:
         """Return that the ratio is unknown, and what would decide."""

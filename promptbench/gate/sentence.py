@@ -74,8 +74,8 @@ def fixes(states: Sequence[ComparedCase], targets: Sequence[ComparedCase], fixed
 def nothing_fixed(targets: Sequence[ComparedCase]) -> str:
     """Return that no failing case is fixed."""
     if len(targets) == 1:
-        return "the failing case is not fixed"
-    return f"none of the {len(targets)} failing cases is fixed"
+        return "the failing case is not fixed; `gate: fixed: any` needs it"
+    return f"none of the {len(targets)} failing cases is fixed; `gate: fixed: any` needs one"
 
 
 def kept(guards: Sequence[ComparedCase]) -> str:

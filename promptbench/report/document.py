@@ -19,8 +19,9 @@ Tone = Literal["", "strong", "quiet", "good", "bad", "warn", "none"]
 # Milliseconds of the calls that enter rates, by prompt label and model.
 Times = Mapping[tuple[str, str], Sequence[float]]
 
-# Where a block is shown: always, only without or only with --verbose, only on the page, or only as a terminal's hint.
-Detail = Literal["always", "brief", "verbose", "page", "hint"]
+# Where a block is shown: always; in a terminal only without or only with --verbose; in a terminal only with --verbose,
+# but in all files ("more"); only on the page; or only as a terminal's hint.
+Detail = Literal["always", "brief", "verbose", "more", "page", "hint"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -360,4 +360,5 @@ class RunReport:
     # The evidence, for the format `evidence`. Several suites about one prompt share one, in the last report.
     proof: Mapping[str, Json] | None = None
     promotion: Promotion | None = None
+    promote: str = ""  # The command that promotes the candidate; empty if it did not pass, or is promoted already.
     explored: Explored | None = None  # The single attempts, for the format `html`.

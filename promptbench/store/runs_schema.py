@@ -296,7 +296,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "model": "provider/name as in the suite",
         "case_name": "the case",
         "repeat": "counts from 0",
-        "outcome": "passed, failed, errored (no answer from the provider, or no verdict from a judge) or skipped",
+        "outcome": "passed, failed or errored (no answer from the provider, or no verdict from a judge)",
         "request_hash": "hash of messages, model, parameters, schema and repeat",
         "answer_hash": "hash of the answer's text; null if there is none",
         "model_returned": "the model's name as the provider returned it",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sqlite3
 import time
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.fake_openai import FakeOpenAI, error, html, stall
-from tests.helpers.project import V2, ProjectFolder, better
+from tests.helpers.project import SUITE, V2, ProjectFolder, better
 
 
 def last_line(text: str) -> str:
@@ -28,6 +29,39 @@ def test_the_loop_from_adoption_to_promotion(project: ProjectFolder) -> None:
     history = project.run("prompts", "history", "triage", "--json").data
     assert [event["kind"] for event in history["events"]] == ["adopted", "promoted"]
     assert history["events"][1]["evidence"]
+
+
+@pytest.mark.slow
+def test_a_pass_names_the_command_that_promotes(project: ProjectFolder) -> None:
+    def hint(*arguments: str) -> list[str]:
+        lines = project.run(*arguments).out.splitlines()
+        return [line.removeprefix("promote it: ") for line in lines if line.startswith("promote it: ")]
+
+    project.adopt()
+    project.edit("suites/triage/suite.yaml", "repeats: 3", "repeats: 1")
+    assert hint("run", "--case", "hello") == []
+    assert hint("run") == hint("runs", "report") == ["promptbench promote triage"]
+    first = project.run("runs", "list", "--json").data["runs"][0]["run"]
+    project.run("runs", "rescore")
+    assert hint("runs", "gate", first) == [f"promptbench promote triage --run {first}"]
+    project.write("suites/other/suite.yaml", SUITE.replace("suite: triage", "suite: other").replace("repeats: 3", "repeats: 1"))
+    project.write("suites/other/triage.better.prompt", V2)
+    [both] = hint("runs", "report")
+    assert both == "promptbench run suites/triage suites/other --promote"
+    assert "triage@2 is now production" in project.run(*both.split()[1:]).out
+    assert hint("runs", "report", first) == []
+
+
+def test_progress_has_the_time_left_and_the_cost(project: ProjectFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_SECONDS_BETWEEN_LINES", "_SECONDS_BEFORE_ESTIMATE"):
+        monkeypatch.setattr(f"promptbench.cli.progress.{name}", 0.0)
+    project.edit("promptbench.toml", "[providers", 'prices = "prices.toml"\n[providers')
+    project.write("prices.toml", '["openai/fake"]\ninput = 1000\noutput = 2000\n')
+    project.adopt()
+    lines = project.run("run").err.splitlines()
+    assert re.fullmatch(r"triage: 1 of 18 attempts, [01] failed, \d+ s left, \$0\.\d+", lines[0]), lines[0]
+    assert re.fullmatch(r"triage: 66 of 66 attempts, \d+ failed, \$\d+\.\d+", lines[-1]), lines[-1]
+    assert project.run("run", "--quiet").err == ""
 
 
 def test_the_same_again_has_nothing_to_promote(project: ProjectFolder) -> None:
@@ -71,7 +105,7 @@ def test_a_first_version_passes_by_its_floors(project: ProjectFolder) -> None:
 
 def test_repeats_are_asked_where_they_decide(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.adopt()
-    project.run("run")
+    assert "\npromote it: promptbench promote triage\n" in project.run("run").out
     # Two targets with 15 tries, one guard with 3, of both prompts.
     assert len(server.received) == 2 * (15 + 15 + 3)
 

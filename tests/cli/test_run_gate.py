@@ -84,7 +84,10 @@ def test_a_tags_floor_and_margin(project: ProjectFolder, server: FakeOpenAI) -> 
     server.script = lambda body: better(body) if "Hello 1" not in body["messages"][-1]["content"] else "no"
     ended = project.run("run")
     assert ended.code == 1
-    assert "67 % of answers to cases tagged 'greeting' are correct; their `floor` needs 90 %" in last_line(ended.out)
+    assert (
+        "67 % of answers to cases tagged 'greeting' are correct; `gate: tags: greeting: floor` needs 90 %"
+        in last_line(ended.out)
+    )
 
 
 def test_ratios(project: ProjectFolder, server: FakeOpenAI) -> None:
@@ -101,7 +104,7 @@ def test_ratios(project: ProjectFolder, server: FakeOpenAI) -> None:
     ended = project.run("run")
     assert ended.code == 1
     assert "latency ratio " in last_line(ended.out)
-    assert " is above 1.50: a median of " in last_line(ended.out)
+    assert " is above 1.50 (`gate: latency ratio`): a median of " in last_line(ended.out)
     project.edit(SUITE, "latency ratio: 1.5", "latency ratio: 1000")
     assert promoted_by_its_proof(project)
     [suite] = json.loads((project.root / PROOF).read_text())["suites"]

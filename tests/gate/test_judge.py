@@ -57,9 +57,13 @@ SENTENCES: dict[str, tuple[Cases, dict[str, object], str]] = {
     "nothing fixed": (
         {"t1": ("-", "-"), "t2": ("-", "-"), **guards(9)},
         {"deterministic": True},
-        "FAIL: none of the 2 failing cases is fixed",
+        "FAIL: none of the 2 failing cases is fixed; `gate: fixed: any` needs one",
     ),
-    "one failure, not fixed": ({"t1": ("-", "-")}, {"deterministic": True}, "FAIL: the failing case is not fixed"),
+    "one failure, not fixed": (
+        {"t1": ("-", "-")},
+        {"deterministic": True},
+        "FAIL: the failing case is not fixed; `gate: fixed: any` needs it",
+    ),
     "a break": (
         {**FIXES, **guards(8), "b": ("+", "-")},
         {"deterministic": True},
@@ -73,12 +77,12 @@ SENTENCES: dict[str, tuple[Cases, dict[str, object], str]] = {
     "critical stays": (
         {**FIXES, "c": ("-", "-"), **guards(9)},
         {"deterministic": True, "critical": "c"},
-        "FAIL: 1 case still failing but must be fixed: 'c' (fixed 2 of 3 failing cases)",
+        "FAIL: 1 case still failing but must be fixed (`tags: [critical]`): 'c' (fixed 2 of 3 failing cases)",
     ),
     "fixed: all": (
         {**FIXES, "c": ("-", "-"), "d": ("-", "-"), **guards(9)},
         {"deterministic": True, "fixed": "all"},
-        "FAIL: 2 cases still failing but must be fixed: 'c', 'd' (fixed 2 of 4 failing cases)",
+        "FAIL: 2 cases still failing but must be fixed (`gate: fixed: all`): 'c', 'd' (fixed 2 of 4 failing cases)",
     ),
     "a fall on the ladder": (
         {"t1": ("-:n", "+:r"), "g1": ("+:r", "+:e")},
@@ -106,7 +110,7 @@ SENTENCES: dict[str, tuple[Cases, dict[str, object], str]] = {
         {"deterministic": True, "critical": "c"},
         "FAIL: 1 case broken: 'b'; 33 % of answers are valid JSON; `gate: format floor` needs 95 %; "
         "answers of 1 case need more repair than before: 'c'; 1 case still failing but must be "
-        "fixed: 'c' (fixed 0 of 1 failing case)",
+        "fixed (`tags: [critical]`): 'c' (fixed 0 of 1 failing case)",
     ),
     "reproduced and fixed": (
         {"t1": (FAIL, PASS), "t2": (HALF, HALF), **guards(9, "+++")},
@@ -235,12 +239,13 @@ SENTENCES: dict[str, tuple[Cases, dict[str, object], str]] = {
     "below the floor of a tag": (
         {**FIXES, **guards(9), "s": ("-", "-")},
         {"deterministic": True, "tags": {"t": TagPolicy(floor=0.9)}, "tagged": "s t1 g1"},
-        "FAIL: 67 % of answers to cases tagged 't' are correct; their `floor` needs 90 % (fixed 2 of 3 failing cases)",
+        "FAIL: 67 % of answers to cases tagged 't' are correct; `gate: tags: t: floor` needs 90 % "
+        "(fixed 2 of 3 failing cases)",
     ),
     "first version, below the floor of a tag": (
         {"a": ("", "+"), "b": ("", "+"), "c": ("", "+"), "d": ("", "+"), "e": ("", "-")},
         {"champion": None, "deterministic": True, "tags": {"t": TagPolicy(floor=0.9)}, "tagged": "e"},
-        "FAIL: 0 % of answers to cases tagged 't' are correct; their `floor` needs 90 %",
+        "FAIL: 0 % of answers to cases tagged 't' are correct; `gate: tags: t: floor` needs 90 %",
     ),
     "critical and promising": (
         {"t1": ("-" * 39, "+" * 39), "c": (HALF + "-+" * 12, "+++" + "+" * 10 + "--" + "-+" * 12), **guards(9, "+++")},
@@ -251,7 +256,7 @@ SENTENCES: dict[str, tuple[Cases, dict[str, object], str]] = {
     "critical and not promising": (
         {"t1": (FAIL, PASS), "c": (FAIL, FAIL), **guards(9, "+++")},
         {"critical": "c"},
-        "FAIL: 1 case still failing but must be fixed: 'c' (fixed 1 of 2 failing cases)",
+        "FAIL: 1 case still failing but must be fixed (`tags: [critical]`): 'c' (fixed 1 of 2 failing cases)",
     ),
     "critical without an answer": (
         {"t1": ("-", "+"), "c": ("+", "x"), **guards(48)},

@@ -56,8 +56,9 @@ def test_within() -> None:
 def test_over() -> None:
     verdict = judged({CHAMPION: (500, 0.0001), CANDIDATE: (800, 0.00013)}, BOTH)
     assert verdict.sentence == (
-        "FAIL: cost ratio 1.30 is above 1.20: $0.13 per 1,000 calls, in production $0.1 per 1,000 calls; latency ratio "
-        "1.60 is above 1.50: a median of 800 ms, in production a median of 500 ms (fixed 1 of 1 failing case)"
+        "FAIL: cost ratio 1.30 is above 1.20 (`gate: cost ratio`): $0.13 per 1,000 calls, in production $0.1 per 1,000 "
+        "calls; latency ratio 1.60 is above 1.50 (`gate: latency ratio`): a median of 800 ms, in production a median "
+        "of 500 ms (fixed 1 of 1 failing case)"
     )
 
 

@@ -87,7 +87,7 @@ def _head(report: Report) -> Iterator[str]:
 
 
 def _section(section: Section) -> Iterator[str]:
-    blocks = [block for block in section.blocks if block.detail in ("always", "brief")]
+    blocks = [block for block in section.blocks if block.detail in ("always", "brief", "more")]
     if not blocks:
         return
     about = f": {section.about}" if section.about else ""

@@ -1,4 +1,7 @@
-"""Plain text without colour and without wrapped lines: for pipes, files and the logs of other programs."""
+"""Plain text without colour and without wrapped lines: for pipes, files and the logs of other programs.
+
+Names and tables are whole; of an answer, `_LONGEST` characters are shown.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,11 @@ from promptbench.report.document import Report
 from promptbench.report.renderers.terminal import text_of
 from promptbench.report.words import Target
 
+_LONGEST = 500
+
 
 def render(reports: Sequence[Report], target: Target) -> str:
-    return text_of(reports, Target(width=120, verbose=target.verbose, quiet=target.quiet), wrap=False)
+    return text_of(reports, Target(width=_LONGEST, verbose=target.verbose, quiet=target.quiet), wrap=False)
 
 
 SPEC = ReportFormatSpec(render)

@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 
 _UNWRAPPED = 100_000
 # Columns below which a name is not shortened as long as another column can go, and below which it never is.
-_NAME = 20
+_NAME = 32
 _LEAST = 8
+# A character of the private area, which no cleaned text has: a space at which no line ends, as in "12 %".
+_GLUE = "\ue000"
 _STYLES = {"": "", "strong": "bold", "quiet": "dim", "good": "green", "bad": "red", "warn": "yellow", "none": "cyan"}
 _RESULTS = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow", "NO VERDICT": "bold magenta"}
 
@@ -90,7 +92,8 @@ class _Writer:
 
     def text(self) -> str:
         assert isinstance(self._console.file, StringIO)
-        return "".join(f"{line.rstrip()}\n" for line in self._console.file.getvalue().splitlines())
+        written = self._console.file.getvalue().replace(_GLUE, " ")
+        return "".join(f"{line.rstrip()}\n" for line in written.splitlines())
 
     def print(self, text: str, style: str = "", indent: int = 0) -> None:
         self._print([(clean(text), style)], indent)
@@ -103,10 +106,10 @@ class _Writer:
         for section in document.sections:
             if blocks := [block for block in section.blocks if self._shows(block)]:
                 self._space()
+                unmarked = not self._marked
                 self._section(section, blocks)
-        if self._marked:
-            self._space()
-            self.print("[-so-] is only in the text before the arrow, {+so+} only in the one after it", "dim")
+                if self._marked and unmarked:
+                    self.print("  [-so-] is only in the text before the arrow, {+so+} only in the one after it", "dim")
         if document.verdict:
             self._space()
 
@@ -115,7 +118,7 @@ class _Writer:
             self._console.print()
 
     def _shows(self, block: Block) -> bool:
-        return block.detail in (("always", "verbose") if self._verbose else ("always", "brief", "hint"))
+        return block.detail in (("always", "verbose", "more") if self._verbose else ("always", "brief", "hint"))
 
     def _section(self, section: Section, blocks: Iterable[Block]) -> None:
         if section.title:
@@ -148,7 +151,7 @@ class _Writer:
         from rich.padding import Padding
         from rich.text import Text as RichText
 
-        text: RenderableType = RichText.assemble(*parts)
+        text: RenderableType = RichText.assemble(*((part.replace(" %", f"{_GLUE}%"), style) for part, style in parts))
         self._console.print(Padding(text, (0, 0, 0, indent), expand=False) if indent else text, soft_wrap=whole)
 
     def _entry(self, entry: Item) -> None:

@@ -34,7 +34,7 @@ from promptbench.workflows.judge.execute import (
     without_judges,
 )
 from promptbench.workflows.judge.looks import champions_since_fix
-from promptbench.workflows.judge.proof import attach_proofs
+from promptbench.workflows.judge.proof import add_promotions, attach_proofs
 from promptbench.workflows.judge.rejudge import has_all_attempts, prepare_again
 from promptbench.workflows.judge.report import build
 
@@ -79,7 +79,7 @@ def merge_runs(project: Project, files: Sequence[Path], *, evidence: bool = Fals
             raise InputError(f"no run of a shard in {where}", hint="`promptbench run --shard 1/2` makes one")
         checked = [(parts, _prepare(project, store, runs, parts)) for parts in found]
         judged = [_merge(project, store, runs, parts, prepared) for parts, prepared in checked]
-        reports = [build(runs, run) for run in judged]
+        reports = add_promotions(project, store, runs, judged, [build(runs, run) for run in judged])
         return attach_proofs(project, runs, judged, reports) if evidence else reports
 
 

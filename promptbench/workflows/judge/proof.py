@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +16,10 @@ from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.gate.evidence import SuiteProof, evidence
 from promptbench.gate.judge import Result
 from promptbench.parsing.ladder import LADDER
-from promptbench.project import Project
+from promptbench.project import PRODUCTION, Project
 from promptbench.prompts.parser import prompt_name
 from promptbench.report.model import RunReport
+from promptbench.store.prompts import Store
 from promptbench.store.runs import RunStore
 from promptbench.suite.loader import load as load_suite
 from promptbench.workflows.judge.execute import JudgedRun, case_infos, gated_models, policy_of
@@ -80,6 +82,37 @@ def attach_proofs(
     return found
 
 
+def add_promotions(
+    project: Project, store: Store, runs: RunStore, judged: Sequence[JudgedRun], reports: Sequence[RunReport]
+) -> list[RunReport]:
+    """Return the reports, the last one about each prompt with the command that promotes what passed."""
+    found = list(reports)
+    for prompt, parts in by_prompt(judged).items():
+        if command := _promotion_command(project, store, runs, parts):
+            last = max(index for index, report in enumerate(found) if report.prompt == prompt)
+            found[last] = replace(found[last], promote=command)
+    return found
+
+
+def _promotion_command(project: Project, store: Store, runs: RunStore, parts: Sequence[JudgedRun]) -> str:
+    """Return the command that moves `production` to what passed in all `parts`; empty if there is none."""
+    verdict, name = parts[0].verdict, parts[0].prepared.prompt_name
+    held = store.labels(name).get(PRODUCTION) if name in store.prompts() else None
+    is_open = (held.hash if held else None) == verdict.champion != verdict.candidate
+    passed = {part.verdict.candidate if part.verdict.result is Result.PASS else None for part in parts}
+    if not is_open or passed != {verdict.candidate} or any(part.info.facts["partial"] for part in parts):
+        return ""
+    suites = [part.prepared.suite.path for part in parts]
+    suites += other_suites(project, name, suites)
+    if len(suites) > 1:
+        # One run is not enough for a prompt that several suites test.
+        files = [word for file in parts[0].info.facts["selection"].get("prompt", ()) for word in ("--prompt", file)]
+        folders = [project.shown(path.parent) for path in suites]
+        return shlex.join(["promptbench", "run", *folders, *files, "--promote"])
+    run = parts[0].info.id
+    return shlex.join(["promptbench", "promote", name, *([] if runs.latest(name) == run else ["--run", run])])
+
+
 def by_prompt(judged: Sequence[JudgedRun]) -> dict[str, list[JudgedRun]]:
     """Return the runs by the prompt that they are about."""
     found: dict[str, list[JudgedRun]] = {}
@@ -110,13 +143,19 @@ def check_promotable(project: Project, prepared_suites: Sequence[PreparedSuite])
 
 def check_all_suites(project: Project, prompt: str, covered: Sequence[Path]) -> None:
     """Raise InputError if a suite of the project tests the prompt and is not one of `covered`."""
+    for path in other_suites(project, prompt, covered):
+        raise InputError(
+            f"the suite {project.shown(path)} tests '{prompt}' too, so it must also pass",
+            hint="name both: promptbench run " + " ".join(project.shown(item.parent) for item in (*covered, path)),
+        )
+
+
+def other_suites(project: Project, prompt: str, covered: Sequence[Path]) -> Iterator[Path]:
+    """Yield the suites of the project that test a prompt and are not `covered`."""
     known = {path.resolve() for path in covered}
     for path in sorted((project.settings.root / "suites").glob("**/suite.yaml")):
         if path.resolve() in known:
             continue
         suite = load_suite(path, project.shown(path), Diagnostics())
         if suite and any(prompt_name(written) == prompt for written in suite.prompts):
-            raise InputError(
-                f"the suite {project.shown(path)} tests '{prompt}' too, so it must also pass",
-                hint="name both: promptbench run " + " ".join(project.shown(item.parent) for item in (*covered, path)),
-            )
+            yield path

@@ -40,7 +40,7 @@ from promptbench.workflows.judge.execute import (
     without_judges,
 )
 from promptbench.workflows.judge.looks import record_of
-from promptbench.workflows.judge.proof import prove
+from promptbench.workflows.judge.proof import add_promotions, prove
 from promptbench.workflows.judge.report import build
 
 # Attempts that are committed together.
@@ -62,7 +62,7 @@ def gate_run(project: Project, run: str, *, evidence: bool = False) -> RunReport
         record = record_of(runs, info)
         verdicts = judge_all(prepared, table, asked_all=info.finished is not None, earlier=before, record=record)
         judged = JudgedRun(prepared, info, without_judges(project, prepared, runs, info, verdicts), table, record)
-        report = build(runs, judged)
+        [report] = add_promotions(project, store, runs, [judged], [build(runs, judged)])
         if not evidence or judged.verdict.result is Result.NO_VERDICT:
             return report
         return replace(report, proof=prove(project, runs, [judged]))
@@ -93,7 +93,9 @@ def rescore(project: Project, run: str) -> RunReport:
         verdicts = judge_all(prepared, table, asked_all=is_whole, record=record)
         if is_whole:
             verdicts = without_judges(project, prepared, runs, new, verdicts)
-            return build(runs, finish(runs, JudgedRun(prepared, new, verdicts, table, record)))
+            judged = finish(runs, JudgedRun(prepared, new, verdicts, table, record))
+            [report] = add_promotions(project, store, runs, [judged], [build(runs, judged)])
+            return report
         sentence = (
             "INCONCLUSIVE: with these checks the gate needs answers that this run does not have; "
             f"`{info.facts['command']}` makes these calls"

@@ -31,7 +31,7 @@ from promptbench.workflows.judge.changed_suites import select_changed
 from promptbench.workflows.judge.execute import JudgedRun, execute, looks_of, repeats_of
 from promptbench.workflows.judge.forecast import describe_forecast, forecast_power, maximum_calls
 from promptbench.workflows.judge.looks import champions_since_fix, continuation_note, look_notes
-from promptbench.workflows.judge.proof import attach_proofs, by_prompt, check_promotable
+from promptbench.workflows.judge.proof import add_promotions, attach_proofs, by_prompt, check_promotable
 from promptbench.workflows.judge.report import build
 
 
@@ -170,7 +170,7 @@ def run(
             if promote and all(part.verdict.result is Result.PASS for part in parts) and _is_new(parts):
                 last = max(index for index, report in enumerate(reports) if report.prompt == prompt)
                 reports[last] = replace(reports[last], promotion=promote(store, runs, parts))
-        return reports
+        return reports if promote else add_promotions(project, store, runs, judged, reports)
 
 
 def _prepare(

@@ -108,7 +108,7 @@ def _sections(run: RunReport) -> Iterator[Section]:
     yield from _answers(run)
     yield Section(list(_latency(run.rows)))
     yield from _by_tokens(run.rows)
-    yield Section([Text(wait, "warn") for wait in run.waits])
+    yield Section([Text(wait, "warn", detail="more") for wait in run.waits])
     yield from change_sections(run)
     yield Section(list(_prompt_changes(run.explored)) if run.explored else [])
     not_compared = (f"not compared, {why}: {list_names(names)}" for why, names in run.left_out.items())
@@ -128,6 +128,8 @@ def _sections(run: RunReport) -> Iterator[Section]:
         yield Section([CodeBlock(run.reproduce, label="again")])
     if run.promotion:
         yield Section(list(promotion_blocks(run.promotion)))
+    elif run.promote:
+        yield Section([CodeBlock(run.promote, label="promote it")])
     if len(run.judgements) > 1:
         best, *others = run.judgements
         lines = [f"{other.candidate}: {other.sentence}" for other in others]
@@ -144,17 +146,15 @@ def _figures(run: RunReport) -> Iterator[Block]:
     outcomes = [_outcomes(run, row) for row in rows]
     columns: dict[TableColumn, list[str]] = {
         TableColumn("answers"): [f"{row.passed}/{row.attempts} {share(row.passed, row.attempts):>5}" for row in rows],
-        TableColumn("format", drop=3): [
+        TableColumn("format", drop=1): [
             "–" if row.well_formed is None else share(row.well_formed, row.attempts) for row in rows
         ],
         TableColumn("fixed"): [fixed for fixed, _ in outcomes],
         TableColumn("broken"): [broken for _, broken in outcomes],
-        TableColumn("p50", drop=2): [duration(row.p50_ms) for row in rows],
-        TableColumn("p99", drop=4): [tail(row.p99_ms, few=row.few) for row in rows],
-        TableColumn("$/1,000", drop=1): [
+        TableColumn("$/1,000", drop=2): [
             money(row.cost_per_1000) if row.attempts > row.cached else "–" for row in rows
         ],
-        TableColumn("cached", drop=5): [str(row.cached or "") for row in rows],
+        TableColumn("cached", drop=3): [str(row.cached or "") for row in rows],
         TableColumn("errors"): [str(row.errored or "") for row in rows],
     }
     optional = ("fixed", "broken", "cached", "errors")
@@ -222,10 +222,8 @@ def _measured(rows: Sequence[Sequence[str]]) -> TableBlock:
 
 
 def _latency(rows: Sequence[Row]) -> Iterator[Block]:
-    # The times of one model on this machine are in the first table.
     rows = [row for row in rows if row.timed]
-    networked = any(row.first_byte_p50_ms is not None for row in rows)
-    if not networked and len({row.model for row in rows}) < 2:
+    if not rows:
         return
     columns = {
         TableColumn("n", drop=1): [str(row.timed) for row in rows],
@@ -234,12 +232,13 @@ def _latency(rows: Sequence[Row]) -> Iterator[Block]:
         TableColumn("p99"): [tail(row.p99_ms, few=row.few) for row in rows],
         TableColumn("σ", drop=2): [duration(row.deviation_ms) for row in rows],
     }
-    if networked:
+    if any(row.first_byte_p50_ms is not None for row in rows):
         columns[TableColumn("first byte", drop=5)] = [duration(row.first_byte_p50_ms) for row in rows]
     if any((row.queue_p99_ms or 0.0) >= _WAITED for row in rows):
         columns[TableColumn("queue p50", drop=4)] = [duration(row.queue_p50_ms) for row in rows]
         columns[TableColumn("queue p99")] = [tail(row.queue_p99_ms, few=row.few) for row in rows]
-    yield _by_model("Latency", "latency", rows, columns, _FEW if any(row.few for row in rows) else "")
+    table = _by_model("Latency", "latency", rows, columns, _FEW if any(row.few for row in rows) else "")
+    yield replace(table, detail="more")
 
 
 def _by_tokens(rows: Sequence[Row]) -> Iterator[Section]:

@@ -121,7 +121,8 @@ def run_details_report(run: RunDetails) -> Report:
         for item in run.figures
     ]
     heads = [TableColumn(head, numeric=False) for head in ("model", "side", "prompt")]
-    figures = [TableColumn(head) for head in ("answers", "format", "p50", "p99", "$/1,000", "errors")]
+    drops = {"answers": 0, "format": 1, "p50": 3, "p99": 4, "$/1,000": 2, "errors": 0}
+    figures = [TableColumn(head, drop=drop) for head, drop in drops.items()]
     table = TableBlock([*heads, *figures], rows, label="Figures", grouped=True)
     verdict = about.sentence or "not finished: the same command resumes it"
     sections = [Section(lines), *([Section([table])] if rows else [])]
