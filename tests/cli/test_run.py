@@ -44,7 +44,8 @@ def test_a_pass_names_the_command_that_promotes(project: ProjectFolder) -> None:
     first = project.run("runs", "list", "--json").data["runs"][0]["run"]
     project.run("runs", "rescore")
     assert hint("runs", "gate", first) == [f"promptbench promote triage --run {first}"]
-    project.write("suites/other/suite.yaml", SUITE.replace("suite: triage", "suite: other").replace("repeats: 3", "repeats: 1"))
+    other = SUITE.replace("suite: triage", "suite: other").replace("repeats: 3", "repeats: 1")
+    project.write("suites/other/suite.yaml", other)
     project.write("suites/other/triage.better.prompt", V2)
     [both] = hint("runs", "report")
     assert both == "promptbench run suites/triage suites/other --promote"
