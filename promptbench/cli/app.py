@@ -6,7 +6,8 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import typer
 
 from promptbench import __version__
+from promptbench.cli.completion import VARIABLE, prepare
 from promptbench.cli.output import coloured, out, say, visible
 from promptbench.core.errors import Exit, PromptbenchError
 from promptbench.core.secrets import Secrets
@@ -39,14 +41,13 @@ app = typer.Typer(
     help="Regression tests for prompts: replay failing calls, judge candidates, promote what passes.",
     cls=_Commands,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 # The commands as `--help` shows them. The panels are the folders of `workflows/` and the sections of the guides.
 PANELS = {
-    "Start": ("init", "models", "new", "validate", "explain", "schema", "sheet"),
+    "Start": ("init", "models", "new", "validate", "explain", "docs", "schema", "sheet"),
     "Judge": ("run", "compare"),
     "Logs": ("import", "failures", "capture", "replay"),
     "Store": ("adopt", "promote", "rollback", "retire", "prompts", "get", "store"),
@@ -109,15 +110,21 @@ def _commands() -> typer.core.TyperGroup:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code. Never raise, never print a traceback."""
     try:
+        if os.environ.get(VARIABLE):
+            prepare(_commands(), os.environ)
         code = _commands().main(_complete(arguments), prog_name="promptbench", standalone_mode=False)
         return int(code or Exit.YES)
+    except SystemExit as ended:  # of the options for shell completion
+        return int(ended.code or Exit.YES)
     except typer.TyperException as error:
         for removed, instead in REMOVED.items():
             if set(removed.split()) <= {word.partition("=")[0] for word in arguments}:
                 say(f"error: `promptbench {removed}` was removed\nhint: {instead}")
                 return Exit.INPUT
-        say(f"error: {error.format_message()}")
-        say("hint: `promptbench --help` lists the commands, `promptbench COMMAND --help` their options")
+        message, hint = error.format_message(), "`promptbench COMMAND --help` lists the options of a command"
+        if message.startswith("No such command"):
+            message, hint = _unknown_command(arguments)
+        say(f"error: {message}\nhint: {hint}")
         return Exit.INPUT
     except PromptbenchError as error:
         if error.diagnostics:
@@ -146,6 +153,28 @@ def _complete(arguments: Sequence[str]) -> list[str]:
             return words
         group = command
     return [*words, "--help"] if group.no_args_is_help else words
+
+
+def _unknown_command(arguments: Sequence[str]) -> tuple[str, str]:
+    """Return an error that names the unknown command, and a hint with the commands that may be meant."""
+    known = list(_names(_commands()))
+    words = [word for word in arguments if not word.startswith("-")]
+    group = words[:1] if words[:1] in known else []
+    word = words[len(group)] if len(words) > len(group) else ""
+    # It may be the name of a command in other groups, such as `list`.
+    meant = [names for names in known if names[-1] == word]
+    close = get_close_matches(word, [names[-1] for names in known if names[:-1] == group], n=2)
+    meant = meant or [[*group, name] for name in close]
+    hint = " or ".join(f"`{' '.join(['promptbench', *names])}`" for names in meant)
+    lists = f"`{' '.join(['promptbench', *group, '--help'])}` lists the commands"
+    return f"unknown command '{word}'", f"did you mean {hint}?" if hint else lists
+
+
+def _names(group: typer.core.TyperGroup, *outer: str) -> Iterator[list[str]]:
+    for name, command in group.commands.items():
+        yield [*outer, name]
+        if isinstance(command, typer.core.TyperGroup):
+            yield from _names(command, *outer, name)
 
 
 def _bug(arguments: Sequence[str]) -> Exit:

@@ -102,6 +102,11 @@ def terms() -> list[Term]:
     return [Term(title, " ".join(body.split())) for title, body in _sections("glossary").items()]
 
 
+def names() -> list[str]:
+    """Return the names of all checks, terms and diagnostic codes."""
+    return [*checks.names(), *_sections("glossary"), *(title.partition(":")[0] for title in _sections("diagnostics"))]
+
+
 def explain(written: str) -> CheckPage | Term:
     """Return the page of a check, or else a term of the glossary. Raise InputError if there is neither."""
     if written in checks:
