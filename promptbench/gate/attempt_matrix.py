@@ -189,16 +189,6 @@ class AttemptMatrix:
                 codes = cell.codes * tries(case) if len(cell.codes) == 1 else cell.codes
                 self._put(name, case, codes)
 
-    def pair(
-        self, champion: str, candidate: str, model: str, case: str, *, deterministic: bool
-    ) -> tuple[AttemptCell, AttemptCell]:
-        """Return the attempts of two prompts at a case, with refusals of one of them as failures."""
-        theirs, ours = self.cell(champion, model, case), self.cell(candidate, model, case)
-        return (
-            theirs.with_refusals(ours, deterministic=deterministic),
-            ours.with_refusals(theirs, deterministic=deterministic),
-        )
-
     def answered(self, key: AttemptKey) -> bool:
         """Return True if an attempt has its answer."""
         return self.cell(key.variant, key.model, key.case).answered(key.repeat)

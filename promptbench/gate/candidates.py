@@ -22,7 +22,7 @@ def judge_candidates(
     models: Sequence[GatedModel],
     cases: Sequence[CaseInfo],
     policy: Policy,
-    asked_all: bool,
+    asked_all: bool | None,
     drifts: Mapping[str, Drift] = MappingProxyType({}),
     record: LookRecord = NO_RECORD,
 ) -> list[Verdict]:

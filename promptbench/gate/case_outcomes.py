@@ -7,9 +7,10 @@ median answer in the screen is lower than the champion's, `RETEST` fresh tries o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
 from promptbench.gate.policy import LEVEL, NO_CORRECTION, HolmCorrection, Policy
@@ -99,157 +100,139 @@ class ComparedCase:
         return self.outcome is CaseOutcome.STILL_FAILING and self.trial is not None and self.trial.promising
 
 
-def run_trial(
-    table: AttemptMatrix,
-    champion: str,
-    candidate: str,
-    model: str,
-    cases: Sequence[CaseInfo],
-    policy: Policy,
-    *,
-    record: LookRecord = NO_RECORD,
-    holm: HolmCorrection = NO_CORRECTION,
-) -> Trial:
-    """Follow the rule over the attempts of two prompts on a model that is not deterministic."""
-    watched = frozenset(record.watched.get(model, ()))
+@dataclass(frozen=True)
+class PromptPair:
+    """All attempts of two prompts on one model, compared case by case. Each stage of the work is done once.
 
-    def tries(case: CaseInfo) -> Tries:
-        theirs, ours = table.pair(champion, candidate, model, case.name, deterministic=False)
-        screen, must = policy.screen(critical=case.critical), case.critical or policy.fixed == "all"
-        return Tries(case.name, theirs.tries, ours.tries, screen, must, case.name in watched)
-
-    counted = () if champion == candidate else (case for case in cases if not case.review_by)
-    return Trial.of(map(tries, counted), record.looks_of(model), holm.level / LEVEL, part=record.part)
-
-
-def compare_cases(
-    table: AttemptMatrix,
-    champion: str,
-    candidate: str,
-    model: str,
-    cases: Sequence[CaseInfo],
-    policy: Policy,
-    trial: Trial | None,
-    *,
-    deterministic: bool,
-) -> list[ComparedCase]:
-    """Return the outcome of every case on one model.
-
-    Without a `trial`, or where its tries do not reach to the end, it is what most tries say. That is the fact on a
-    deterministic model, and proves nothing on another.
+    Attributes:
+        champion: None if there is nothing to compare with.
+        record: earlier looks at candidates against this champion.
     """
-    tried = {} if trial is None or trial.wants else {item.name: item for item in trial.cases}
-    fallen = _fallen(table, champion, candidate, model, cases, policy, deterministic=deterministic)
-    result = []
-    for case in cases:
-        theirs, ours = table.pair(champion, candidate, model, case.name, deterministic=deterministic)
-        item = tried.get(case.name)
-        if case.review_by:
-            outcome = CaseOutcome.QUARANTINED
-        elif not (theirs.total and ours.total):
-            outcome = CaseOutcome.NO_ANSWER
-        else:
-            outcome = _seen(theirs, ours) if item is None else _tried(item, theirs, ours)
-        result.append(ComparedCase(case, outcome, theirs, ours, case.name in fallen, item))
-    return result
 
+    table: AttemptMatrix
+    champion: str | None
+    candidate: str
+    model: str
+    cases: Sequence[CaseInfo]
+    policy: Policy
+    deterministic: bool = False
+    record: LookRecord = NO_RECORD
+    holm: HolmCorrection = NO_CORRECTION
 
-def needed_tries(
-    table: AttemptMatrix,
-    champion: str,
-    candidate: str,
-    model: str,
-    cases: Sequence[CaseInfo],
-    policy: Policy,
-    *,
-    record: LookRecord = NO_RECORD,
-    holm: HolmCorrection = NO_CORRECTION,
-    trial: Trial | None = None,
-) -> dict[str, int]:
-    """Return, by case, how many tries in all both prompts need on a model that is not deterministic.
+    def pair(self, case: CaseInfo) -> tuple[AttemptCell, AttemptCell]:
+        """Return the champion's and the candidate's attempts at a case, with refusals of one of them as failures."""
+        assert self.champion is not None
+        both = (
+            self.table.cell(self.champion, self.model, case.name),
+            self.table.cell(self.candidate, self.model, case.name),
+        )
+        theirs, ours = (cell.first(1) for cell in both) if self.deterministic else both
+        return (
+            theirs.with_refusals(ours, deterministic=self.deterministic),
+            ours.with_refusals(theirs, deterministic=self.deterministic),
+        )
 
-    Only cases are there that lack some; the next stage of the rule may need more. `trial` is that of these attempts, if
-    it is known.
-    """
-    trial = trial or run_trial(table, champion, candidate, model, cases, policy, record=record, holm=holm)
-    needed = dict(trial.wants)
-    for case, theirs, ours in _lower_in_screen(table, champion, candidate, model, cases, policy, deterministic=False):
-        count = policy.screen(critical=case.critical) + RETEST
-        if min(len(theirs.tries), len(ours.tries)) < count:
-            needed[case.name] = max(count, needed.get(case.name, 0))
-    return needed
+    @property
+    def repeats(self) -> int:
+        """The number of first tries of a case that is not critical."""
+        return 1 if self.deterministic else self.policy.repeats
 
+    def screen(self, case: CaseInfo) -> int:
+        """Return the number of first tries of a case."""
+        return 1 if self.deterministic else self.policy.screen(critical=case.critical)
 
-def is_complete(
-    table: AttemptMatrix,
-    champion: str | None,
-    candidate: str,
-    model: str,
-    cases: Sequence[CaseInfo],
-    *,
-    deterministic: bool,
-    policy: Policy,
-    record: LookRecord = NO_RECORD,
-    holm: HolmCorrection = NO_CORRECTION,
-) -> bool:
-    """Return True if every attempt that the verdict on a model needs was made."""
+    @cached_property
+    def trial(self) -> Trial | None:
+        """The course of the rule; None on a deterministic model."""
+        if self.deterministic:
+            return None
+        watched = frozenset(self.record.watched.get(self.model, ()))
 
-    def first(case: CaseInfo) -> int:
-        return 1 if deterministic else policy.screen(critical=case.critical)
+        def tries(case: CaseInfo) -> Tries:
+            theirs, ours = self.pair(case)
+            must = case.critical or self.policy.fixed == "all"
+            return Tries(case.name, theirs.tries, ours.tries, self.screen(case), must, case.name in watched)
 
-    variants = dict.fromkeys(variant for variant in (champion, candidate) if variant is not None)
-    if not all(table.cell(variant, model, case.name).asked(first(case)) for variant in variants for case in cases):
-        return False
-    if deterministic or champion in (None, candidate):
-        return True
-    return not needed_tries(table, str(champion), candidate, model, cases, policy, record=record, holm=holm)
+        counted = (case for case in self.cases if not case.review_by) if self._differ else ()
+        looks = self.record.looks_of(self.model)
+        return Trial.of(map(tries, counted), looks, self.holm.level / LEVEL, part=self.record.part)
 
+    def outcomes(self) -> list[ComparedCase]:
+        """Return the outcome of every case.
 
-def _lower_in_screen(
-    table: AttemptMatrix,
-    champion: str,
-    candidate: str,
-    model: str,
-    cases: Sequence[CaseInfo],
-    policy: Policy,
-    *,
-    deterministic: bool,
-) -> Iterator[tuple[CaseInfo, AttemptCell, AttemptCell]]:
-    """Yield the cases where the candidate's median answer in the screen is lower on the format ladder."""
-    for case in () if champion == candidate else cases:
-        theirs, ours = table.pair(champion, candidate, model, case.name, deterministic=deterministic)
-        screen = policy.screen(critical=case.critical)
-        before, after = theirs.first(screen).rung, ours.first(screen).rung
-        if not case.review_by and before is not None and after is not None and after.depth > before.depth:
-            yield case, theirs, ours
+        On a deterministic model, and where the tries do not reach to the end of the trial, it is what most tries say.
+        That is the fact on a deterministic model, and proves nothing on another.
+        """
+        tried = {} if self.trial is None or self.trial.wants else {item.name: item for item in self.trial.cases}
+        fallen = self._fallen()
+        result = []
+        for case in self.cases:
+            theirs, ours = self.pair(case)
+            item = tried.get(case.name)
+            if case.review_by:
+                outcome = CaseOutcome.QUARANTINED
+            elif not (theirs.total and ours.total):
+                outcome = CaseOutcome.NO_ANSWER
+            else:
+                outcome = _seen(theirs, ours) if item is None else _tried(item, theirs, ours)
+            result.append(ComparedCase(case, outcome, theirs, ours, case.name in fallen, item))
+        return result
 
+    def needed_tries(self) -> dict[str, int]:
+        """Return, by case, how many tries in all both prompts need for the next stage of the rule.
 
-def _fallen(
-    table: AttemptMatrix,
-    champion: str,
-    candidate: str,
-    model: str,
-    cases: Sequence[CaseInfo],
-    policy: Policy,
-    *,
-    deterministic: bool,
-) -> set[str]:
-    """Return the cases whose answers are proven to need more repair."""
-    lower = list(_lower_in_screen(table, champion, candidate, model, cases, policy, deterministic=deterministic))
-    if deterministic:
-        return {case.name for case, _, _ in lower}
-    p_values = []
-    for case, theirs, ours in lower:
-        screen = policy.screen(critical=case.critical)
-        usual = theirs.first(screen).rung
-        assert usual is not None
-        counts = []
-        for cell in (theirs, ours):
-            depths = [depth for depth in cell.high[screen : screen + RETEST] if depth is not None]
-            counts += [sum(depth <= usual.depth for depth in depths), len(depths)]
-        p_values.append(fisher_greater(*counts))
-    levels = holm_levels(p_values, BROKEN)
-    return {item[0].name for item, p, level in zip(lower, p_values, levels, strict=True) if p <= level}
+        Only cases are there that lack some. On a deterministic model no case needs more than its first try.
+        """
+        if self.trial is None:
+            return {}
+        needed = dict(self.trial.wants)
+        for case, theirs, ours in self._lower:
+            count = self.screen(case) + RETEST
+            if min(len(theirs.tries), len(ours.tries)) < count:
+                needed[case.name] = max(count, needed.get(case.name, 0))
+        return needed
+
+    @property
+    def is_complete(self) -> bool:
+        """True if every attempt that the verdict needs was made."""
+        variants = dict.fromkeys(variant for variant in (self.champion, self.candidate) if variant is not None)
+        for variant in variants:
+            cells = ((case, self.table.cell(variant, self.model, case.name)) for case in self.cases)
+            if not all(cell.asked(self.screen(case)) for case, cell in cells):
+                return False
+        return not self._differ or not self.needed_tries()
+
+    @property
+    def _differ(self) -> bool:
+        return self.champion not in (None, self.candidate)
+
+    @cached_property
+    def _lower(self) -> list[tuple[CaseInfo, AttemptCell, AttemptCell]]:
+        """The cases where the candidate's median answer in the screen is lower on the format ladder."""
+        found = []
+        for case in self.cases if self._differ else ():
+            theirs, ours = self.pair(case)
+            before, after = theirs.first(self.screen(case)).rung, ours.first(self.screen(case)).rung
+            if not case.review_by and before is not None and after is not None and after.depth > before.depth:
+                found.append((case, theirs, ours))
+        return found
+
+    def _fallen(self) -> set[str]:
+        """Return the cases whose answers are proven to need more repair."""
+        if self.deterministic:
+            return {case.name for case, _, _ in self._lower}
+        p_values = []
+        for case, theirs, ours in self._lower:
+            screen = self.screen(case)
+            usual = theirs.first(screen).rung
+            assert usual is not None
+            counts = []
+            for cell in (theirs, ours):
+                depths = [depth for depth in cell.high[screen : screen + RETEST] if depth is not None]
+                counts += [sum(depth <= usual.depth for depth in depths), len(depths)]
+            p_values.append(fisher_greater(*counts))
+        levels = holm_levels(p_values, BROKEN)
+        return {item[0].name for item, p, level in zip(self._lower, p_values, levels, strict=True) if p <= level}
 
 
 def _seen(champion: AttemptCell, candidate: AttemptCell) -> CaseOutcome:

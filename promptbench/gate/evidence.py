@@ -23,7 +23,6 @@ from promptbench.gate.judge import (
     Result,
     Shares,
     Verdict,
-    has_all_attempts,
     judge,
 )
 from promptbench.gate.policy import NO_CORRECTION, HolmCorrection, Policy
@@ -262,7 +261,6 @@ def _judge_again(proof: Mapping[str, Json], suite: Mapping[str, Json]) -> tuple[
     models = [GatedModel(model["model"], model["deterministic"]) for model in suite["models"]]
     cases = list(_cases(suite, str(proof["made"])[:10]))
     record, holm = _record(suite), HolmCorrection(**suite.get("holm", {}))
-    whole = all(has_all_attempts(table, champion, candidate, model, cases, policy, record, holm) for model in models)
     verdict = judge(
         table,
         champion=champion,
@@ -270,7 +268,7 @@ def _judge_again(proof: Mapping[str, Json], suite: Mapping[str, Json]) -> tuple[
         models=models,
         cases=cases,
         policy=policy,
-        asked_all=whole,
+        asked_all=None,
         holm=holm,
         record=record,
         drifts={model["model"]: Drift(**model["drift"]) for model in suite["models"] if "drift" in model},

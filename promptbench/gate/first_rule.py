@@ -7,15 +7,17 @@ that had selected a case counted again, so a fix by chance was too likely.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
-from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
+from promptbench.gate.attempt_matrix import AttemptCell
 from promptbench.gate.bounds import Bound
-from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, ComparedCase
+from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, ComparedCase, PromptPair
 from promptbench.gate.clusters import clusters
 from promptbench.gate.comparison import Comparison
-from promptbench.gate.policy import LEVEL, Policy
+from promptbench.gate.policy import LEVEL
+from promptbench.gate.trial import Trial
 from promptbench.stats.exact import fisher_greater
 from promptbench.stats.holm import simes
 
@@ -67,58 +69,50 @@ class FirstComparison(Comparison):
             yield Bound.of("", None, held, None, 0, 1 - LEVEL)
 
 
-def compare_cases(
-    table: AttemptMatrix,
-    champion: str,
-    candidate: str,
-    model: str,
-    cases: Sequence[CaseInfo],
-    policy: Policy,
-    *,
-    deterministic: bool,
-) -> list[ComparedCase]:
-    """Return the outcome of every case on one model."""
-    result = []
-    for case in cases:
-        ours, theirs = table.cell(candidate, model, case.name), table.cell(champion, model, case.name)
-        screen = policy.screen(critical=case.critical)
-        outcome = _fact(theirs, ours) if deterministic else _tested(theirs, ours, screen)
-        fell = _lower(theirs, ours) and (deterministic or _surely_lower(theirs, ours, screen))
-        if case.review_by:
-            outcome, fell = CaseOutcome.QUARANTINED, False
-        result.append(ComparedCase(case, outcome, theirs, ours, fell))
-    return result
+class FirstPair(PromptPair):
+    """The attempts of two prompts on one model, compared by the first rule."""
 
+    @cached_property
+    def trial(self) -> Trial | None:
+        """None: the first rule has no stages."""
+        return None
 
-def is_complete(
-    table: AttemptMatrix,
-    champion: str | None,
-    candidate: str,
-    model: str,
-    cases: Sequence[CaseInfo],
-    policy: Policy,
-    *,
-    deterministic: bool,
-) -> bool:
-    """Return True if every attempt that the rule needs was made."""
-    for case in cases:
-        tries = 1 if deterministic else policy.screen(critical=case.critical)
-        if not deterministic and champion not in (None, candidate):
-            tries = _tries(table, str(champion), candidate, model, case, tries)
-        variants = (candidate,) if champion is None else (champion, candidate)
-        if not all(table.cell(variant, model, case.name).asked(tries) for variant in variants):
-            return False
-    return True
+    def outcomes(self) -> list[ComparedCase]:
+        """Return the outcome of every case."""
+        result = []
+        for case in self.cases:
+            theirs, ours = self._cells(case)
+            screen = self.policy.screen(critical=case.critical)
+            outcome = _fact(theirs, ours) if self.deterministic else _tested(theirs, ours, screen)
+            fell = _lower(theirs, ours) and (self.deterministic or _surely_lower(theirs, ours, screen))
+            if case.review_by:
+                outcome, fell = CaseOutcome.QUARANTINED, False
+            result.append(ComparedCase(case, outcome, theirs, ours, fell))
+        return result
 
+    def needed_tries(self) -> dict[str, int]:
+        """Return, by case, how many tries in all both prompts need. Only cases are there that lack some."""
+        needed = {}
+        for case in self.cases:
+            tries = self._tries(case)
+            if not all(cell.asked(tries) for cell in self._cells(case)):
+                needed[case.name] = tries
+        return needed
 
-def _tries(table: AttemptMatrix, champion: str, candidate: str, model: str, case: CaseInfo, screen: int) -> int:
-    theirs = table.cell(champion, model, case.name).first(screen)
-    ours = table.cell(candidate, model, case.name).first(screen)
-    if case.review_by or not (theirs.total and ours.total):
-        return screen
-    if theirs.failures * 2 >= theirs.total:
-        return max(screen, _TRIES)
-    return screen + _TRIES if ours.failures or _lower(theirs, ours) else screen
+    def _cells(self, case: CaseInfo) -> tuple[AttemptCell, AttemptCell]:
+        # This rule knows no refusals.
+        assert self.champion is not None
+        champion, candidate = (self.table.cell(name, self.model, case.name) for name in (self.champion, self.candidate))
+        return champion, candidate
+
+    def _tries(self, case: CaseInfo) -> int:
+        screen = self.screen(case)
+        theirs, ours = (cell.first(screen) for cell in self._cells(case))
+        if self.deterministic or case.review_by or not (theirs.total and ours.total):
+            return screen
+        if theirs.failures * 2 >= theirs.total:
+            return max(screen, _TRIES)
+        return screen + _TRIES if ours.failures or _lower(theirs, ours) else screen
 
 
 def _fact(champion: AttemptCell, candidate: AttemptCell) -> CaseOutcome:

@@ -6,7 +6,7 @@ and passes only if it passes on all of them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -16,7 +16,7 @@ from promptbench.core.words import number_of, percent
 from promptbench.gate import first_rule, sentence
 from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
 from promptbench.gate.bounds import Bound
-from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, ComparedCase, compare_cases, is_complete, run_trial
+from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, ComparedCase, PromptPair
 from promptbench.gate.clusters import discordant
 from promptbench.gate.comparison import Comparison
 from promptbench.gate.drift import Drift
@@ -85,21 +85,19 @@ class Shares:
     @classmethod
     def of(
         cls,
-        table: AttemptMatrix,
+        pair: PromptPair,
         variant: str,
         other: str | None,
-        model: GatedModel,
-        repeats: int,
-        quarantined: Collection[str],
     ) -> Shares:
-        """Count the attempts of one prompt on one model; `other` is the one that it is compared with."""
+        """Count the attempts of one prompt of a pair; `other` is the one that it is compared with."""
+        quarantined = {case.name for case in pair.cases if case.review_by}
         passes = total = well = read = attempts = errored = 0
-        for case, made in table.cells(variant, model.name):
+        for case, made in pair.table.cells(variant, pair.model):
             cell = made
             if other is not None and made.errored:
-                same = model.deterministic
-                cell = made.with_refusals(table.cell(other, model.name, case), deterministic=same)
-            first = cell.first(0 if case in quarantined else repeats)
+                same = pair.deterministic
+                cell = made.with_refusals(pair.table.cell(other, pair.model, case), deterministic=same)
+            first = cell.first(0 if case in quarantined else pair.repeats)
             passes += first.passes
             total += first.total
             well += first.well_formed
@@ -120,6 +118,7 @@ class ModelVerdict:
         trial: the course of the rule; None on a deterministic model and without a champion.
         drift: the change since an earlier run, if the production version itself was judged.
         bounds: the figures behind what the sentence says about the guards.
+        complete: False if attempts are missing that the verdict needs.
     """
 
     model: str
@@ -136,6 +135,7 @@ class ModelVerdict:
     ratios: tuple[Ratio, ...] = ()
     drift: Drift | None = None
     bounds: tuple[Bound, ...] = ()
+    complete: bool = True
 
     def count(self, outcome: CaseOutcome) -> int:
         """Return the number of cases with an outcome."""
@@ -163,7 +163,7 @@ def judge(
     models: Sequence[GatedModel],
     cases: Sequence[CaseInfo],
     policy: Policy,
-    asked_all: bool,
+    asked_all: bool | None,
     holm: HolmCorrection = NO_CORRECTION,
     versus: ComparisonLabels | None = None,
     drifts: Mapping[str, Drift] = MappingProxyType({}),
@@ -175,7 +175,7 @@ def judge(
     answer came from the cache the verdict is neither PASS nor FAIL: the same answer counted again proves nothing.
 
     Args:
-        asked_all: True if every planned attempt was made.
+        asked_all: True if every planned attempt was made; None to find out if every needed one was.
         versus: ask whether the candidate is worse, instead of whether it may replace the champion.
         drifts: by model, the change since an earlier run of the champion; used if the candidate is the champion.
         record: earlier looks at candidates against this champion, and the version of the rule.
@@ -185,18 +185,13 @@ def judge(
         mode = Mode.COMPARISON
     judged = tuple(
         _judge_model(
-            table,
-            champion,
-            candidate,
-            model,
-            cases,
-            policy,
+            _pair(record)(
+                table, champion, candidate, model.name, cases, policy, model.deterministic, record=record, holm=holm
+            ),
             mode,
             asked_all,
-            holm,
             versus,
             drifts.get(model.name),
-            record,
         )
         for model in models
     )
@@ -218,23 +213,6 @@ def judge(
     return replace(verdict, result=worst.result, sentence=worst.sentence + where)
 
 
-def has_all_attempts(
-    table: AttemptMatrix,
-    champion: str | None,
-    candidate: str,
-    model: GatedModel,
-    cases: Sequence[CaseInfo],
-    policy: Policy,
-    record: LookRecord,
-    holm: HolmCorrection = NO_CORRECTION,
-) -> bool:
-    """Return True if every attempt was made that the verdict on a model needs, by the rule of the record."""
-    what, same = (table, champion, candidate, model.name, cases), model.deterministic
-    if record.rule < first_rule.NEXT:
-        return first_rule.is_complete(*what, policy, deterministic=same)
-    return is_complete(*what, deterministic=same, policy=policy, record=record, holm=holm)
-
-
 def _unproven(verdict: Verdict, cached: int) -> Verdict:
     """Return an INCONCLUSIVE verdict, because `cached` answers came from the cache."""
     sides = (side for model in verdict.models for side in (model.champion, model.candidate) if side)
@@ -245,30 +223,26 @@ def _unproven(verdict: Verdict, cached: int) -> Verdict:
     return replace(verdict, result=result, sentence=text, models=tuple(models))
 
 
+def _pair(record: LookRecord) -> type[PromptPair]:
+    return first_rule.FirstPair if record.rule < first_rule.NEXT else PromptPair
+
+
 def _judge_model(
-    table: AttemptMatrix,
-    champion: str | None,
-    candidate: str,
-    model: GatedModel,
-    cases: Sequence[CaseInfo],
-    policy: Policy,
-    mode: Mode,
-    asked_all: bool,
-    holm: HolmCorrection,
-    versus: ComparisonLabels | None,
-    drift: Drift | None,
-    record: LookRecord,
+    pair: PromptPair, mode: Mode, asked_all: bool | None, versus: ComparisonLabels | None, drift: Drift | None
 ) -> ModelVerdict:
-    quarantined = {case.name for case in cases if case.review_by}
-    compared = champion if mode in (Mode.CHAMPION, Mode.COMPARISON) else None
-    ours = Shares.of(table, candidate, compared, model, policy.repeats, quarantined)
-    theirs = Shares.of(table, compared, candidate, model, policy.repeats, quarantined) if compared else None
-    verdict = ModelVerdict(model.name, model.deterministic, Result.NO_VERDICT, "", (), (), theirs, ours)
-    if invalid := _invalid(ours, theirs, asked_all):
+    table, candidate, cases, policy = pair.table, pair.candidate, pair.cases, pair.policy
+    compared = pair.champion if mode in (Mode.CHAMPION, Mode.COMPARISON) else None
+    ours = Shares.of(pair, candidate, compared)
+    theirs = Shares.of(pair, compared, candidate) if compared else None
+    complete = pair.is_complete if asked_all is None else asked_all
+    verdict = ModelVerdict(
+        pair.model, pair.deterministic, Result.NO_VERDICT, "", (), (), theirs, ours, complete=complete
+    )
+    if invalid := _invalid(ours, theirs, complete):
         return replace(verdict, sentence=f"NO VERDICT: {invalid}", reasons=(invalid,))
-    floors = dict(_floors(table, candidate, model.name, ours, cases, policy, answers=compared is None))
+    floors = dict(_floors(pair, candidate, ours, answers=compared is None))
     if versus is not None and compared is not None and theirs is not None:
-        also = dict(_floors(table, compared, model.name, theirs, cases, policy, answers=False))
+        also = dict(_floors(pair, compared, theirs, answers=False))
         floors = {what: reason for what, reason in floors.items() if what not in also}
     below = list(floors.values())
     if compared is None:
@@ -277,23 +251,18 @@ def _judge_model(
         over = [ComparedCase(case, *quarantine) for case in cases if case.expired]
         result, text, reasons = _against_floors(ours, below, mode, drift, over)
         return replace(verdict, result=result, sentence=text, reasons=tuple(reasons), drift=drift)
-    before, after = table.latency_cost(compared, model.name), table.latency_cost(candidate, model.name)
+    before, after = table.latency_cost(compared, pair.model), table.latency_cost(candidate, pair.model)
     figures = tuple(ratios(before, after, policy))
-    what = (table, compared, candidate, model.name, cases, policy)
-    comparison: Comparison
-    if record.rule < first_rule.NEXT:
-        states = first_rule.compare_cases(*what, deterministic=model.deterministic)
+    states, trial = pair.outcomes(), pair.trial
+    if trial and trial.wants:
+        reason = f"{number_of(len(trial.wants), 'case')} with too few tries for the next stage"
+        text = f"NO VERDICT: {reason}"
+        return replace(verdict, sentence=text, reasons=(reason,), cases=tuple(states), trial=trial)
+    comparison = Comparison(states, policy, pair.holm, below, figures, versus, trial)
+    if isinstance(pair, first_rule.FirstPair):
         comparison = first_rule.FirstComparison(
-            states, policy, holm, below, figures, versus, deterministic=model.deterministic
+            states, policy, pair.holm, below, figures, versus, deterministic=pair.deterministic
         )
-    else:
-        trial = None if model.deterministic else run_trial(*what, record=record, holm=holm)
-        states = compare_cases(*what, trial, deterministic=model.deterministic)
-        if trial and trial.wants:
-            reason = f"{number_of(len(trial.wants), 'case')} with too few tries for the next stage"
-            text = f"NO VERDICT: {reason}"
-            return replace(verdict, sentence=text, reasons=(reason,), cases=tuple(states), trial=trial)
-        comparison = Comparison(states, policy, holm, below, figures, versus, trial)
     result, text, reasons = _against_champion(comparison, ours)
     return replace(
         verdict,
@@ -301,7 +270,7 @@ def _judge_model(
         sentence=text,
         reasons=tuple(reasons),
         cases=tuple(states),
-        mid_p=mcnemar_mid_p(*discordant(states)) if model.deterministic else None,
+        mid_p=mcnemar_mid_p(*discordant(states)) if pair.deterministic else None,
         p=None if result is Result.FAIL else comparison.p,
         trial=comparison.trial,
         ratios=figures,
@@ -322,17 +291,9 @@ def _invalid(ours: Shares, theirs: Shares | None, asked_all: bool) -> str | None
     return None
 
 
-def _floors(
-    table: AttemptMatrix,
-    variant: str,
-    model: str,
-    shares: Shares,
-    cases: Sequence[CaseInfo],
-    policy: Policy,
-    *,
-    answers: bool,
-) -> Iterator[tuple[str, str]]:
+def _floors(pair: PromptPair, variant: str, shares: Shares, *, answers: bool) -> Iterator[tuple[str, str]]:
     """Yield the floors that a prompt misses, each as a key and a reason. A tag's floor is over the first round."""
+    policy = pair.policy
     floor = policy.format_floor
     if shares.format is not None and shares.format < floor:
         yield "format", sentence.below_floor(shares.format, floor, "are valid JSON", "`gate: format floor`")
@@ -340,8 +301,8 @@ def _floors(
     if answers and shares.answers is not None and shares.answers < floor:
         yield "answers", sentence.below_floor(shares.answers, floor, "are correct", "`gate: answer floor`")
     for tag, wants in policy.tags.items():
-        tagged = [case for case in cases if tag in case.tags and not case.review_by]
-        cells = [table.cell(variant, model, case.name).first(policy.repeats) for case in tagged]
+        tagged = [case for case in pair.cases if tag in case.tags and not case.review_by]
+        cells = [pair.table.cell(variant, pair.model, case.name).first(pair.repeats) for case in tagged]
         total = sum(cell.total for cell in cells)
         share = sum(cell.passes for cell in cells) / total if total else None
         if wants.floor is not None and share is not None and share < wants.floor:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from promptbench.core.types import Attempt, AttemptKey, Outcome
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.candidates import smallest_level
-from promptbench.gate.case_outcomes import CaseInfo, needed_tries
+from promptbench.gate.case_outcomes import CaseInfo, PromptPair
 from promptbench.gate.policy import Policy
 from promptbench.gate.trial import NO_RECORD, LookRecord
 
@@ -49,7 +49,9 @@ def simulate_run(
     open_ones = list(candidates)
     while open_ones:
         for candidate in list(open_ones):
-            needed = needed_tries(table, champion, candidate, model, cases, policy, record=record, holm=holm)
+            needed = PromptPair(
+                table, champion, candidate, model, cases, policy, record=record, holm=holm
+            ).needed_tries()
             for name, tries in needed.items():
                 fill(champion, name, tries)
                 fill(candidate, name, tries)

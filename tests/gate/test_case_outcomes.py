@@ -8,14 +8,7 @@ import pytest
 
 from promptbench.core.types import Attempt, AttemptKey, FailedTry, FailureKind, Outcome
 from promptbench.gate.attempt_matrix import AttemptMatrix
-from promptbench.gate.case_outcomes import (
-    CaseOutcome,
-    ComparedCase,
-    compare_cases,
-    is_complete,
-    needed_tries,
-    run_trial,
-)
+from promptbench.gate.case_outcomes import CaseOutcome, ComparedCase, PromptPair
 from promptbench.gate.policy import Policy
 from promptbench.gate.trial import LookRecord
 from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, attempts, infos, judged
@@ -29,14 +22,13 @@ def compared(
 ) -> ComparedCase:
     cases = {"a": (champion, candidate), "g": ("+++", "+++")}
     what = (AttemptMatrix(attempts(cases)), CHAMPION, CANDIDATE, MODEL, infos(cases), Policy(**policy))
-    trial = None if deterministic else run_trial(*what, record=record or LookRecord())
-    return compare_cases(*what, trial, deterministic=deterministic)[0]
+    return PromptPair(*what, deterministic, record or LookRecord()).outcomes()[0]
 
 
 def needed(champion: str, candidate: str, **policy: int) -> int | None:
     cases = {"a": (champion, candidate)}
     table = AttemptMatrix(attempts(cases))
-    return needed_tries(table, CHAMPION, CANDIDATE, MODEL, infos(cases), Policy(**policy)).get("a")
+    return PromptPair(table, CHAMPION, CANDIDATE, MODEL, infos(cases), Policy(**policy)).needed_tries().get("a")
 
 
 @pytest.mark.parametrize(
@@ -132,7 +124,7 @@ def test_a_long_screen_is_not_shortened() -> None:
 def test_the_champion_is_not_compared_with_itself() -> None:
     table = AttemptMatrix(attempts({"a": ("---", ""), "b": ("++-", "")}))
     cases = infos({"a": ("", ""), "b": ("", "")})
-    assert needed_tries(table, CHAMPION, CHAMPION, MODEL, cases, Policy()) == {}
+    assert PromptPair(table, CHAMPION, CHAMPION, MODEL, cases, Policy()).needed_tries() == {}
 
 
 @pytest.mark.parametrize(
@@ -164,9 +156,7 @@ def test_complete() -> None:
     def whole(champion: str, candidate: str, *, deterministic: bool = False) -> bool:
         cases = {"a": (champion, candidate), "b": ("+++", "+++")}
         table = AttemptMatrix(attempts(cases))
-        return is_complete(
-            table, CHAMPION, CANDIDATE, MODEL, infos(cases), deterministic=deterministic, policy=Policy()
-        )
+        return PromptPair(table, CHAMPION, CANDIDATE, MODEL, infos(cases), Policy(), deterministic).is_complete
 
     assert whole("+++", "+x+")
     assert not whole("+++", "++")
@@ -199,7 +189,7 @@ def test_an_answer_that_is_missing_on_one_side_each_time_is_a_failure(
 ) -> None:
     made = [*attempts({"a": (production, "")}), *refused(FailureKind.TRANSIENT, tries)]
     what = (AttemptMatrix(made), CHAMPION, CANDIDATE, MODEL, infos({"a": ("", "")}), Policy(repeats=min(3, tries)))
-    [found] = compare_cases(*what, run_trial(*what), deterministic=False)
+    [found] = PromptPair(*what).outcomes()
     assert found.outcome is outcome
 
 
@@ -210,7 +200,7 @@ def test_an_answer_that_is_missing_on_one_side_each_time_is_a_failure(
 def test_on_a_deterministic_model_the_provider_must_have_rejected_it(kind: FailureKind, outcome: CaseOutcome) -> None:
     made = [*attempts({"a": ("+", "")}), *refused(kind, 1)]
     what = (AttemptMatrix(made), CHAMPION, CANDIDATE, MODEL, infos({"a": ("", "")}), Policy())
-    [found] = compare_cases(*what, None, deterministic=True)
+    [found] = PromptPair(*what, deterministic=True).outcomes()
     assert found.outcome is outcome
 
 
@@ -223,7 +213,7 @@ def test_answers_on_any_rung_are_no_refusals(rung: str) -> None:
 def test_what_production_alone_refuses_is_something_to_fix() -> None:
     made = [*attempts({"a": ("", PASS)}), *refused(FailureKind.REJECTED, 15, variant=CHAMPION)]
     what = (AttemptMatrix(made), CHAMPION, CANDIDATE, MODEL, infos({"a": ("", "")}), Policy())
-    [found] = compare_cases(*what, run_trial(*what), deterministic=False)
+    [found] = PromptPair(*what).outcomes()
     assert found.outcome is CaseOutcome.FIXED
 
 
@@ -245,11 +235,11 @@ def test_the_rounds_end(seed: int) -> None:
             ]
             tries[name] = (made[0], made[1])
         table = AttemptMatrix(attempts(tries))
-        open_ones = needed_tries(table, CHAMPION, CANDIDATE, MODEL, cases, policy)
+        pair = PromptPair(table, CHAMPION, CANDIDATE, MODEL, cases, policy)
+        open_ones = pair.needed_tries()
     assert 2 <= rounds <= 4
-    assert is_complete(table, CHAMPION, CANDIDATE, MODEL, cases, deterministic=False, policy=policy)
-    what = (table, CHAMPION, CANDIDATE, MODEL, cases, policy)
-    for found in compare_cases(*what, run_trial(*what), deterministic=False):
+    assert pair.is_complete
+    for found in pair.outcomes():
         if rates[found.case.name] == (1.0, 1.0):
             assert found.outcome is CaseOutcome.STILL_PASSING
         if rates[found.case.name] == (0.0, 1.0):

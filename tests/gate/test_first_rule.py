@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from promptbench.gate import first_rule
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.case_outcomes import CaseOutcome
 from promptbench.gate.evidence import rejudge
+from promptbench.gate.first_rule import FirstPair
 from promptbench.gate.policy import Policy
 from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, Cases, attempts, guards, infos
 from tests.gate.test_evidence import part, proof_of
@@ -20,9 +20,7 @@ PASS8, FAIL8 = "+" * 8, "-" * 8
 def outcome(champion: str, candidate: str, *, deterministic: bool = False) -> CaseOutcome:
     cases = {"a": (champion, candidate)}
     table = AttemptMatrix(attempts(cases))
-    [found] = first_rule.compare_cases(
-        table, CHAMPION, CANDIDATE, MODEL, infos(cases), Policy(), deterministic=deterministic
-    )
+    [found] = FirstPair(table, CHAMPION, CANDIDATE, MODEL, infos(cases), Policy(), deterministic).outcomes()
     return found.outcome
 
 
@@ -90,7 +88,7 @@ def test_complete(champion: str, candidate: str, complete: bool) -> None:
     cases = {"a": (champion, candidate)}
     table = AttemptMatrix(attempts(cases))
     what = (table, CHAMPION, CANDIDATE, MODEL, infos(cases), Policy())
-    assert first_rule.is_complete(*what, deterministic=False) is complete
+    assert FirstPair(*what).is_complete is complete
 
 
 FIXED: Cases = {"t": (FAIL8, PASS8), "u": ("+" * 11, "-++++++++--"), **guards(3, "+++")}

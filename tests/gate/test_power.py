@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, compare_cases, run_trial
+from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, PromptPair
 from promptbench.gate.policy import Policy, TagPolicy
 from promptbench.gate.power import PassRate, PowerForecast, detection, guards_for
 from promptbench.gate.simulation import independent_draws, simulate_run
@@ -23,7 +23,7 @@ def test_as_the_gate_does_it(repeats: int, rate: float) -> None:
     for _ in range(draws):
         cases = [CaseInfo("a")]
         what = (simulate_run(draw, "p", ["c"], "m", cases, policy), "p", "c", "m", cases, policy)
-        broken += compare_cases(*what, run_trial(*what), deterministic=False)[0].outcome is CaseOutcome.BROKEN
+        broken += PromptPair(*what).outcomes()[0].outcome is CaseOutcome.BROKEN
     assert broken / draws == pytest.approx(detection(repeats, rate).broken, abs=4 * (0.25 / draws) ** 0.5)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from promptbench.gate.attempt_matrix import AttemptMatrix
-from promptbench.gate.case_outcomes import CaseOutcome, needed_tries
+from promptbench.gate.case_outcomes import CaseOutcome, PromptPair
 from promptbench.gate.judge import Result
 from promptbench.gate.policy import Policy, TagPolicy
 from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, Cases, attempts, guards, infos, judged
@@ -35,7 +35,8 @@ def test_it_enters_no_share_and_no_floor() -> None:
 def test_it_is_not_tried_again() -> None:
     cases: Cases = {"q": ("+++", "---"), "b": ("+++", "---")}
     table = AttemptMatrix(attempts(cases))
-    needed = needed_tries(table, CHAMPION, CANDIDATE, MODEL, infos(cases, apart={"q": LATER}), Policy())
+    pair = PromptPair(table, CHAMPION, CANDIDATE, MODEL, infos(cases, apart={"q": LATER}), Policy())
+    needed = pair.needed_tries()
     assert needed == {"b": 15}
 
 

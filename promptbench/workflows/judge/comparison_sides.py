@@ -10,7 +10,7 @@ from promptbench.core.types import AttemptKey, Side
 from promptbench.core.words import number_of
 from promptbench.engine.plan import in_random_order
 from promptbench.gate.attempt_matrix import AttemptMatrix
-from promptbench.gate.case_outcomes import CaseInfo, needed_tries
+from promptbench.gate.case_outcomes import CaseInfo, PromptPair
 from promptbench.gate.judge import GatedModel, Result, Verdict, judge
 from promptbench.gate.policy import ComparisonLabels, Policy
 from promptbench.workflows.judge.execute import undecided
@@ -110,9 +110,8 @@ class Pairing:
         return undecided(verdict, Result.INCONCLUSIVE, sentence)
 
     def _needed(self, joint: AttemptMatrix, pair: Pair) -> dict[str, int]:
-        if pair.deterministic:
-            return {}
-        return needed_tries(joint, CHAMPION, CANDIDATE, pair.model, self.cases, self.policy)
+        what = (joint, CHAMPION, CANDIDATE, pair.model, self.cases, self.policy, pair.deterministic)
+        return PromptPair(*what).needed_tries()
 
 
 def _tries(table: AttemptMatrix, end: End, case: str) -> int:

@@ -251,7 +251,7 @@ def judge_all(
     prepared: PreparedSuite,
     table: AttemptMatrix,
     *,
-    asked_all: bool,
+    asked_all: bool | None,
     earlier: ProductionBaseline | None = None,
     record: LookRecord = NO_RECORD,
 ) -> tuple[Verdict, ...]:

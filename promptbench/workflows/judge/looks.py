@@ -13,7 +13,7 @@ from promptbench.engine.plan import in_random_order
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.candidates import smallest_level
-from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, needed_tries, run_trial
+from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, PromptPair
 from promptbench.gate.judge import GatedModel, Result, Verdict
 from promptbench.gate.policy import Policy
 from promptbench.gate.trial import LookRecord, Trial, level
@@ -148,10 +148,11 @@ class RunLooks:
         self, table: AttemptMatrix, candidate: str, model: str, record: LookRecord
     ) -> tuple[Trial, dict[str, int]]:
         assert self.prepared.champion is not None
-        what = (table, self.prepared.champion.hash, candidate, model, self.cases, self.policy)
         holm = smallest_level(sum(item.hash != self.prepared.champion.hash for item in self.prepared.candidates))
-        trial = run_trial(*what, record=record, holm=holm)
-        return trial, needed_tries(*what, trial=trial)
+        what = (table, self.prepared.champion.hash, candidate, model, self.cases, self.policy)
+        pair = PromptPair(*what, record=record, holm=holm)
+        assert pair.trial is not None
+        return pair.trial, pair.needed_tries()
 
     def _take(self, model: str) -> None:
         if self.record.part or self.prepared.champion is None:

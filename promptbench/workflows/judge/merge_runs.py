@@ -35,7 +35,7 @@ from promptbench.workflows.judge.execute import (
 )
 from promptbench.workflows.judge.looks import champions_since_fix
 from promptbench.workflows.judge.proof import add_promotions, attach_proofs
-from promptbench.workflows.judge.rejudge import has_all_attempts, prepare_again
+from promptbench.workflows.judge.rejudge import prepare_again
 from promptbench.workflows.judge.report import build
 
 _MOST_NAMED = 5
@@ -153,8 +153,7 @@ def _merge(
     looks = looks_of(prepared, runs, new, champions_since_fix(store, prepared))
     looks.count(table)
     record = looks.record
-    whole = has_all_attempts(prepared, table, record)
-    verdicts = judge_all(prepared, table, asked_all=whole, earlier=before, record=record)
+    verdicts = judge_all(prepared, table, asked_all=None, earlier=before, record=record)
     verdicts = without_judges(project, prepared, runs, new, verdicts)
     looks.finish(verdicts)
     return finish(runs, JudgedRun(prepared, new, verdicts, table, record))

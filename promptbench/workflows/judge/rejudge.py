@@ -14,11 +14,7 @@ from promptbench.engine.prepare.evaluate import judge_requests
 from promptbench.engine.prepare.options import Selection, StoredPrompt
 from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite
 from promptbench.engine.scoring import checks_of, score_attempt
-from promptbench.gate import judge as gate
-from promptbench.gate.attempt_matrix import AttemptMatrix
-from promptbench.gate.candidates import smallest_level
 from promptbench.gate.judge import Result
-from promptbench.gate.trial import LookRecord
 from promptbench.project import Project
 from promptbench.report.model import RunReport
 from promptbench.store.prompts import Store
@@ -27,12 +23,9 @@ from promptbench.workflows.judge.baseline import production_baseline
 from promptbench.workflows.judge.compare import recorded_comparison
 from promptbench.workflows.judge.execute import (
     JudgedRun,
-    case_infos,
     finish,
-    gated_models,
     judge_all,
     plan_hash,
-    policy_of,
     run_cases,
     suite_facts,
     table_of,
@@ -89,9 +82,8 @@ def rescore(project: Project, run: str) -> RunReport:
         while batch := list(islice(attempts, _BATCH)):
             runs.add(new.id, [(attempt, False) for attempt in batch])
         table = table_of(prepared, runs, new.id)
-        is_whole = has_all_attempts(prepared, table, record)
-        verdicts = judge_all(prepared, table, asked_all=is_whole, record=record)
-        if is_whole:
+        verdicts = judge_all(prepared, table, asked_all=None, record=record)
+        if all(model.complete for verdict in verdicts for model in verdict.models):
             verdicts = without_judges(project, prepared, runs, new, verdicts)
             judged = finish(runs, JudgedRun(prepared, new, verdicts, table, record))
             [report] = add_promotions(project, store, runs, [judged], [build(runs, judged)])
@@ -177,15 +169,3 @@ def _recorded_judgings(
         if answer is not None and verdict is not None:
             kept, judge = replace(answer, recorded=True), str(request.model)
             yield Judging(key, judge, case.name, digest_text(text), kept, verdict, cost=0.0, started=attempt.started)
-
-
-def has_all_attempts(prepared: PreparedSuite, table: AttemptMatrix, record: LookRecord) -> bool:
-    """Return True if the gate needs no further attempt."""
-    champion = prepared.champion.hash if prepared.champion else None
-    holm = smallest_level(sum(candidate.hash != champion for candidate in prepared.candidates))
-    cases, policy = case_infos(prepared), policy_of(prepared)
-    return all(
-        gate.has_all_attempts(table, champion, candidate.hash, model, cases, policy, record, holm)
-        for candidate in prepared.candidates
-        for model in gated_models(prepared)
-    )
