@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -386,17 +387,28 @@ def test_modes() -> None:
     assert judged(cases, deterministic=True, champion=CANDIDATE).mode is Mode.SAME
 
 
+def deterministic(
+    table: AttemptMatrix,
+    cases: Cases,
+    models: Sequence[str] = (MODEL,),
+    *,
+    champion: str | None = CHAMPION,
+    asked_all: bool = True,
+) -> Verdict:
+    return judge(
+        table,
+        champion=champion,
+        candidate=CANDIDATE,
+        models=[GatedModel(model, deterministic=True) for model in models],
+        cases=infos(cases),
+        policy=Policy(),
+        asked_all=asked_all,
+    )
+
+
 def several(*models: Cases) -> tuple[Result, str]:
     table = AttemptMatrix(attempt for n, cases in enumerate(models) for attempt in attempts(cases, f"local/m{n}"))
-    verdict = judge(
-        table,
-        champion=CHAMPION,
-        candidate=CANDIDATE,
-        models=[GatedModel(f"local/m{n}", deterministic=True) for n in range(len(models))],
-        cases=infos(models[0]) if models else [],
-        policy=Policy(),
-        asked_all=True,
-    )
+    verdict = deterministic(table, models[0] if models else {}, [f"local/m{n}" for n in range(len(models))])
     return verdict.result, verdict.sentence
 
 
@@ -440,15 +452,7 @@ def from_cache(cases: Cases, champion: int, candidate: int, **options: bool) -> 
         kept = attempt.outcome is not Outcome.ERRORED and left[attempt.key.variant] > 0
         left[attempt.key.variant] -= kept
         table.add(replace(attempt, tries=0) if kept else attempt)
-    return judge(
-        table,
-        champion=CHAMPION,
-        candidate=CANDIDATE,
-        models=[GatedModel(MODEL, True)],
-        cases=infos(cases),
-        policy=Policy(),
-        asked_all=options.get("asked_all", True),
-    )
+    return deterministic(table, cases, asked_all=options.get("asked_all", True))
 
 
 BETTER: Cases = {**FIXES, **guards(2)}
@@ -479,15 +483,7 @@ def test_an_answer_from_the_cache_on_one_model_leaves_all_open() -> None:
     for n, cases in enumerate((BETTER, WORSE)):
         for attempt in attempts(cases, f"local/m{n}"):
             table.add(replace(attempt, tries=0) if n == 0 else attempt)
-    verdict = judge(
-        table,
-        champion=CHAMPION,
-        candidate=CANDIDATE,
-        models=[GatedModel("local/m0", True), GatedModel("local/m1", True)],
-        cases=infos({**BETTER, **WORSE}),
-        policy=Policy(),
-        asked_all=True,
-    )
+    verdict = deterministic(table, {**BETTER, **WORSE}, ["local/m0", "local/m1"])
     assert verdict.sentence.startswith("INCONCLUSIVE: 8 of 14 answers came from the cache and prove nothing; ")
     assert {model.result for model in verdict.models} == {Result.INCONCLUSIVE}
 
@@ -496,15 +492,7 @@ def test_an_answer_from_the_cache_on_one_model_leaves_all_open() -> None:
 def test_floors_are_not_judged_on_the_cache_either(champion: str | None) -> None:
     cases = dict.fromkeys(("a", "b"), ("", "+"))
     table = AttemptMatrix(replace(attempt, tries=0) for attempt in attempts(cases))
-    verdict = judge(
-        table,
-        champion=champion,
-        candidate=CANDIDATE,
-        models=[GatedModel(MODEL, True)],
-        cases=infos(cases),
-        policy=Policy(),
-        asked_all=True,
-    )
+    verdict = deterministic(table, cases, champion=champion)
     assert verdict.sentence.startswith("INCONCLUSIVE: 2 of 2 answers came from the cache and prove nothing")
 
 
@@ -513,13 +501,5 @@ def test_other_prompts_and_models_may_come_from_the_cache() -> None:
     for others in (attempts(BETTER, "python/own.py:f"), attempts(BETTER, MODEL, ("", "sha256:other"))):
         for attempt in others:
             table.add(replace(attempt, tries=0))
-    verdict = judge(
-        table,
-        champion=CHAMPION,
-        candidate=CANDIDATE,
-        models=[GatedModel(MODEL, True)],
-        cases=infos(BETTER),
-        policy=Policy(),
-        asked_all=True,
-    )
+    verdict = deterministic(table, BETTER)
     assert verdict.result is Result.PASS
