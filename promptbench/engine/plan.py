@@ -50,8 +50,9 @@ def first_round(
     """Yield every prompt × case × model: once if the model is deterministic, else as often as `repeats` says.
 
     The prompts of a try are adjacent, in random order by the `seed`. A case whose attempts are all `done` is not built,
-    which most cases of a resumed run may be.
+    which most cases of a resumed run may be. Models that are not yet confirmed as deterministic repeat one request.
     """
+    yield from (task for task in confirmation(prepared, 0, seed) if task.repeat and not done(task.key))
     variants = {variant.hash: variant for variant in prepared.variants}
     slots = {
         critical: [
@@ -72,9 +73,17 @@ def first_round(
 
 
 def _tries(prepared: PreparedSuite, model: PreparedModel, repeats: Repeats, *, critical: bool) -> int:
-    if not model.uses_prompt or prepared.deterministic(model):
-        return 1
-    return repeats.at(critical=critical and model.gated)
+    return 1 if prepared.deterministic(model) else repeats.at(critical=critical and model.gated)
+
+
+def confirmation(prepared: PreparedSuite, number: int, seed: str = "") -> Iterator[Task]:
+    """Yield one request twice, about the case with this number, to each model that is declared deterministic."""
+    variants = {variant.hash: variant for variant in prepared.variants}
+    if models := prepared.unconfirmed if number < len(prepared.cases) else ():
+        case = prepared.cases[list(prepared.cases.names)[number]]
+        for model in models:
+            order = in_random_order(list(variants), seed, case.name, 0) if model.uses_prompt else [BASELINE]
+            yield from (Task(variants.get(order[0]), model, case, repeat) for repeat in (0, 1))
 
 
 def first_round_size(prepared: PreparedSuite, repeats: Repeats) -> int:
@@ -86,8 +95,11 @@ def round_sizes(prepared: PreparedSuite, repeats: Repeats) -> dict[str, int]:
     """Return the number of tasks of `first_round` by model."""
     critical = len(prepared.cases.critical)
     counts = {False: len(prepared.cases) - critical, True: critical}
-    return {
+    sizes = {
         model.name: sum(count * _tries(prepared, model, repeats, critical=which) for which, count in counts.items())
         * (len(prepared.variants) if model.uses_prompt else 1)
         for model in prepared.models
     }
+    for model in prepared.unconfirmed if len(prepared.cases) else ():
+        sizes[model.name] += 1
+    return sizes

@@ -176,18 +176,17 @@ class AttemptMatrix:
         side: tuple[str, str],
         name: tuple[str, str],
         cases: Container[str],
-        tries: Callable[[str], int] = lambda case: 1,
+        tries: Callable[[str], int] | None = None,
     ) -> None:
         """Copy the attempts of one side (variant and model) of another table at some cases, under another name.
 
-        The one attempt of a deterministic model stands for as many as `tries` returns for its case.
+        With `tries`, the first attempt of a deterministic model stands for as many as that returns for its case.
         """
         self._cached[name] += other.cached(*side)
         self._latency_cost[name] = other.latency_cost(*side)
         for case, cell in other.cells(*side):
             if case in cases:
-                codes = cell.codes * tries(case) if len(cell.codes) == 1 else cell.codes
-                self._put(name, case, codes)
+                self._put(name, case, cell.codes[:1] * tries(case) if tries else cell.codes)
 
     def answered(self, key: AttemptKey) -> bool:
         """Return True if an attempt has its answer."""

@@ -115,6 +115,7 @@ def _suite(part: SuiteProof) -> dict[str, Json]:
             {
                 "model": model.name,
                 "deterministic": model.deterministic,
+                **({"confirmed": True} if model.confirmed else {}),
                 "returned": sorted(part.returned_models.get(model.name, ())),
                 **_figures(judged),
                 **_looks(part.record, judged),
@@ -240,9 +241,21 @@ def _rejudge(proof: Mapping[str, Json], suite: Mapping[str, Json]) -> Iterator[s
     if verdict.result != suite["result"]:
         yield f"{where}: recorded {suite['result']}, judged again {verdict.result.value}"
     for model, judged in zip(suite["models"], verdict.models, strict=True):
+        if model["deterministic"] and not _repeats(proof, suite, model):
+            yield f"{where}: a repeated request to {judged.model} does not confirm that it is deterministic"
         for name, value in _figures(judged).items():
             if model[name] != value:
                 yield f"{where}: {name} on {judged.model} recorded {model[name]}, judged again {value}"
+
+
+def _repeats(proof: Mapping[str, Json], suite: Mapping[str, Json], model: Mapping[str, Json]) -> bool:
+    """Return True if repeated requests got the same answers; evidence that claims no such request needs none."""
+    tries: dict[tuple[str, str], list[Json]] = {}
+    for line in proof["attempts"]:
+        if (line["suite"], line["model"]) == (suite["path"], model["model"]) and line["answer"] is not None:
+            tries.setdefault((line["prompt"], line["case"]), []).append(line["answer"])
+    repeated = [answers for answers in tries.values() if len(answers) > 1]
+    return bool(repeated or not model.get("confirmed")) and all(len(set(answers)) == 1 for answers in repeated)
 
 
 def _judge_again(proof: Mapping[str, Json], suite: Mapping[str, Json]) -> tuple[Verdict, list[Mapping[str, Json]]]:

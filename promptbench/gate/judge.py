@@ -62,10 +62,11 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GatedModel:
-    """A model that a candidate must pass on."""
+    """A model that a candidate must pass on; `confirmed` if a repeated request got the same answer, as declared."""
 
     name: str
     deterministic: bool
+    confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """A function in a Python file as a model: `python/extractor.py:extract` calls `extract(vars)` with the case's vars.
 
 The function may be `async`. What it returns is the answer: text as it is, other plain data as JSON. It sees no prompt.
-The file is named from the suite's folder, and runs only when the project's settings list it.
+The file is named from the suite's folder, and runs only when the project's settings list it. Nothing is assumed about
+it: a function that always returns the same says so in the suite, by `deterministic: true`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import inspect
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -70,10 +71,6 @@ class PythonFunction(Provider):
         self._context = context
         self._worker = Worker(f"python/{name}")
         self._loaded: _Loaded | None = None
-
-    def deterministic(self, params: Mapping[str, Json]) -> bool:
-        """Return True: a function that uses random numbers has to fix its own seed."""
-        return True
 
     async def complete(self, request: Request) -> Answer:
         return await self._worker.run(functools.partial(self._call, request))

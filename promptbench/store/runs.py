@@ -357,6 +357,15 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
         """Return the attempts of a run that have an answer but no verdict from a judge."""
         return self._keys(run, _UNJUDGED)
 
+    def confirmed(self, run: str, models: Collection[str]) -> dict[str, bool]:
+        """Return whether repeated requests got the same answer, by those of the models where two tries have one."""
+        sql = f"""SELECT model, min(first.answer_hash = again.answer_hash) FROM attempt AS again
+            JOIN attempt AS first USING (run, variant, model, case_name)
+            WHERE run = ? AND model IN ({", ".join("?" * len(models))}) AND first.repeat = 0 AND again.repeat = 1
+            AND coalesce(first.fallback, again.fallback) IS NULL
+            AND first.answer_hash NOTNULL AND again.answer_hash NOTNULL GROUP BY model"""
+        return {model: bool(same) for model, same in self._rows(sql, [run, *models])} if models else {}
+
     def _keys(self, run: str, where: str) -> set[AttemptKey]:
         sql = f"SELECT variant, model, case_name, repeat FROM attempt WHERE run = ? AND {where}"
         return {AttemptKey(*row) for row in self._rows(sql, [run])}

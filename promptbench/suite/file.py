@@ -231,6 +231,12 @@ class ModelFile(Written):
         description="false for a model of your own that gets the variables and no prompt.",
         examples=[False],
     )
+    deterministic: bool | None = Field(
+        default=None,
+        description="true if the same request always gets the same answer: then each case runs once. Every run repeats "
+        "one request to confirm it.",
+        examples=[True],
+    )
     fallback: Text | None = Field(
         default=None,
         description="The model to call instead in an outage; its answers are shown and prove nothing.",

@@ -109,7 +109,7 @@ def _models(file: SuiteFile, document: YamlDocument, found: Diagnostics) -> tupl
         ref = _model_ref(item.model, where.location(), found)
         fallback = _model_ref(item.fallback, where.location("fallback"), found) if item.fallback else None
         if ref is not None:
-            entries.append(ModelEntry(ref, item.uses_prompt, where.path, fallback))
+            entries.append(ModelEntry(ref, item.uses_prompt, where.path, fallback, item.deterministic))
     return tuple(entries)
 
 

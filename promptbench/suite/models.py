@@ -129,12 +129,16 @@ class Cases(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A model of the suite. `uses_prompt` is None if the provider decides; `fallback` is called in an outage."""
+    """A model of the suite. `uses_prompt` and `deterministic` are None if the provider decides.
+
+    `fallback` is called in an outage.
+    """
 
     ref: ModelRef
     uses_prompt: bool | None
     path: tuple[str | int, ...]
     fallback: ModelRef | None = None
+    deterministic: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,8 @@ def test_what_an_interrupted_run_did_not_ask_is_left_out(ran: ProjectFolder, ser
     ran.edit(SUITE, "gate: {repeats: 3}", "gate: {repeats: 4}")
     assert ran.run("run", "--max-calls", "5", "--concurrency", "1").code == 4
     first, second = runs(ran)
-    run = report(ran, first, second)
+    # Of the last case some tries are missing.
+    run = report(ran, first, second, code=6)
     asked = {"charged twice", "late parcel", "hello"} - {*run["left_out"]["not asked of both"]}
     assert run["cases"] == len(asked) < 3
     assert run["notes"][0] == (f"run {second} is not finished; `promptbench run suites/triage` resumes it")

@@ -319,6 +319,7 @@ class _ModelConnector:
             shaped_by=spec.shaped_by(model, context),
             absent=problems[0].absent if problems else None,
             replays=spec.replays,
+            declared=entry.deterministic,
             billing=spec.billing(model, context),
         )
 

@@ -46,6 +46,7 @@ class PreparedModel:
     absent: str | None = None  # The environment variable that it needs and that is not set.
     replays: bool = False  # True if its answers come from a record, so that they cost nothing and have no rate limit.
     billing: Billing = field(default_factory=Billing)
+    declared: bool | None = None  # Deterministic or not, by the suite. None if the provider decides.
 
     @property
     def name(self) -> str:
@@ -178,6 +179,8 @@ class PreparedSuite:
     shard: str | None = None  # The part of the cases, such as 3/10. The hashes are of the whole suite.
     ladder: Ladder = BUILT_IN
     replayed: bool = False  # True if logged calls replace the suite's cases.
+    # By model that is declared deterministic: whether a repeated request of the run got the same answer.
+    confirmed: Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def prompt_name(self) -> str:
@@ -209,7 +212,21 @@ class PreparedSuite:
         return frozenset((*gated, *(str(ref) for check in self.judged_checks if check.counts for ref in check.judges)))
 
     def deterministic(self, model: PreparedModel) -> bool:
-        """Return True if the model always gives the same answers to all variants, so that one call is enough."""
+        """Return True if the model always gives the same answers to all variants, so that one call is enough.
+
+        That is so if it is declared, and no repeated request of the run has shown otherwise.
+        """
+        return self._declared(model) and self.confirmed.get(model.name, True)
+
+    @property
+    def unconfirmed(self) -> list[PreparedModel]:
+        """The models that are declared deterministic and have not repeated an answer; a replay needs no proof."""
+        found = (model for model in self.models if model.name not in self.confirmed and not model.replays)
+        return [model for model in found if self._declared(model)]
+
+    def _declared(self, model: PreparedModel) -> bool:
+        if model.declared is not None:
+            return model.declared
         if not model.uses_prompt:
             return model.provider.deterministic({})
         return all(model.provider.deterministic(variant.prompt.config) for variant in self.variants)
@@ -246,7 +263,10 @@ class PreparedSuite:
                 "policy": self.suite.gate.model_dump(exclude={"max_cost"}),
                 "variants": [variant.hash for variant in self.variants],
                 "champion": self.champion.hash if self.champion else None,
-                "models": [[model.name, model.uses_prompt] for model in self.models],
+                "models": [
+                    [model.name, model.uses_prompt, *([] if model.declared is None else [model.declared])]
+                    for model in self.models
+                ],
                 # A run must not resume a replay of the same calls, which proves nothing about the suite.
                 **({"replayed": True} if self.replayed else {}),
                 **({"repairs": self.ladder.named_rules()} if self.ladder.rules else {}),

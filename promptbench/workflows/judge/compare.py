@@ -28,7 +28,7 @@ from promptbench.store.prompts import Store
 from promptbench.store.runs import RunInfo, RunStore
 from promptbench.workflows.judge.budgets import Spending, estimate_calls
 from promptbench.workflows.judge.comparison_sides import End, Pair, Pairing
-from promptbench.workflows.judge.execute import case_infos, execute, policy_of
+from promptbench.workflows.judge.execute import case_infos, execute, policy_of, varying_notes
 from promptbench.workflows.judge.recorded_results import expected_of
 from promptbench.workflows.judge.report import build_comparison
 
@@ -129,7 +129,8 @@ def compare(
             budgets=spending.budgets(spending.budget(), prepared),
             pairing=pairing,
         )
-        return build_comparison(
+        pairing = pairing.confirmed(done.prepared)
+        report = build_comparison(
             runs,
             pairing,
             (done.info, done.info),
@@ -138,6 +139,7 @@ def compare(
             command=matchup.command,
             expected=partial(expected_of, prepared),
         )
+        return replace(report, notes=[*varying_notes(done.prepared), *report.notes])
 
 
 def plan_comparison(project: Project, matchup: Matchup) -> ComparisonPlan | None:
@@ -361,7 +363,8 @@ def _pairs(runs: RunStore, first: _RecordedSide, second: _RecordedSide) -> list[
 def _end(runs: RunStore, side: _RecordedSide, model: str) -> End:
     facts = next(item for item in side.info.facts["models"] if item["model"] == model)
     same = facts["deterministic"] if "deterministic" in facts else runs.deterministic(model)
-    return End(side.variant, model, bool(same))
+    repeated = runs.confirmed(side.info.id, [model]).get(model, "confirms" not in facts) if same else False
+    return End(side.variant, model, repeated)
 
 
 def _common_cases(

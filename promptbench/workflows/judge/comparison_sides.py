@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from promptbench.core.types import AttemptKey, Side
 from promptbench.core.words import number_of
 from promptbench.engine.plan import in_random_order
+from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.case_outcomes import CaseInfo, PromptPair
 from promptbench.gate.judge import GatedModel, Result, Verdict, judge
@@ -64,9 +65,17 @@ class Pairing:
             ends = ((CHAMPION, pair.champion, champion), (CANDIDATE, pair.candidate, candidate))
             for (name, end, table), (_, other, tried) in zip(ends, reversed(ends), strict=True):
                 # Next to a model whose answers vary, the only answer of a deterministic one counts for every try.
-                tries = (lambda case: 1) if pair.deterministic else partial(_tries, tried, other)
+                alone = end.deterministic and not pair.deterministic
+                tries = partial(_tries, tried, other) if alone else None
                 joint.take(table, (end.variant, end.model), (name, pair.model), numbers, tries)
         return joint
+
+    def confirmed(self, prepared: PreparedSuite) -> Pairing:
+        """Return the comparison with what the run has proven about models that are declared deterministic."""
+        same = {model.name: prepared.deterministic(model) for model in prepared.models}
+        sides = [(pair.champion, pair.candidate) for pair in self.pairs]
+        pairs = [Pair(*(replace(end, deterministic=same[end.model]) for end in both)) for both in sides]
+        return replace(self, pairs=pairs)
 
     def wanted(self, table: AttemptMatrix, seed: str) -> Collection[AttemptKey]:
         """Return the further attempts that the sides with varying answers need; the `seed` decides their order."""

@@ -12,12 +12,12 @@ from promptbench import __version__
 from promptbench.core.canonical import digest
 from promptbench.core.clock import today
 from promptbench.core.errors import Interrupted
-from promptbench.core.events import AttemptDone, Event, Listener, Notice, RunStarted
+from promptbench.core.events import AttemptDone, Event, Listener, MoreWanted, Notice, RunStarted
 from promptbench.core.secrets import Secrets
 from promptbench.core.types import Answer, Attempt, AttemptKey, CacheMode
 from promptbench.core.words import number_of
 from promptbench.engine.attempts import Attempts, More
-from promptbench.engine.plan import Repeats, Task, first_round_size
+from promptbench.engine.plan import Repeats, Task, confirmation, first_round_size
 from promptbench.engine.prepare.assemble import JUDGE_DEFAULTS
 from promptbench.engine.prepare.prepared_suite import PreparedModel, PreparedSuite
 from promptbench.engine.runner import Engine
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from promptbench.workflows.judge.comparison_sides import Pairing
 
 _MERGE = "`promptbench runs merge` judges all shards together"
+# A case that no prompt gets an answer to proves nothing about a model; of several, one usually does.
+_CASES_TO_CONFIRM = 3
 _BEST_FIRST = (Result.PASS, Result.INCONCLUSIVE, Result.FAIL, Result.NO_VERDICT)
 
 
@@ -101,7 +103,28 @@ def run_cases(prepared: PreparedSuite) -> Iterator[RunCase]:
 
 def gated_models(prepared: PreparedSuite) -> list[GatedModel]:
     """Return the models that must pass."""
-    return [GatedModel(model.name, prepared.deterministic(model)) for model in prepared.models if model.gated]
+    models = ((model.name, prepared.deterministic(model)) for model in prepared.models if model.gated)
+    return [GatedModel(name, same, same and prepared.confirmed.get(name, False)) for name, same in models]
+
+
+def as_confirmed(prepared: PreparedSuite, runs: RunStore, info: RunInfo, *, ended: bool = True) -> PreparedSuite:
+    """Return the suite with what the repeated requests of a run proved about models that are declared deterministic.
+
+    In a run that has `ended`, a model whose repeated request got no answer is not confirmed.
+    """
+    known = runs.confirmed(info.id, [model.name for model in prepared.unconfirmed])
+    silent = (model["model"] for model in info.facts["models"] if model.get("confirms")) if ended else ()
+    return replace(prepared, confirmed={**dict.fromkeys(silent, False), **prepared.confirmed, **known})
+
+
+def varying_notes(prepared: PreparedSuite) -> Iterator[str]:
+    """Yield which models are declared deterministic and are not."""
+    for model in prepared.models:
+        if not prepared.confirmed.get(model.name, True):
+            yield (
+                f"{model.name} is declared deterministic, but a repeated request did not get the same answer: "
+                f"in this run its answers count as varying, and each case runs {repeats_of(prepared).usual} times"
+            )
 
 
 def table_of(prepared: PreparedSuite, runs: RunStore, run: str, *, answered: bool = False) -> AttemptMatrix:
@@ -153,10 +176,11 @@ def execute(
         __version__,
     )
     runs.cases().keep(info.id, run_cases(prepared))
-    looks = looks_of(prepared, runs, info, champions)
     # Attempts that got no answer are made again, so the old ones count for nothing.
     table = table_of(prepared, runs, info.id, answered=True)
-    listen(RunStarted(info.id, prepared.suite.name, first_round_size(prepared, repeats_of(prepared)), table.answers()))
+    prepared = as_confirmed(prepared, runs, info, ended=False)
+    size = first_round_size(prepared, repeats_of(prepared))
+    listen(RunStarted(info.id, prepared.suite.name, size, table.answers()))
 
     def take(event: Event) -> None:
         if isinstance(event, AttemptDone):
@@ -167,9 +191,19 @@ def execute(
     limiters = limiters_of(project, prepared, limiters)
     gateway = gateway_of(project, prepared.reachable, prices, budgets, limiters, listen, store)
     record = _Record(runs, info.id, project.secrets, same_judges(prepared))
-    more = _more(prepared, table, partial(pairing.wanted, seed=info.id) if pairing else looks.wanted)
     with Engine(gateway, listen) as engine:
-        attempts = Attempts(prepared, engine, record, take, runs.covered(info.id), runs.unjudged(info.id))
+        known = (runs.covered(info.id), runs.unjudged(info.id))
+        for number in range(_CASES_TO_CONFIRM if prepared.unconfirmed else 0):
+            attempts = Attempts(prepared, engine, record, take, *known)
+            repeated = attempts.open(confirmation(prepared, number, info.id), table.answered)
+            engine.run(repeated, attempts, attempts.workers)
+            ended = number + 1 == _CASES_TO_CONFIRM and not (engine.halted or engine.down)
+            prepared = as_confirmed(prepared, runs, info, ended=ended)
+        listen(MoreWanted(first_round_size(prepared, repeats_of(prepared)) - size))
+        pairing = pairing.confirmed(prepared) if pairing else None
+        looks = looks_of(prepared, runs, info, champions)
+        attempts = Attempts(prepared, engine, record, take, *known)
+        more = _more(prepared, table, partial(pairing.wanted, seed=info.id) if pairing else looks.wanted)
         for tasks in attempts.rounds(repeats_of(prepared), table.answered, more, info.id):
             engine.run(tasks, attempts, attempts.workers)
     if engine.stopped:
@@ -194,7 +228,7 @@ def _continue(prepared: PreparedSuite, runs: RunStore, plan: str, champions: Seq
     info = run_to_continue(runs, plan, policy_of(prepared))
     if info is None or prepared.champion is None or prepared.shard is not None:
         return
-    looks = looks_of(prepared, runs, info, champions)
+    looks = looks_of(as_confirmed(prepared, runs, info), runs, info, champions)
     calls = looks.continuation(table_of(prepared, runs, info.id))
     if calls and runs.reopen(info.id):
         looks.resume(calls)
@@ -435,6 +469,7 @@ def _facts(
                 "uses_prompt": model.uses_prompt,
                 "gated": model.gated,
                 "deterministic": prepared.deterministic(model),
+                **({"confirms": True} if model in prepared.unconfirmed else {}),
             }
             for model in prepared.models
         ],

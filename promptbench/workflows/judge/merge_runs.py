@@ -24,6 +24,7 @@ from promptbench.suite.loader import load as load_suite
 from promptbench.workflows.judge.baseline import production_baseline
 from promptbench.workflows.judge.execute import (
     JudgedRun,
+    as_confirmed,
     finish,
     judge_all,
     looks_of,
@@ -148,6 +149,7 @@ def _merge(
     new = runs.start_again(oldest, plan, facts, __version__)
     copy(runs, new.id, [(part.file, part.info.id) for part in parts])
     runs.cases().keep(new.id, run_cases(prepared))
+    prepared = as_confirmed(prepared, runs, new)
     table = table_of(prepared, runs, new.id)
     before = production_baseline(prepared, str(facts["path"]), store, runs, new.started)
     looks = looks_of(prepared, runs, new, champions_since_fix(store, prepared))

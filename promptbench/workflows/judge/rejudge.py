@@ -23,6 +23,7 @@ from promptbench.workflows.judge.baseline import production_baseline
 from promptbench.workflows.judge.compare import recorded_comparison
 from promptbench.workflows.judge.execute import (
     JudgedRun,
+    as_confirmed,
     finish,
     judge_all,
     plan_hash,
@@ -129,7 +130,7 @@ def prepare_again(project: Project, store: Store, runs: RunStore, info: RunInfo)
     if not {variant.hash for variant in info.variants} >= {item.hash for item in prepared.variants}:
         hint = f"run it again: {info.facts['command']}"
         raise InputError(f"run {info.id} used prompts that have changed since", hint=hint)
-    return prepared
+    return as_confirmed(prepared, runs, info)
 
 
 def _rescored(prepared: PreparedSuite, source: RunStore, run: str) -> Iterator[Attempt]:

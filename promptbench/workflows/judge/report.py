@@ -20,7 +20,7 @@ from promptbench.report.model import FlipRow, Judgement, LogSummary, Row, RunRep
 from promptbench.report.words import share, times
 from promptbench.store.runs import SHARD, RunInfo, RunStore
 from promptbench.workflows.judge.comparison_sides import CANDIDATE, CHAMPION, Pair, Pairing
-from promptbench.workflows.judge.execute import JudgedRun, case_infos, gated_models, policy_of
+from promptbench.workflows.judge.execute import JudgedRun, case_infos, gated_models, policy_of, varying_notes
 from promptbench.workflows.judge.figures.intents import NluTallies
 from promptbench.workflows.judge.figures.latency import longer_wait
 from promptbench.workflows.judge.figures.questions import QaTallies
@@ -91,7 +91,7 @@ def build(runs: RunStore, judged: JudgedRun, notes: Sequence[str] = ()) -> RunRe
         flips=flips,
         log=_log(prepared, verdict, collected),
         comparisons=[*_ratios_to_own(prepared, verdict, collected), *_assumed_price(prepared, info)],
-        notes=list(notes),
+        notes=[*notes, *varying_notes(prepared)],
         reproduce=str(info.facts["command"]),
         saving=_saving(judged),
         waits=[wait for wait in waits if wait],
