@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import Protocol
 
 from promptbench.core.canonical import digest, digest_text
 from promptbench.core.clock import now
-from promptbench.core.events import AttemptDone, Listener, MoreWanted
+from promptbench.core.events import AttemptDone, Listener, MoreWanted, Notice
 from promptbench.core.types import Answer, Attempt, AttemptKey, Judging, Outcome, Request
 from promptbench.engine.plan import Repeats, Task, first_round
 from promptbench.engine.prepare.evaluate import JudgeRequest, judge_requests
@@ -87,6 +88,42 @@ class Judges:
         )
 
 
+# Cases that a model must reject alike before it is not called again: ten in a row are no accident of one input.
+_ALIKE = 10
+# And their share: with more than 2 % of the attempts unanswered there is no verdict, whatever the other cases give.
+_SHARE = 0.02
+
+
+class Rejections:
+    """The cases whose requests each model rejected alike. A model that has answered anything is not counted.
+
+    What only one prompt is refused says something about that prompt, so a model is at fault only when it rejects all of
+    them: many calls are in flight, and the first answer to one prompt may come after many rejections of another.
+    """
+
+    def __init__(self, prepared: PreparedSuite, answering: Iterable[str]) -> None:
+        self._prepared = prepared
+        self._answering = set(answering)
+        self._cases: dict[tuple[str, str], dict[str, set[str]]] = {}
+
+    def answered(self, model: str) -> None:
+        self._answering.add(model)
+
+    def add(self, task: Task, message: str) -> str | None:
+        """Count a rejected request. Return why the model should not be called again, if so."""
+        if (model := task.model.name) in self._answering:
+            return None
+        # The same refusal may count tokens, or name the request.
+        cases = self._cases.setdefault((model, re.sub(r"\d+", "", message)), {})
+        cases.setdefault(task.key.variant, set()).add(task.case.name)
+        sides = len(self._prepared.variants) if task.model.uses_prompt else 1
+        least = max(_ALIKE, int(_SHARE * len(self._prepared.cases)) + 1)
+        if len(cases) < sides or min(map(len, cases.values())) < least:
+            return None
+        prompt = "" if sides == 1 else " with every prompt"
+        return f"{model} rejected {least} cases alike{prompt} and answered none, so it is not called again in this run"
+
+
 # Return the size and the tasks of the next round; size 0 if there is none.
 More = Callable[[], tuple[int, Iterable[Task]]]
 
@@ -104,7 +141,7 @@ class Attempts:
     """The attempts of one prepared suite, as the work of an engine.
 
     `covered` attempts have an answer of a fallback on record: only their own model is called again. `unjudged` ones
-    have an answer without a verdict: only their judges are called.
+    have an answer without a verdict: only their judges are called. `answering` are models that have answered before.
     """
 
     def __init__(
@@ -115,6 +152,7 @@ class Attempts:
         listen: Listener = ignore,
         covered: Collection[AttemptKey] = frozenset(),
         unjudged: Collection[AttemptKey] = frozenset(),
+        answering: Collection[str] = frozenset(),
     ) -> None:
         self._prepared = prepared
         self._engine = engine
@@ -129,6 +167,8 @@ class Attempts:
         self._judging = asyncio.Semaphore(2 * judges) if judges else None
         self._uncommitted: list[tuple[Attempt, bool]] = []
         self._gone: set[str] = set()  # models that are disabled together with their fallbacks
+        self._rejections = Rejections(prepared, answering)
+        self.rejecting: dict[str, str] = {}  # models that reject everything, and what that means
 
     @property
     def down(self) -> dict[str, str]:
@@ -189,6 +229,10 @@ class Attempts:
         if reply.answer is None and covered:
             return
         attempt = _attempt(task, plan, reply)
+        if reply.answer is not None and reply.fallback is None:
+            self._rejections.answered(task.model.name)
+        elif attempt.rejected and (why := self._rejections.add(task, attempt.error or "")):
+            self._disable(task.model.name, why)
         if self._judging is not None:
             # Committed before the judges see it, so that the model is never called for this answer again.
             same = self._deterministic[task.model.name]
@@ -207,6 +251,16 @@ class Attempts:
             await self._keep(task, await self._judges.judge(task.case, attempt))
         finally:
             slots.release()
+
+    def _disable(self, model: str, why: str) -> None:
+        if model in self.rejecting:
+            return
+        self.rejecting[model] = why
+        self._gone.add(model)
+        # Without a model that nothing depends on, the others are still judged.
+        if model in self._prepared.decisive:
+            self._engine.down.setdefault(model, why)
+        self._listen(Notice(why))
 
     def _kept(self, task: Task) -> Attempt | None:
         found = self._record.attempt(task.key) if task.key in self._unjudged else None

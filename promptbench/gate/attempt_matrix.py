@@ -196,6 +196,10 @@ class AttemptMatrix:
         """Return the number of attempts with an answer."""
         return sum(_cell(codes).total for cells in self._codes.values() for codes in cells)
 
+    def answering(self) -> set[str]:
+        """Return the models that have answered anything."""
+        return {model for (_, model), cells in self._codes.items() if any(_cell(codes).total for codes in cells)}
+
     def cached(self, variant: str, model: str) -> int:
         """Return how many answers of one prompt on one model came from the cache."""
         return self._cached[variant, model]

@@ -258,6 +258,12 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
                 "UPDATE run SET finished = ?, result = ?, sentence = ? WHERE id = ?", [now(), result, sentence, run]
             )
 
+    def forget_errors(self, run: str) -> int:
+        """Delete the attempts of a run that have no answer, and return their number; their failed calls stay."""
+        where = "run = ? AND outcome = 'errored' AND answer_hash IS NULL AND fallback IS NULL"
+        with self.transaction() as connection:
+            return connection.execute(f"DELETE FROM attempt WHERE {where}", [run]).rowcount
+
     # -- reading -------------------------------------------------------------------------------------------------
 
     def run(self, name: str) -> RunInfo:

@@ -108,3 +108,55 @@ def test_what_only_production_is_refused_is_fixed(refusing: Callable[[str, bool]
     ended = refusing(form, True).run("run")
     assert ended.code == 0, ended.out + ended.err
     assert "PASS: fixed 1 of 1 failing case" in ended.out
+
+
+MANY = "".join(f"  - case: c{n}\n    vars: {{message: number {n}}}\n" for n in range(14))
+
+
+@pytest.fixture
+def many(project: ProjectFolder) -> ProjectFolder:
+    project.write("suites/triage/suite.yaml", SUITE.partition("  - case")[0].replace("MODEL", "openai/fake") + MANY)
+    project.write("suites/triage/triage.better.prompt", "Answer with JSON: {{message}}\n")
+    project.adopt()
+    return project
+
+
+def errors(project: ProjectFolder) -> list[str]:
+    [run] = project.run("runs", "report", "--json").data["runs"]
+    return list(run["errors"])
+
+
+def test_a_model_that_rejects_everything_is_not_called_for_every_case(many: ProjectFolder, server: FakeOpenAI) -> None:
+    server.script = lambda body: fake_openai.error(400, f"unknown field, request {len(server.received)}")
+    ended = many.run("run", "--concurrency", "4")
+    assert ended.code == 4
+    # Ten cases, each three times with both prompts, and what was in flight.
+    assert len(server.received) <= 10 * 6 + 4
+    why = "openai/fake rejected 10 cases alike with every prompt and answered none, so it is not called again in this"
+    assert why in ended.err
+    assert why in " ".join(ended.out.split())
+    # When it is resumed, the report does not mix the errors of both times.
+    server.script = lambda body: fake_openai.error(401)
+    again = many.run("run", "--concurrency", "4")
+    assert again.code == 4
+    assert "attempts without an answer will be made again" in again.err
+    assert all("unknown field" not in error for error in errors(many))
+    server.script = lambda body: "fine"
+    server.received.clear()
+    assert many.run("run").code == 0
+    assert len(server.received) == 14 * 6
+    assert errors(many) == []
+
+
+def test_many_rejections_before_the_first_answer_of_production_are_the_candidates(
+    many: ProjectFolder, server: FakeOpenAI
+) -> None:
+    def script(body: Body) -> Step | str:
+        if "Answer with JSON" in str(body):
+            return fake_openai.error(400, code="content_filter")
+        return fake_openai.answer("fine", delay=0.1)
+
+    server.script = script
+    ended = many.run("run", "--concurrency", "50")
+    assert ended.code == 1
+    assert "FAIL: 14 cases broken" in ended.out

@@ -176,7 +176,9 @@ def execute(
         __version__,
     )
     runs.cases().keep(info.id, run_cases(prepared))
-    # Attempts that got no answer are made again, so the old ones count for nothing.
+    # Attempts that got no answer are made again: the report must not mix their errors with those of this time.
+    if count := runs.forget_errors(info.id):
+        listen(Notice(f"{number_of(count, 'attempt')} without an answer will be made again"))
     table = table_of(prepared, runs, info.id, answered=True)
     prepared = as_confirmed(prepared, runs, info, ended=False)
     size = first_round_size(prepared, repeats_of(prepared))
@@ -192,7 +194,7 @@ def execute(
     gateway = gateway_of(project, prepared.reachable, prices, budgets, limiters, listen, store)
     record = _Record(runs, info.id, project.secrets, same_judges(prepared))
     with Engine(gateway, listen) as engine:
-        known = (runs.covered(info.id), runs.unjudged(info.id))
+        known = (runs.covered(info.id), runs.unjudged(info.id), table.answering())
         for number in range(_CASES_TO_CONFIRM if prepared.unconfirmed else 0):
             attempts = Attempts(prepared, engine, record, take, *known)
             repeated = attempts.open(confirmation(prepared, number, info.id), table.answered)
@@ -212,6 +214,8 @@ def execute(
         verdicts: tuple[Verdict, ...] = (pairing.judge(pairing.joint(table, table), asked_all=attempts.complete),)
     else:
         verdicts = judge_all(prepared, table, asked_all=attempts.complete, earlier=earlier, record=looks.record)
+    for why in attempts.rejecting.values() if verdicts[0].result is Result.NO_VERDICT else ():
+        verdicts = tuple(undecided(item, item.result, f"{item.sentence}; {why}") for item in verdicts)
     if engine.spent is not None:
         sentence = f"NO VERDICT: stopped at the budget: {engine.spent}; the same command resumes it"
         verdicts = tuple(undecided(verdict, Result.NO_VERDICT, sentence) for verdict in verdicts)
