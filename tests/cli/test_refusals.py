@@ -148,6 +148,7 @@ def test_a_model_that_rejects_everything_is_not_called_for_every_case(many: Proj
     assert errors(many) == []
 
 
+@pytest.mark.slow  # It tries every case again, over a thousand calls.
 def test_many_rejections_before_the_first_answer_of_production_are_the_candidates(
     many: ProjectFolder, server: FakeOpenAI
 ) -> None:
