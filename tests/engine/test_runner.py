@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from promptbench.core.events import AttemptDone, Event
+from promptbench.core.events import AttemptDone, Event, Notice
 from promptbench.core.types import Answer, Attempt, Outcome, Request
 from promptbench.engine.attempts import Attempts
 from promptbench.engine.plan import Repeats, Task, first_round
@@ -51,6 +51,8 @@ def work(prepared: PreparedSuite, provider: Scripted, kept: Kept, stop_after: in
     heard: list[Event] = []
 
     def listen(event: Event) -> None:
+        if isinstance(event, Notice):
+            return
         assert isinstance(event, AttemptDone)
         assert kept.attempts[event.attempt.key.case] is event.attempt, "committed before anybody hears of it"
         heard.append(event)
@@ -89,9 +91,10 @@ def test_after_a_stop_what_is_in_flight_is_kept_and_no_more_asked(tmp_path: Path
     assert provider.calls == len(kept.attempts) < 39
 
 
-def test_what_gets_no_answer_is_errored(tmp_path: Path) -> None:
+def test_what_gets_no_answer_is_errored_and_not_asked_of_every_case(tmp_path: Path) -> None:
     kept = Kept()
     work(prepared_of(tmp_path), Scripted([REJECTED], AT_ONCE), kept)
+    assert 10 <= len(kept.attempts) <= 10 + AT_ONCE
     assert {attempt.outcome for attempt in kept.attempts.values()} == {Outcome.ERRORED}
     assert {attempt.error for attempt in kept.attempts.values()} == {"too long"}
 
