@@ -4,20 +4,39 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from promptbench.checks._scores import mismatch, quoted
 from promptbench.plugins import Json
 
+_OWN_WORDS = ("additionalProperties", "unevaluatedProperties", "unevaluatedItems")
 _GOT = re.compile(r"(, got |unexpected )(?:'.+'|.+?)(?= \(taken as .+\)\Z|\Z)")
+# Of more errors than these the first are enough to name the worst.
+_MOST_ERRORS = 1_000
 _INDEX = re.compile(r"(?:\A|(?<=\.))\d+(?=\.|\Z)")
 
 
 def reason(validator: Any, value: Json) -> str:
     """Return what is most wrong with a value that does not fit: the path, what is expected, what is there."""
-    from jsonschema.exceptions import relevance
+    return _reason(_worst(_errors(validator, value)), ())
 
-    return _reason(validator, max(validator.iter_errors(value), key=relevance))
+
+def _errors(validator: Any, value: Json) -> list[Any]:
+    return list(islice(validator.iter_errors(value), _MOST_ERRORS))
+
+
+def _worst(errors: Iterable[Any]) -> Any:
+    from jsonschema import exceptions
+
+    def rank(error: Any) -> Any:
+        try:
+            # In draft 3 a type may be a schema, which jsonschema does not expect here.
+            return exceptions.relevance(error)
+        except TypeError:
+            return -len(error.path), error.path, True, False, True
+
+    return max(errors, key=rank)
 
 
 def without_values(sentence: str) -> str:
@@ -26,18 +45,17 @@ def without_values(sentence: str) -> str:
     return _INDEX.sub("*", path) + colon + _GOT.sub(r"\1…", rest) if colon else _GOT.sub(r"\1…", sentence)
 
 
-def _reason(validator: Any, error: Any) -> str:
-    path = quoted(".".join(map(str, error.absolute_path)))[1:-1]
-    if error.validator not in ("oneOf", "anyOf"):
+def _reason(error: Any, above: tuple[Json, ...]) -> str:
+    place = (*above, *error.absolute_path)
+    path = quoted(".".join(map(str, place)))[1:-1]
+    branches = getattr(error, "branches", None)
+    if branches is None:
         return f"{path}: {_message(error)}" if path else _message(error)
-    if not error.context:
-        branches = enumerate(error.validator_value)
-        fitting = [at for at, branch in branches if validator.evolve(schema=branch).is_valid(error.instance)]
+    fitting = [number for number, branch in enumerate(branches) if branch.is_valid(error.instance)]
+    if fitting:
         names = " and ".join(_name(error, number) for number in fitting[:3])
         return mismatch(path, "a value that fits one choice", f"one that fits {len(fitting)}: {names}")
-    by_branch: dict[int, list[Any]] = {}
-    for one in error.context:
-        by_branch.setdefault(one.relative_schema_path[0], []).append(one)
+    by_branch = {number: _errors(branch, error.instance) for number, branch in enumerate(branches)}
     ranked = sorted(by_branch, key=lambda number: _rank(by_branch[number]))
     of_its_type = [number for number in ranked if not _rank(by_branch[number])[0]]
     if not of_its_type:
@@ -45,9 +63,7 @@ def _reason(validator: Any, error: Any) -> str:
     if len(ranked) > 1 and _rank(by_branch[ranked[0]]) == _rank(by_branch[ranked[1]]):
         names = ", ".join(_name(error, number) for number in ranked[:5])
         return mismatch(path, f"one of {len(ranked)} choices ({names})", quoted(error.instance))
-    from jsonschema.exceptions import relevance
-
-    inner = _reason(validator, max(by_branch[ranked[0]], key=relevance))
+    inner = _reason(_worst(by_branch[ranked[0]]), place)
     return inner if len(of_its_type) == 1 else f"{inner} (taken as {_name(error, ranked[0])})"
 
 
@@ -90,7 +106,7 @@ def _message(error: Any) -> str:
         return mismatch("", "no value", quoted(error.instance))
     # jsonschema's own message of the other keywords, cut, because it may contain the whole value.
     return message or (
-        error.message if error.validator == "additionalProperties" else f"does not fit: {quoted(error.message)[1:-1]}"
+        error.message if error.validator in _OWN_WORDS else f"does not fit: {quoted(error.message)[1:-1]}"
     )
 
 

@@ -12,35 +12,40 @@ Example:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from typing import Any
-from urllib.parse import unquote
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from promptbench.checks import _options, _schema_formats
 from promptbench.checks._files import read_beside
-from promptbench.checks._patterns import compiled
-from promptbench.checks._schema_reasons import reason
+from promptbench.checks._patterns import SECONDS, compiled
 from promptbench.checks._scores import quoted, readable, verdict
-from promptbench.core.canonical import canonical, digest
+from promptbench.core.canonical import digest
 from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
+
+if TYPE_CHECKING:
+    from promptbench.checks._bounded import BoundedSchema
 
 
 @dataclass(frozen=True, slots=True)
 class FitsSchema:
-    validator: Any
+    schema: BoundedSchema
 
     def score(self, subject: Subject) -> Score:
         from referencing.exceptions import Unresolvable
+
+        from promptbench.checks._bounded import MOST_STEPS, TooManySteps
 
         reading, problem = readable(subject)
         if problem:
             return verdict("json schema", problem)
         try:
-            problem = None if self.validator.is_valid(reading.value) else reason(self.validator, reading.value)
-        except TimeoutError:
-            problem = "a pattern of the schema took too long on this answer"
+            problem = self.schema.problem(reading.value)
+        except TooManySteps:
+            problem = f"not validated: it takes more than {MOST_STEPS:,} steps to validate this answer by this schema"
+        except (TimeoutError, MemoryError):
+            problem = f"not validated: the patterns of the schema need more than {SECONDS:g} s on this answer"
         except RecursionError:
             problem = "the answer is nested too deeply for this schema, or the schema refers to itself endlessly"
         except Unresolvable:
@@ -51,7 +56,7 @@ class FitsSchema:
 def build(argument: Json, context: CheckContext) -> Check:
     schema, formats = _given(argument)
     try:
-        return FitsSchema(_validator(canonical(_schema(schema, context)), formats))
+        return FitsSchema(_compiled(json.dumps(_schema(schema, context), allow_nan=False), formats))
     except RecursionError:
         raise ValueError("this schema is nested too deeply") from None
 
@@ -91,13 +96,13 @@ def _schema(argument: Json, context: CheckContext) -> Json:
 
 
 @lru_cache(maxsize=256)
-def _validator(text: str, formats: bool) -> Any:
-    # One validator for equal schemas: building one costs thirty times as much as using it.
-    from jsonschema import SchemaError
+def _compiled(text: str, formats: bool) -> BoundedSchema:
+    # One for equal schemas: building one costs thirty times as much as using it. The text keeps the author's order.
+    from jsonschema import FormatChecker, SchemaError
     from jsonschema.validators import Draft202012Validator, validator_for
     from referencing import Registry
 
-    from promptbench.checks._bounded import bounded
+    from promptbench.checks._bounded import BoundedSchema
 
     schema: Any = json.loads(text)
     if not isinstance(schema, (dict, bool)):
@@ -107,33 +112,29 @@ def _validator(text: str, formats: bool) -> Any:
     if kind is None or (named is not None and kind.META_SCHEMA.get("$schema", "").rstrip("#") != named.rstrip("#")):
         raise ValueError(f"unknown '$schema' {quoted(named)}")
     try:
-        kind.check_schema(schema)
+        # Patterns are checked below, by the engine that runs them.
+        kind.check_schema(schema, format_checker=FormatChecker(()))
     except SchemaError as error:
         where = "/".join(map(str, error.absolute_path)) or "its top"
         if where.endswith("type") and isinstance(error.instance, str):
-            known = "array, boolean, integer, null, number, object, string"
-            raise ValueError(f"unknown type {quoted(error.instance)}: known are {known}") from None
+            raise ValueError(_unknown_type(error.instance)) from None
         raise ValueError(f"this is not a JSON Schema: at {where}: {quoted(error.message)[1:-1]}") from None
     keywords = list(_keywords(schema))
     for keyword, value in keywords:
-        _check_keyword(keyword, value, schema)
+        _check_keyword(keyword, value, kind)
         if formats and keyword == "format" and isinstance(value, str) and value not in _schema_formats.FORMATS:
             known = ", ".join(_schema_formats.FORMATS)
             raise ValueError(f"the format {quoted(value)} cannot be checked: known are {known}")
-    if {"patternProperties", "unevaluatedProperties"} <= {keyword for keyword, _ in keywords}:
-        raise ValueError("'unevaluatedProperties' with 'patternProperties' is not supported")
-    # The kind of validator is known, and a subschema that is the whole schema again must not be taken for another one.
-    bare = {key: value for key, value in schema.items() if key != "$schema"} if isinstance(schema, dict) else schema
-    resolve = partial(_pointed_at, bare) if _means_the_same_everywhere(keywords) else None
-    checker = _schema_formats.checker() if formats else None
     # An empty registry: nothing is ever fetched.
-    return bounded(kind, resolve)(bare, registry=Registry(), format_checker=checker)
+    registry: Any = Registry()
+    moving = {keyword for keyword, value in keywords if not isinstance(value, dict)}
+    moving |= _check_references(schema, kind(schema, registry=registry)._resolver, kind)
+    checker = _schema_formats.checker() if formats else None
+    return BoundedSchema(kind, schema, static=not moving & _MOVING, registry=registry, format_checker=checker)
 
 
-def _means_the_same_everywhere(keywords: Iterable[tuple[str, Json]]) -> bool:
-    # No subschema has an address of its own, refers dynamically, or is made for a value (draft 3).
-    moving = ("$id", "id", "$dynamicRef", "$recursiveRef", "disallow")
-    return not any(keyword in moving and not isinstance(value, dict) for keyword, value in keywords)
+# With these a subschema depends on how it was reached, or is made for a value (draft 3).
+_MOVING = {"$dynamicRef", "$recursiveRef", "disallow"}
 
 
 def _keywords(schema: Json) -> Iterator[tuple[str, Json]]:
@@ -147,36 +148,52 @@ def _keywords(schema: Json) -> Iterator[tuple[str, Json]]:
             stack.extend(item)
 
 
-def _check_keyword(keyword: str, value: Json, schema: Json) -> None:
-    if keyword in ("$ref", "$dynamicRef") and isinstance(value, str):
-        if not value.startswith("#"):
-            raise ValueError(
-                f"the reference '{value}' leads out of the schema, and nothing is fetched: copy the target in"
-            )
-        try:
-            _pointed_at(schema, value)
-        except KeyError:
-            raise ValueError(f"the target of the reference '{value}' is not found") from None
-        except LookupError:
-            pass  # an anchor, which jsonschema resolves
+def _check_keyword(keyword: str, value: Json, kind: Any) -> None:
+    if keyword == "type":
+        # Draft 3 allows any name of a type.
+        for name in value if isinstance(value, list) else [value]:
+            if isinstance(name, str) and name not in kind.TYPE_CHECKER._type_checkers:
+                raise ValueError(_unknown_type(name))
     for pattern in [value] if keyword == "pattern" else list(value) if keyword == "patternProperties" else []:
         if isinstance(pattern, str):
             compiled(pattern)
 
 
-def _pointed_at(schema: Json, reference: str) -> Json:
-    # Return the target of a JSON pointer. Raises KeyError if there is none, LookupError for an anchor.
-    if reference != "#" and not reference.startswith("#/"):
-        raise LookupError(reference)
-    for step in unquote(reference).split("/")[1:]:
-        name = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(schema, dict) and name in schema:
-            schema = schema[name]
-        elif isinstance(schema, list) and name.isdecimal() and int(name) < len(schema):
-            schema = schema[int(name)]
-        else:
-            raise KeyError(reference)
-    return schema
+def _unknown_type(name: str) -> str:
+    return f"unknown type {quoted(name)}: known are array, boolean, integer, null, number, object, string"
+
+
+def _check_references(schema: Json, resolver: Any, kind: Any) -> set[str]:
+    """Return all keywords of a schema and of what it refers to. Raises ValueError for a target that is not found."""
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import specification_with
+
+    create_resource = specification_with(kind.META_SCHEMA["$schema"]).create_resource
+    stack, seen, keywords = [(schema, resolver)], set[int](), set[str]()
+    while stack:
+        schema, resolver = stack.pop()
+        if not isinstance(schema, dict) or id(schema) in seen:
+            continue
+        seen.add(id(schema))
+        keywords |= schema.keys()
+        if isinstance(schema.get("extends"), dict):
+            schema = {**schema, "extends": [schema["extends"]]}  # draft 3, of which `subresources` knows only lists
+        resource = create_resource(schema)
+        inside = (inner for inner in resource.subresources() if isinstance(inner.contents, dict))
+        stack.extend((inner.contents, resolver.in_subresource(inner)) for inner in inside)
+        for reference in (schema.get("$ref"), schema.get("$dynamicRef")):
+            if not isinstance(reference, str):
+                continue
+            try:
+                found = resolver.lookup(reference)
+            except (Unresolvable, ValueError, TypeError) as error:
+                raise ValueError(
+                    f"the reference '{reference}' leads out of the schema, and nothing is fetched: copy the target in"
+                    if type(error) is Unresolvable
+                    else f"the target of the reference '{reference}' is not found"
+                ) from None
+            stack.append((found.contents, found.resolver))
+    return keywords
 
 
 SPEC = CheckSpec(
