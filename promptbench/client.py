@@ -261,7 +261,7 @@ def _engine(name: str, content: str) -> Engine:
 
 def _fallback(reference: str, given: str | Sequence[Mapping[str, str]]) -> ServedPrompt:
     from promptbench.prompts.prompt import ENGINE, HISTORY
-    from promptbench.text.templates import is_name
+    from promptbench.text.templates import all_tags, is_name
 
     turns = [{"role": "user", "content": given}] if isinstance(given, str) else [dict(turn) for turn in given]
     if not turns or any(turn.get("role") not in _ROLES or not isinstance(turn.get("content"), str) for turn in turns):
@@ -276,9 +276,10 @@ def _fallback(reference: str, given: str | Sequence[Mapping[str, str]]) -> Serve
     name = reference.partition("@")[0]
     prompt = ServedPrompt(name, None, None, None, (), json.dumps(content, ensure_ascii=False), is_fallback=True)
     # An invalid fallback must fail on the first day, not in the first outage.
-    for variable in _engine(name, prompt.content).variables:
-        if variable == HISTORY or not is_name(variable):
-            raise ValueError(f"{{{{{variable}}}}} is not supported in a fallback")
+    for template in _engine(name, prompt.content).templates:
+        for tag, depth in all_tags(template.parts):
+            if tag.body == HISTORY or not is_name(tag.body, depth):
+                raise ValueError(f"{{{{{tag.body}}}}} is not supported in a fallback")
     return prompt
 
 

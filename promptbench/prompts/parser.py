@@ -1,7 +1,8 @@
 """Parse prompt files: a documented subset of dotprompt. Everything else is refused by name.
 
 A `.prompt` file is YAML between two `---` lines, then the body. `{{role "system"}}` starts a message, `{{history}}`
-inserts the conversation of a case, `{{a.b}}` a value. A `.md` or `.txt` file is one user message; syntax that has a
+inserts the conversation of a case, `{{a.b}}` a value, `{{>name}}` a partial; `{{#if a}}`, `{{#unless a}}` and
+`{{#each a}}` are blocks within a message. A `.md` or `.txt` file is one user message; syntax that has a
 meaning in a `.prompt` file is refused there, because the store keeps only the text, not the file's name.
 """
 
@@ -14,9 +15,18 @@ from typing import Any
 
 from promptbench.core.diagnostics import Code, Diagnostics, Severity, suggest
 from promptbench.core.types import Json, Role
+from promptbench.prompts.partials import expand
 from promptbench.prompts.picoschema import PicoschemaError, to_json_schema
 from promptbench.prompts.prompt import HISTORY, HistoryPlace, Prompt, Template
-from promptbench.text.templates import Part, Tag, TemplateError, is_name, join, split
+from promptbench.text.templates import (
+    Part,
+    Tag,
+    TemplateError,
+    all_tags,
+    is_name,
+    join,
+    split_blocks,
+)
 from promptbench.yaml.marked import YamlDocument, parse
 from promptbench.yaml.source import Source, SourceError, read_source
 
@@ -55,7 +65,9 @@ def load(path: Path, shown: str, found: Diagnostics) -> Prompt | None:
     except SourceError as error:
         found.extend([error.diagnostic])
         return None
-    return parse_prompt(source, found)
+    before = len(found.errors)
+    source = expand(source, path.parent, found)
+    return parse_prompt(source, found) if len(found.errors) == before else None
 
 
 def parse_prompt(source: Source, found: Diagnostics) -> Prompt | None:
@@ -187,17 +199,12 @@ def _schema(
 
 
 def _parts(source: Source, start: int, found: Diagnostics) -> list[Part]:
-    errors = 0
-    while errors < _MAX_REPORTED:
-        try:
-            parts = split(source.text[start:])
-            return parts if not errors else []
-        except TemplateError as error:
-            errors += 1
-            code = Code.PROMPT_DIALECT if error.dialect else Code.PROMPT_SYNTAX
-            found.add(code, error.message, source.location_at(start + error.offset, error.length), hint=error.hint)
-            start += error.offset + error.length
-    return []
+    errors: list[TemplateError] = []
+    parts = split_blocks(source.text[start:], layout=True, errors=errors)
+    for error in errors[:_MAX_REPORTED]:
+        code = Code.PROMPT_DIALECT if error.dialect else Code.PROMPT_SYNTAX
+        found.add(code, error.message, source.location_at(start + error.offset, error.length), hint=error.hint)
+    return [] if errors else parts
 
 
 def _warn_of_jinja(source: Source, start: int, found: Diagnostics) -> None:
@@ -237,7 +244,8 @@ def _messages(source: Source, start: int, found: Diagnostics, *, roles: bool) ->
         current.clear()
 
     for part in parts:
-        if isinstance(part, str):
+        if not isinstance(part, Tag):
+            _check_names([part], source, start, found)
             current.append(part)
             continue
         named, location = _ROLE.match(part.body), source.location_at(start + part.offset, part.length)
@@ -254,15 +262,30 @@ def _messages(source: Source, start: int, found: Diagnostics, *, roles: bool) ->
                 found.add(Code.PROMPT_SYNTAX, f"'{named['role']}' is not a role", location, hint=hint)
             close()
             role, role_tag = _ROLES.get(named["role"], "user"), part
-        elif is_name(part.body):
-            current.append(part)
         else:
-            hint = 'supported are {{name}}, {{a.b}}, {{history}} and {{role "system"}}'
-            found.add(Code.PROMPT_DIALECT, f"{{{{{part.body}}}}} is not supported", location, hint=hint)
+            _check_names([part], source, start, found)
+            current.append(part)
     close()
     if not messages:
         found.add(Code.EMPTY_MESSAGE, "the prompt has no text", source.location_at(max(0, start - 1)))
     return tuple(messages)
+
+
+def _check_names(parts: list[Part], source: Source, start: int, found: Diagnostics) -> None:
+    """Report what is in `{{…}}` and is not the name of a value."""
+    for tag, depth in all_tags(parts):
+        if is_name(tag.body, depth) and tag.body != HISTORY:
+            continue
+        location = source.location_at(start + tag.offset, tag.length)
+        if _ROLE.match(tag.body) or tag.body == HISTORY:
+            message, code = f"{{{{{tag.body}}}}} inside of a block", Code.PROMPT_SYNTAX
+            hint = "roles and {{history}} are outside of {{#if}} and {{#each}}: write a prompt for each form"
+        else:
+            message, code = f"{{{{{tag.body}}}}} is not supported", Code.PROMPT_DIALECT
+            hint = 'supported are {{name}}, {{a.b}}, {{#if name}}, {{#each name}}, {{history}} and {{role "system"}}'
+            if tag.body.startswith(("@", "../", "this")):
+                hint = f"{{{{{tag.body}}}}} needs {'an' if depth == 0 else 'another'} {{{{#each}}}} around it"
+        found.add(code, message, location, hint=hint)
 
 
 def _template(role: Role, parts: list[Part]) -> Template:

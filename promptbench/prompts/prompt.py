@@ -12,9 +12,11 @@ from functools import cached_property
 
 from promptbench.core.canonical import digest
 from promptbench.core.types import Json, Message, Role
-from promptbench.text.templates import Part, Tag, lookup, render_value, split
+from promptbench.text.templates import Block, Part, Scope, fill, lookup, outer_names, split_blocks
 
 ENGINE = "promptbench/1"
+# Of prompts with blocks, so that a version of promptbench without them refuses such a prompt.
+ENGINE_WITH_BLOCKS = "promptbench/2"
 HISTORY = "history"
 
 
@@ -45,7 +47,7 @@ def _listed(names: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One message: its role, its text as written, and the same text split at its placeholders."""
+    """One message: its role, its canonical text, and the same text split at its placeholders and blocks."""
 
     role: Role
     source: str
@@ -76,7 +78,7 @@ class Prompt:
         messages = (
             HistoryPlace()
             if item.get("history")
-            else Template(item["role"], item["content"], tuple(split(item["content"])))
+            else Template(item["role"], item["content"], tuple(split_blocks(item["content"], layout=False)))
             for item in content["messages"]
         )
         return cls(
@@ -94,7 +96,7 @@ class Prompt:
     def content(self) -> dict[str, Json]:
         """Return everything that affects an answer, as plain data: the input of the hash."""
         return {
-            "engine": ENGINE,
+            "engine": ENGINE_WITH_BLOCKS if self.has_blocks else ENGINE,
             "messages": [
                 {"role": item.role, "content": item.source} if isinstance(item, Template) else {"history": True}
                 for item in self.messages
@@ -111,21 +113,29 @@ class Prompt:
 
     @cached_property
     def variables(self) -> frozenset[str]:
-        """Return the names of all placeholders, dots included."""
-        return frozenset(
-            part.body
-            for item in self.messages
-            if isinstance(item, Template)
-            for part in item.parts
-            if isinstance(part, Tag)
-        )
+        """Return the names of all variables in placeholders and blocks, dots included."""
+        return frozenset(name for item in self.templates for name in outer_names(item.parts))
+
+    @cached_property
+    def templates(self) -> tuple[Template, ...]:
+        """Return the messages that the prompt itself has, without `{{history}}`."""
+        return tuple(item for item in self.messages if isinstance(item, Template))
+
+    @cached_property
+    def has_blocks(self) -> bool:
+        return any(isinstance(part, Block) for item in self.templates for part in item.parts)
 
     @property
     def takes_history(self) -> bool:
         return any(isinstance(item, HistoryPlace) for item in self.messages)
 
     def missing(self, variables: Mapping[str, Json]) -> list[str]:
-        """Return the placeholders without a value, sorted."""
+        """Return the placeholders without a value, sorted. Those in a branch that is not taken need none."""
+        if self.has_blocks:
+            found: list[str] = []
+            for item in self.templates:
+                fill(item.parts, Scope((variables, self.defaults)), found)
+            return sorted(set(found))
         return sorted(name for name in self.variables if not _has(name, variables) and not _has(name, self.defaults))
 
     def unused(self, variables: Mapping[str, Json]) -> list[str]:
@@ -146,20 +156,20 @@ class Prompt:
     def render(self, variables: Mapping[str, Json], history: Sequence[Message] = ()) -> tuple[Message, ...]:
         """Return the messages for one case. Raise MissingVariable if a placeholder has no value."""
         messages: list[Message] = []
+        scope = Scope((variables, self.defaults))
         for item in self.messages:
             if isinstance(item, HistoryPlace):
                 messages.extend(history)
-            else:
-                messages.append(Message(item.role, "".join(self._fill(part, variables) for part in item.parts)))
+                continue
+            try:
+                text = fill(item.parts, scope)
+            except KeyError as error:
+                raise MissingVariable(error.args[0]) from None
+            # White space around a message is layout, which the parser cannot remove inside of a block.
+            text = text.lstrip() if isinstance(item.parts[0], Block) else text
+            text = text.rstrip() if isinstance(item.parts[-1], Block) else text
+            messages.append(Message(item.role, text))
         return tuple(messages)
-
-    def _fill(self, part: Part, variables: Mapping[str, Json]) -> str:
-        if isinstance(part, str):
-            return part
-        for values in (variables, self.defaults):
-            if _has(part.body, values):
-                return render_value(lookup(part.body, values))
-        raise MissingVariable(part.body)
 
 
 def _has(name: str, variables: Mapping[str, Json]) -> bool:

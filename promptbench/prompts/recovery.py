@@ -53,6 +53,8 @@ def recover(prompt: Prompt, messages: Sequence[Message]) -> Recovered | Unrecove
     """Return the variables and conversation with which `prompt` renders `messages`, if they are unique."""
     forms: list[_Form] = []
     exact = True
+    if prompt.has_blocks:
+        return Unrecovered("the prompt has {{#if}} or {{#each}} blocks, from whose text no values are recovered")
     try:
         pairs, history = _align(prompt, messages)
         for number, template, message in pairs:
@@ -110,11 +112,11 @@ class _Form:
     def of(cls, template: Template, text: str) -> _Form:
         literals, names = [""], []
         for part in template.parts:
-            if isinstance(part, Tag):
+            if isinstance(part, str):
+                literals[-1] += part
+            elif isinstance(part, Tag):
                 names.append(part.body)
                 literals.append("")
-            else:
-                literals[-1] += part
         return cls(text, tuple(literals), tuple(names))
 
     def filled(self, values: Mapping[str, str]) -> _Form:

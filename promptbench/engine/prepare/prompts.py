@@ -70,7 +70,9 @@ def _prompt_files(suite: Suite, options: PrepareOptions, found: Diagnostics) -> 
             yield file, location
             continue
         try:
-            matches = [path for path in sorted(suite.folder.glob(written.replace("\\", "/"))) if path.is_file()]
+            paths = sorted(suite.folder.glob(written.replace("\\", "/")))
+            # A name with an underscore at its start is a partial.
+            matches = [path for path in paths if path.is_file() and not path.name.startswith("_")]
         except ValueError:
             found.add(
                 Code.BAD_VALUE,

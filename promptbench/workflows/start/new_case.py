@@ -13,9 +13,8 @@ from promptbench.core.types import Json, Rung
 from promptbench.engine.prepare.evaluate import Evaluation
 from promptbench.parsing.json_text import read as read_json
 from promptbench.project import Project, input_error
-from promptbench.prompts.prompt import Template
 from promptbench.suite.editor import Change, edit_cases
-from promptbench.text.templates import Tag
+from promptbench.text.templates import outer_names
 from promptbench.workflows.logs.capture import first_words, free_name
 from promptbench.workflows.logs.valid_suite import open_valid_suite
 from promptbench.yaml.text import item_lines
@@ -71,8 +70,7 @@ class CaseAuthor:
         self._names = {case.name for case in cases}
         self._inputs = {json.dumps(case.variables, sort_keys=True): case.name for case in cases}
         prompt = self._target.prompts[0].prompt
-        templates = [item for item in prompt.messages if isinstance(item, Template)]
-        order = [part.body for item in templates for part in item.parts if isinstance(part, Tag)]
+        order = [name for item in prompt.templates for name in outer_names(item.parts)]
         needed = sorted({name for item in self._target.prompts for name in item.prompt.missing({})})
         self.variables = [name for name in dict.fromkeys([*order, *needed]) if name in needed]
         fields = (prompt.output_schema or {}).get("properties")

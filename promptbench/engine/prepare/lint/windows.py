@@ -11,9 +11,9 @@ from promptbench.core.diagnostics import Code, Diagnostics, Severity
 from promptbench.core.types import Side
 from promptbench.engine.prepare.lint.texts import static_text, texts_of
 from promptbench.engine.prepare.prepared_suite import Variant
-from promptbench.prompts.prompt import MissingVariable, Prompt, Template
+from promptbench.prompts.prompt import MissingVariable, Prompt
 from promptbench.suite.models import Case
-from promptbench.text.templates import Tag
+from promptbench.text.templates import outer_names
 from promptbench.text.tokens import CHARACTERS_PER_TOKEN, estimate
 
 
@@ -109,10 +109,9 @@ class Windows:
 
 def _longest(prompt: Prompt) -> Callable[[Case], float]:
     # Return a function for a quick upper bound: each text of a case counts as often as the most used variable.
-    tags = [part for item in prompt.messages if isinstance(item, Template) for part in item.parts]
-    uses = Counter(tag.body.split(".")[0] for tag in tags if isinstance(tag, Tag))
+    uses = Counter(name.split(".")[0] for item in prompt.templates for name in outer_names(item.parts))
     most = max(uses.values(), default=0) + prompt.takes_history
-    simple = not prompt.defaults
+    simple = not prompt.defaults and not prompt.has_blocks
     fixed = len(static_text(prompt))
 
     def characters(case: Case) -> float:
