@@ -87,6 +87,7 @@ __all__ = [
     "Provider",
     "ProviderContext",
     "ProviderFailure",
+    "ProviderOption",
     "ProviderSpec",
     "Reading",
     "RepairSpec",
@@ -221,6 +222,20 @@ class ServiceAddress:
     keys: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ProviderOption:
+    """A key of a provider's table in the settings.
+
+    `kind` is `text`, `number` (above 0), `true or false` or `table`. `variable` is the environment variable that is
+    read where the key is missing.
+    """
+
+    kind: str
+    meaning: str
+    default: str = ""
+    variable: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderSpec:
     """A provider. Only `connect` is required.
@@ -262,6 +277,9 @@ class ProviderSpec:
     replays: bool = False
 
     context_setting: str = "context_window"  # The setting that overrides `context_window`, for hints.
+
+    # The keys of its table in the settings; `doctor` reports all others. Empty if they are not known.
+    options: Mapping[str, ProviderOption] = field(default_factory=dict)
 
     # Return the servers that the provider would call.
     addresses: Callable[[ProviderContext], Sequence[ServiceAddress]] = lambda context: ()

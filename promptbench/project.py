@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from promptbench.core.diagnostics import Code, Diagnostics, Location
 from promptbench.core.errors import InputError, NothingSelected
-from promptbench.core.secrets import Secrets, variables
+from promptbench.core.secrets import Secrets, remember, variables
 from promptbench.core.types import Json, LoggedCall
 from promptbench.core.words import number_of
 from promptbench.engine.prepare.options import ComparedVersions, PrepareOptions, StoredPrompt, display_path
@@ -92,7 +92,9 @@ class Project:
             InputError: if the settings are invalid.
         """
         environ = os.environ if environ is None else environ
-        return cls(load_settings(start or Path.cwd(), environ, flags), environ)
+        settings = load_settings(start or Path.cwd(), environ, flags)
+        remember(settings.dotenv)
+        return cls(settings, {**settings.dotenv, **environ})
 
     @property
     def secrets(self) -> Secrets:
@@ -245,6 +247,7 @@ class Project:
         return PrepareOptions(
             root=self.settings.root,
             environ=self.environ,
+            may_receive_key=self.settings.may_receive_key,
             allowed_code=tuple(self.settings.values.python),
             provider_options=self.settings.values.providers,
             champion=champion,

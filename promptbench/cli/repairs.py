@@ -65,7 +65,7 @@ def list_rules(as_json: AsJson = False) -> int:
     for rule in rules:
         out(f"{rule.name} ({rule.trust}, {rule.file}): {f'advisory: {rule.advisory}' if rule.advisory else 'counts'}")
     if not rules:
-        out("this project has no repair rules; `[tool.promptbench] repairs` lists their files")
+        out("this project has no repair rules; the setting `repairs` lists their files")
     return Exit.YES
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from promptbench.core.diagnostics import Code, did_you_mean
 from promptbench.core.protocols import Problem
+from promptbench.core.settings_file import place
 
 SHAPE = "file.py:function"
 
@@ -87,7 +88,7 @@ def problems(name: str, folder: Path, root: Path, allowed: Sequence[str], *, pre
             Problem(
                 Code.CODE_NOT_ALLOWED.name,
                 f"{shown} may not run: the project's settings do not list it",
-                f'a maintainer of the project can allow it in pyproject.toml: [tool.promptbench] python = ["{shown}"]',
+                f'a maintainer of the project can allow it: python = ["{shown}"] in {place(root)}',
             )
         ]
     return _function_problems(path, shown, function)

@@ -53,7 +53,11 @@ class KeptAnswers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ProviderContext:
-    """What a provider knows besides the name of a model. `options` is its table in the settings."""
+    """What a provider knows besides the name of a model. `options` is its table in the settings.
+
+    `may_receive_key` returns whether a server at an address may get the key in a variable: an address that only the
+    project's files name may not, because then whoever writes them could collect keys.
+    """
 
     root: Path
     folder: Path
@@ -61,6 +65,7 @@ class ProviderContext:
     options: Mapping[str, Json] = field(default_factory=dict)
     allowed_code: Sequence[str] = ()
     recordings: Recordings | None = None
+    may_receive_key: Callable[[str, str], bool] = lambda url, variable: True
 
 
 class Provider(Protocol):

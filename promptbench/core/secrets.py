@@ -55,11 +55,20 @@ def hide(text: str) -> str:
     return _LOOKS_SECRET.sub("***", text)
 
 
+_REMEMBERED: dict[str, str] = {}
+
+
+def remember(variables: Mapping[str, str]) -> None:
+    """Mask these variables too, from now on, though they are not in the environment: those of a `.env` file."""
+    _REMEMBERED.update(variables)
+
+
 class Secrets:
     """The values of all environment variables with secret names, and of those in `named`."""
 
     def __init__(self, environ: Mapping[str, str], named: Iterable[str] = ()) -> None:
         also = set(named)
+        environ = {**_REMEMBERED, **environ}
         self._names = {
             value: name
             for name, value in environ.items()

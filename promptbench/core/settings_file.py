@@ -19,20 +19,17 @@ def settings_file(folder: Path) -> Path | None:
     return None
 
 
-def place(root: Path, table: str = "", line: str = "") -> str:
-    """Return how a hint names a setting in the file that the project has: the file, its table, and the line to write.
+def place(root: Path, table: str = "") -> str:
+    """Return how a hint names a table of the settings, and the file that this project has.
 
     Args:
         root: the project's root.
         table: the table below the settings, such as `providers.http`; empty for the top level.
-        line: what to write there.
     """
     try:
-        file = settings_file(root)
+        found = settings_file(root)
     except OSError:
-        file = None
-    in_pyproject = file is not None and file.name == PYPROJECT
-    names = [*(["tool", "promptbench"] if in_pyproject else []), *([table] if table else [])]
-    header = f"[{'.'.join(names)}]" if names else ""
-    written = " ".join(part for part in (header, line) if part)
-    return f"{PYPROJECT if in_pyproject else PROJECT_FILE}: {written}"
+        found = None
+    file = found.name if found else PROJECT_FILE
+    header = ".".join(part for part in ("tool.promptbench" if file == PYPROJECT else "", table) if part)
+    return f"[{header}] of {file}" if header else file

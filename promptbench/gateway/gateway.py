@@ -28,7 +28,7 @@ from promptbench.gateway.circuit import CancellableSleep, Circuit, ModelDown
 from promptbench.gateway.model_state import ModelState
 from promptbench.gateway.rate_limiter import RateLimiter
 from promptbench.gateway.reply import CallProgress, Reply
-from promptbench.gateway.retry import RetryPolicy
+from promptbench.gateway.retry import LONGEST_WAIT_ASKED, RetryPolicy
 
 _LONG_WAIT = 5.0  # seconds from which a wait is reported to the user
 _NO_USAGE = Usage(0, 0)
@@ -75,7 +75,7 @@ class Gateway:
                 most = bound
             circuit = Circuit(model, patience=patience, rests=CancellableSleep(sleep), notice=notice)
             self._models[model] = ModelState(provider, max(1, most), (limiters or {}).get(model), circuit)
-        self._policy = RetryPolicy(retries, random)
+        self._policy = RetryPolicy(retries, random, max(LONGEST_WAIT_ASKED, patience))
         self._price = price
         self._bill = bill
         self._budgets = budgets

@@ -9,7 +9,8 @@ from promptbench.core.types import FailureKind, ProviderFailure
 
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 8.0
-LONGEST_WAIT_ASKED = 60.0  # seconds; a model whose server asks for more is disabled for this run
+# Seconds. A model whose server requests a longer wait is disabled for this run, unless outages may take longer.
+LONGEST_WAIT_ASKED = 60.0
 
 UNPROVEN_RETRIES = 2
 UNPROVEN_SECONDS = 10.0
@@ -24,6 +25,7 @@ class RetryPolicy:
 
     retries: int
     random: Callable[[], float]
+    longest_wait: float = LONGEST_WAIT_ASKED
 
     def delay(self, failure: ProviderFailure, failures: int, *, proven: bool, elapsed: float) -> float | None:
         """Return the seconds until the next try, None to stop. `failures` and `elapsed` seconds are this request's."""
@@ -34,7 +36,6 @@ class RetryPolicy:
             return None
         return max(self.random() * min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** (failures - 1)), failure.retry_after or 0.0)
 
-    @staticmethod
-    def hopeless(failure: ProviderFailure) -> bool:
+    def hopeless(self, failure: ProviderFailure) -> bool:
         """Return whether this failure alone means that the model is down."""
-        return failure.kind is FailureKind.FATAL or (failure.retry_after or 0.0) > LONGEST_WAIT_ASKED
+        return failure.kind is FailureKind.FATAL or (failure.retry_after or 0.0) > self.longest_wait

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
+from promptbench.core.addresses import host
 from promptbench.core.diagnostics import Code
-from promptbench.core.protocols import Problem
+from promptbench.core.protocols import Problem, ProviderContext
 
 PLACEHOLDER_KEY = "no-key"  # for servers that need no key: the SDK requires some text
 
@@ -15,16 +15,6 @@ PLACEHOLDER_KEY = "no-key"  # for servers that need no key: the SDK requires som
 def read_key(environ: Mapping[str, str], variable: str) -> str | None:
     """Return the key without the line end that pasted CI secrets often have; None if unset."""
     return environ.get(variable, "").strip() or None
-
-
-def host(url: str) -> str:
-    """Return the host and port of an address, never its user part; empty if the address is invalid."""
-    try:
-        parts = urlsplit(url)
-        name, port = parts.hostname or "", parts.port
-    except ValueError:
-        return ""
-    return f"{name}:{port}" if port else name
 
 
 def without_user(url: str) -> str:
@@ -36,20 +26,9 @@ def without_user(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def is_loopback(url: str) -> bool:
-    """Return whether the address can only be this machine."""
-    name = urlsplit(url).hostname or ""
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
-
-
-def key_problem(model: str, environ: Mapping[str, str], variable: str) -> Problem | None:
-    """Return what is wrong with the key of `model` in the environment variable, with the line that fixes it."""
-    key = read_key(environ, variable)
+def key_problem(model: str, context: ProviderContext, url: str, variable: str) -> Problem | None:
+    """Return what is wrong with the key of `model` in a variable, or with sending it to `url`, and what to write."""
+    key = read_key(context.environ, variable)
     if key is None:
         return Problem(
             Code.MISSING_CREDENTIAL.name,
@@ -63,7 +42,14 @@ def key_problem(model: str, environ: Mapping[str, str], variable: str) -> Proble
             f"the environment variable {variable} contains characters that no key has, such as spaces",
             f"set {variable} again to exactly the key that {model.partition('/')[0]} gave you",
         )
-    return None
+    if context.may_receive_key(url, variable):
+        return None
+    return Problem(
+        Code.UNTRUSTED_ADDRESS.name,
+        f"{model} would send {variable} to {host(url)}, which only the project's files name",
+        f'if you trust it, write key-hosts = ["{host(url)}"] in your own settings (`promptbench doctor` names the '
+        f"file), or set PROMPTBENCH_KEY_HOSTS={host(url)}",
+    )
 
 
 def address_problem(where: str, url: str) -> Problem | None:

@@ -11,8 +11,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from promptbench.core import addresses
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
-from promptbench.plugins import Billing, Problem, Provider, ProviderContext, ProviderSpec, ServiceAddress
+from promptbench.plugins import (
+    Billing,
+    Problem,
+    Provider,
+    ProviderContext,
+    ProviderOption,
+    ProviderSpec,
+    ServiceAddress,
+)
 from promptbench.providers import _chat, _credentials, _events, _failures, _options
 
 if TYPE_CHECKING:
@@ -58,7 +67,7 @@ class HostedServer:
 
     @property
     def wants_key(self) -> bool:
-        return not (self.keyless or _credentials.is_loopback(self.url))
+        return not (self.keyless or addresses.is_loopback(self.url))
 
     def key(self, environ: Mapping[str, str]) -> str:
         found = None if self.keyless else _credentials.read_key(environ, self.key_variable)
@@ -70,10 +79,10 @@ class HostedServer:
 
     def target(self, environ: Mapping[str, str]) -> _failures.CallTarget:
         return _failures.CallTarget(
-            self.model, _credentials.host(self.url), self.key_variable or "api_key_env", (self.key(environ),)
+            self.model, addresses.host(self.url), self.key_variable or "api_key_env", (self.key(environ),)
         )
 
-    def problems(self, environ: Mapping[str, str], options: Mapping[str, Json]) -> list[Problem]:
+    def problems(self, context: ProviderContext, options: Mapping[str, Json]) -> list[Problem]:
         """Return what is wrong with the numbers, the address and the key."""
         provider = self.model.partition("/")[0]
         found = [
@@ -83,7 +92,9 @@ class HostedServer:
         wrong_address = _credentials.address_problem(self.source, self.url)
         if wrong_address:
             return [*found, wrong_address]
-        wrong_key = _credentials.key_problem(self.model, environ, self.key_variable) if self.wants_key else None
+        wrong_key = (
+            _credentials.key_problem(self.model, context, self.url, self.key_variable) if self.wants_key else None
+        )
         return [*found, wrong_key] if wrong_key else found
 
 
@@ -125,6 +136,7 @@ def hosted_spec(
     runs_here: Callable[[str, ProviderContext], bool] = lambda name, context: False,
     addresses: Callable[[ProviderContext], Sequence[ServiceAddress]],
     request_body: Callable[[Request], dict[str, Json]] | None = None,
+    options: Mapping[str, ProviderOption],
     starter_model: str = "",
     starter_config: Mapping[str, Json] | None = None,
 ) -> ProviderSpec:
@@ -163,6 +175,7 @@ def hosted_spec(
         context_window=context_window,
         billing=billing,
         request_body=request_body,
+        options={**_options.SDK_OPTIONS, **options},
         addresses=addresses,
         starter_model=starter_model,
         starter_config=starter_config or {},

@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeGuard
 
+from promptbench.core import addresses
 from promptbench.core.diagnostics import Code, did_you_mean
-from promptbench.core.protocols import Problem, Provider
+from promptbench.core.protocols import Problem, Provider, ProviderContext
+from promptbench.core.settings_file import place
 from promptbench.core.types import Json
-from promptbench.providers import _credentials
+from promptbench.plugins import ProviderOption
 
 WINDOW = "context_window"
+# The keys of all providers that are called by HTTP.
+HTTP_OPTIONS: Mapping[str, ProviderOption] = {
+    "timeout": ProviderOption("number", "seconds to wait for an answer", "120"),
+    "concurrency": ProviderOption("number", "the most calls at once, also for `--concurrency`"),
+    WINDOW: ProviderOption("number", "the tokens that a model takes with its answer", "as `genai-prices` lists it"),
+}
+SDK_OPTIONS: Mapping[str, ProviderOption] = {
+    **HTTP_OPTIONS,
+    "api_key_env": ProviderOption("text", "the variable that holds the key"),
+    "structured": ProviderOption("true or false", "the server enforces the prompt's output schema", "false"),
+}
 
 
 def declared_window(options: Mapping[str, Json]) -> int | None:
@@ -25,7 +38,7 @@ def context_window(name: str, url: str, options: Mapping[str, Json]) -> int | No
     only if it can contain the address, since the import takes a fifth of a second.
     """
     size = declared_window(options)
-    if size is not None or not url or _credentials.is_loopback(url):
+    if size is not None or not url or addresses.is_loopback(url):
         return size
     import genai_prices
 
@@ -76,6 +89,12 @@ def text(options: Mapping[str, Json], name: str) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
+def names(options: Mapping[str, Json], group: str) -> list[str]:
+    """Return the names of the tables in a group, such as the servers."""
+    tables = options.get(group)
+    return list(tables) if isinstance(tables, dict) else []
+
+
 def named(options: Mapping[str, Json], group: str, name: str) -> Mapping[str, Json] | None:
     """Return the table of one named thing, such as a server, merged over the provider's options; None if missing."""
     tables = options.get(group)
@@ -83,15 +102,15 @@ def named(options: Mapping[str, Json], group: str, name: str) -> Mapping[str, Js
     return {**options, **table} if isinstance(table, dict) else None
 
 
-def unknown_name(provider: str, options: Mapping[str, Json], group: str, name: str, example: str) -> Problem:
+def unknown_name(provider: str, context: ProviderContext, group: str, name: str, example: str) -> Problem:
     """Return the problem of a name without a table, with the nearest name or the lines to write."""
-    tables = options.get(group)
+    tables = context.options.get(group)
     meant = did_you_mean(name, tables) if isinstance(tables, dict) else None
-    header = f"[tool.promptbench.providers.{provider}.{group}.{name}]"
+    where = place(context.root, f"providers.{provider}.{group}.{name}")
     return Problem(
         Code.UNKNOWN_MODEL.name,
         f"the settings have no {provider} {group.removesuffix('s')} '{name}'",
-        f"did you mean '{meant}'?" if meant else f"write {header} and under it {example}",
+        f"did you mean '{meant}'?" if meant else f"write {example} under {where}",
     )
 
 

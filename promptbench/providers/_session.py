@@ -15,7 +15,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
-from promptbench.providers import _credentials
+from promptbench.core import addresses
 
 CONNECT_SECONDS = 10.0
 
@@ -121,7 +121,7 @@ def proxy_for(url: str) -> str | None:
 
     aiohttp's `trust_env` would look it up for every call, in a thread. Servers on this machine need no proxy.
     """
-    if _credentials.is_loopback(url) or proxy_bypass(_credentials.host(url)):
+    if addresses.is_loopback(url) or proxy_bypass(addresses.host(url)):
         return None
     known = getproxies()
     proxy = known.get(urlsplit(url).scheme) or known.get("all")

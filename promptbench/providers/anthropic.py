@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request, Usage
-from promptbench.plugins import ProviderContext
+from promptbench.plugins import ProviderContext, ProviderOption
 from promptbench.providers import _chat, _events, _hosted
 
 # Anthropic requires a limit; this is the default. Thinking counts towards it.
@@ -172,8 +172,11 @@ def _setup(name: str, context: ProviderContext) -> _hosted.Setup:
 
 SPEC = _hosted.hosted_spec(
     _setup,
-    lambda name, context: _server(name, context).problems(context.environ, context.options),
+    lambda name, context: _server(name, context).problems(context, context.options),
     addresses=lambda context: [_server("", context).as_address("anthropic")],
+    options={
+        "base_url": ProviderOption("text", "the address", "https://api.anthropic.com", "ANTHROPIC_BASE_URL"),
+    },
     starter_model="claude-haiku-5-5",
     request_body=lambda request: Messages().body(request.model.name, request, request.output_schema),
 )

@@ -13,7 +13,8 @@ import re
 from typing import Any
 
 from promptbench.core.diagnostics import Code
-from promptbench.plugins import Problem, ProviderContext
+from promptbench.core.settings_file import place
+from promptbench.plugins import Problem, ProviderContext, ProviderOption
 from promptbench.providers import _chat, _hosted, _options
 
 _DEPLOYMENT = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?", re.ASCII)
@@ -64,12 +65,19 @@ def _problems(name: str, context: ProviderContext) -> list[Problem]:
         message = "the setting 'deployments' of azure_openai must be a table of model names"
         found.append(Problem(Code.SETTINGS.name, message, 'write it as deployments = { triage-prod = "gpt-5-mini" }'))
     if server.url:
-        return [*found, *server.problems(context.environ, context.options)]
-    hint = 'write endpoint = "https://NAME.openai.azure.com" under [tool.promptbench.providers.azure_openai]'
+        return [*found, *server.problems(context, context.options)]
+    hint = f'write endpoint = "https://NAME.openai.azure.com" under {place(context.root, "providers.azure_openai")}'
     message = f"azure_openai/{name} has no endpoint: neither the setting 'endpoint' nor AZURE_OPENAI_ENDPOINT is set"
     return [*found, Problem(Code.SETTINGS.name, message, hint, absent="AZURE_OPENAI_ENDPOINT")]
 
 
 SPEC = _hosted.hosted_spec(
-    _setup, _problems, addresses=lambda context: [_server("", context).as_address("azure_openai")]
+    _setup,
+    _problems,
+    options={
+        "endpoint": ProviderOption("text", "the address of the resource", "", "AZURE_OPENAI_ENDPOINT"),
+        "api_version": ProviderOption("text", "the version of the API", "2024-10-21", "OPENAI_API_VERSION"),
+        "deployments": ProviderOption("table", "the model behind each deployment, for its price"),
+    },
+    addresses=lambda context: [_server("", context).as_address("azure_openai")],
 )

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 from promptbench.core.diagnostics import Code, did_you_mean
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
 from promptbench.core.user_folders import data_folder
-from promptbench.plugins import Problem, Provider, ProviderContext, ProviderSpec
+from promptbench.plugins import Problem, Provider, ProviderContext, ProviderOption, ProviderSpec
 from promptbench.providers import _chat, _options
 from promptbench.providers._worker import Worker
 
@@ -419,6 +419,13 @@ SPEC = ProviderSpec(
     shaped_by=_shaped_by,
     context_window=_context_window,
     context_setting="context",
+    options={
+        "paths": ProviderOption("table", "files with weights of your own, by name, from the project's root"),
+        "slots": ProviderOption("number", "calls at once, each with one thread", "the cores, at most 4"),
+        "context": ProviderOption("number", "tokens of a call, input and answer", "4096"),
+        "structured": ProviderOption("true or false", "answers are made to fit the prompt's output schema", "false"),
+        "models": ProviderOption("table", "a table of other settings for each name, with `weights`, a model's name"),
+    },
     starter_model="smollm2-135m",
     starter_config={"temperature": 0, "maxOutputTokens": 200},
     starter_settings=_STARTER_SETTINGS,

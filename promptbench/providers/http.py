@@ -23,11 +23,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from promptbench.core import addresses
 from promptbench.core.canonical import canonical
 from promptbench.core.diagnostics import Code
 from promptbench.core.secrets import without_secrets
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
-from promptbench.plugins import Problem, Provider, ProviderContext, ProviderSpec, ServiceAddress
+from promptbench.plugins import Problem, Provider, ProviderContext, ProviderOption, ProviderSpec, ServiceAddress
 from promptbench.providers import _chat, _credentials, _failures, _options
 from promptbench.text import templates
 
@@ -100,7 +101,7 @@ class Endpoint:
             **{part: self.options.get(part) for part in ("body", "query")},
         }
 
-    def problems(self, environ: Mapping[str, str]) -> list[Problem]:
+    def problems(self, context: ProviderContext) -> list[Problem]:
         model = f"http/{self.name}"
         found = [
             *_options.number_problems(self.options, model, ("timeout", "concurrency", _options.WINDOW)),
@@ -120,13 +121,13 @@ class Endpoint:
             )
         if not isinstance(self.options.get("answer", ""), str):
             found.append(_wrong(f"the setting 'answer' of {model} must be text", 'write it as answer = "data.0.text"'))
-        return [*found, *self._header_problems(environ), *self._template_problems()]
+        return [*found, *self._header_problems(context), *self._template_problems()]
 
     def _table(self, name: str) -> Mapping[str, Json]:
         table = self.options.get(name)
         return table if isinstance(table, dict) else {}
 
-    def _header_problems(self, environ: Mapping[str, str]) -> Iterator[Problem]:
+    def _header_problems(self, context: ProviderContext) -> Iterator[Problem]:
         model = f"http/{self.name}"
         headers = self.options.get("headers", {})
         if not isinstance(headers, dict):
@@ -143,7 +144,7 @@ class Endpoint:
                     f'write {name} = "${{NAME}}", where the environment variable NAME holds it',
                 )
         for variable in self.variables():
-            problem = _credentials.key_problem(model, environ, variable)
+            problem = _credentials.key_problem(model, context, self.url, variable)
             if problem:
                 yield problem
 
@@ -235,8 +236,8 @@ def _connect(name: str, context: ProviderContext) -> HttpEndpoint:
 
 def _problems(name: str, context: ProviderContext) -> list[Problem]:
     if _options.named(context.options, "endpoints", name) is None:
-        return [_options.unknown_name("http", context.options, "endpoints", name, 'url = "http://127.0.0.1:5005/…"')]
-    return _endpoint(name, context).problems(context.environ)
+        return [_options.unknown_name("http", context, "endpoints", name, 'url = "http://127.0.0.1:5005/…"')]
+    return _endpoint(name, context).problems(context)
 
 
 def _endpoint(name: str, context: ProviderContext) -> Endpoint:
@@ -254,7 +255,7 @@ class HttpEndpoint(Provider):
         self._headers = {} if blocked else endpoint.headers(environ)
         self._target = _failures.CallTarget(
             f"http/{endpoint.name}",
-            _credentials.host(endpoint.url),
+            addresses.host(endpoint.url),
             ", ".join(endpoint.variables()) or "'headers' in the settings",
             endpoint.secrets(environ),
         )
@@ -343,9 +344,21 @@ SPEC = ProviderSpec(
     # The parameters of an endpoint are in the body that the settings describe, so it takes none from a prompt.
     unsupported=lambda name, context, config: _DIALECT.problems(config, f"http/{name}"),
     reads_prompt=lambda name, context: _endpoint(name, context).sees_prompt,
+    options={
+        "endpoints": ProviderOption("table", "a table for each endpoint, with `url` and the keys of this table"),
+        "url": ProviderOption("text", "the address, in the table of an endpoint"),
+        "method": ProviderOption("text", "`GET`, `POST`, `PUT` or `PATCH`", "POST"),
+        "headers": ProviderOption("table", "`${NAME}` in a value is the environment variable NAME"),
+        "body": ProviderOption("table", "what is sent as JSON"),
+        "query": ProviderOption("table", "the query string of the address"),
+        "answer": ProviderOption("text", "the path of the answer in the response", "the whole response"),
+        "sees_prompt": ProviderOption("true or false", "the endpoint gets the prompt", "false"),
+        "local": ProviderOption("true or false", "the endpoint runs on this machine, at the machine's price", "false"),
+        **_options.HTTP_OPTIONS,
+    },
     addresses=lambda context: [
         ServiceAddress(f"http/{name}", at.url, f"the setting 'url' of http/{name}", tuple(at.variables()))
-        for name in (context.options.get("endpoints") or {})
+        for name in _options.names(context.options, "endpoints")
         for at in [_endpoint(name, context)]
     ],
     # The address does not tell: a server on this machine may be a proxy.

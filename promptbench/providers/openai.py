@@ -12,10 +12,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from promptbench.core import addresses
 from promptbench.core.diagnostics import Code
 from promptbench.core.types import Answer, Json, Request, Usage
-from promptbench.plugins import Problem, ProviderContext
-from promptbench.providers import _chat, _credentials, _events, _hosted
+from promptbench.plugins import Problem, ProviderContext, ProviderOption
+from promptbench.providers import _chat, _events, _hosted
 
 _DIALECT = _chat.Dialect({"temperature": "temperature", "topP": "top_p", "maxOutputTokens": "max_output_tokens"})
 
@@ -118,7 +119,7 @@ def _dialect_of(name: str, dialect: _chat.Dialect) -> _chat.Dialect:
 
 def _setup(name: str, context: ProviderContext) -> _hosted.Setup:
     server = _hosted.server_of("openai", name, context, home=_HOME)
-    own = _credentials.host(server.url).partition(":")[0].endswith("api.openai.com")
+    own = addresses.host(server.url).partition(":")[0].endswith("api.openai.com")
     responses = context.options.get("api", "chat") == "responses"
     dialect = _DIALECT if responses else _chat.OPENAI if own else _chat.COMPATIBLE
     dialect = _dialect_of(name, dialect) if own else dialect
@@ -133,7 +134,7 @@ def _setup(name: str, context: ProviderContext) -> _hosted.Setup:
 
 
 def _problems(name: str, context: ProviderContext) -> list[Problem]:
-    found = _hosted.server_of("openai", name, context, home=_HOME).problems(context.environ, context.options)
+    found = _hosted.server_of("openai", name, context, home=_HOME).problems(context, context.options)
     api = context.options.get("api", "chat")
     if api not in ("chat", "responses"):
         found.append(
@@ -155,6 +156,10 @@ SPEC = _hosted.hosted_spec(
     _setup,
     _problems,
     addresses=lambda context: [_hosted.server_of("openai", "", context, home=_HOME).as_address("openai")],
+    options={
+        "base_url": ProviderOption("text", "the address", _HOME, "OPENAI_BASE_URL"),
+        "api": ProviderOption("text", "`chat` or `responses`", "chat"),
+    },
     starter_model="gpt-5.4-mini",
     request_body=_request_body,
 )

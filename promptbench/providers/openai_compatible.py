@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from promptbench.core import addresses
 from promptbench.core.diagnostics import Code
 from promptbench.core.types import Json
-from promptbench.plugins import Problem, ProviderContext, ServiceAddress
+from promptbench.plugins import Problem, ProviderContext, ProviderOption, ServiceAddress
 from promptbench.providers import _chat, _credentials, _hosted, _options
 
 _EXAMPLE = 'base_url = "http://127.0.0.1:11434/v1"'
@@ -43,18 +44,18 @@ def _problems(name: str, context: ProviderContext) -> list[Problem]:
         return [Problem(Code.UNKNOWN_MODEL.name, message, hint)]
     options = _server_options(name, context)
     if options is None:
-        return [_options.unknown_name("openai_compatible", context.options, "servers", server, _EXAMPLE)]
+        return [_options.unknown_name("openai_compatible", context, "servers", server, _EXAMPLE)]
     where = _server(name, options)
     found = _options.boolean_problems(options, "openai_compatible", ("local",))
     if not where.url:
         message = f"the settings have no address for the server '{server}' of openai_compatible"
         return [*found, Problem(Code.SETTINGS.name, message, f"write {_EXAMPLE}")]
     wrong_address = _credentials.address_problem(where.source, where.url) is not None
-    if not (where.key_variable or where.keyless or wrong_address or _credentials.is_loopback(where.url)):
+    if not (where.key_variable or where.keyless or wrong_address or addresses.is_loopback(where.url)):
         message = f"the settings do not name the environment variable with the key of the server '{server}'"
         hint = 'write api_key_env = "NAME", or api_key_env = "" for a server that wants no key'
         return [*found, Problem(Code.MISSING_CREDENTIAL.name, message, hint)]
-    return [*found, *where.problems(context.environ, options)]
+    return [*found, *where.problems(context, options)]
 
 
 def _server_options(name: str, context: ProviderContext) -> Mapping[str, Json] | None:
@@ -73,10 +74,9 @@ def _server(name: str, options: Mapping[str, Json]) -> _hosted.HostedServer:
 
 
 def _addresses(context: ProviderContext) -> list[ServiceAddress]:
-    servers = context.options.get("servers")
-    names = servers if isinstance(servers, dict) else {}
     return [
-        _server(name, _server_options(name, context) or {}).as_address(f"openai_compatible/{name}") for name in names
+        _server(name, _server_options(name, context) or {}).as_address(f"openai_compatible/{name}")
+        for name in _options.names(context.options, "servers")
     ]
 
 
@@ -84,6 +84,11 @@ SPEC = _hosted.hosted_spec(
     _setup,
     _problems,
     # Not by the address: a server on this machine may be a proxy.
+    options={
+        "servers": ProviderOption("table", "a table for each server, with `base_url` and the keys of this table"),
+        "base_url": ProviderOption("text", "the address, in the table of a server"),
+        "local": ProviderOption("true or false", "the server runs on this machine, at the machine's price", "false"),
+    },
     addresses=_addresses,
     starter_config={"temperature": 0},
     runs_here=lambda name, context: (_server_options(name, context) or {}).get("local") is True,

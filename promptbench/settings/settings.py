@@ -8,19 +8,23 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from promptbench.core.addresses import host, hosts_in, is_loopback, is_providers_own
 from promptbench.core.diagnostics import Code, Diagnostic, Location, suggest
 from promptbench.core.errors import InputError
+from promptbench.core.plugins import module_name
 from promptbench.core.secrets import hide, is_secret_name
 from promptbench.core.settings_file import settings_file
 from promptbench.core.user_folders import config_folder
 
+DOTENV = ".env"
+USER_ONLY = frozenset({"key_hosts"})  # what a project must not decide for its users
 _CI_ACTORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_REQUESTEDFOR", "BUILDKITE_BUILD_CREATOR")
 
 
@@ -36,8 +40,8 @@ class LimitsFile(BaseModel):
         populate_by_name=True,
     )
 
-    requests_per_minute: float | None = Field(default=None, gt=0)
-    tokens_per_minute: float | None = Field(default=None, gt=0)
+    requests_per_minute: float | None = Field(default=None, gt=0, description="calls a minute")
+    tokens_per_minute: float | None = Field(default=None, gt=0, description="tokens a minute, of inputs and answers")
 
     def by_kind(self) -> dict[str, float]:
         """Return the limits that are set, per minute, by `requests` and `tokens`."""
@@ -66,6 +70,10 @@ class SettingsFile(BaseModel):
         description="file with prices of your own, from the project root; TOML or JSON, also LiteLLM's",
     )
     actor: str | None = Field(default=None, min_length=1, description="who promotes, if git does not know")
+    key_hosts: list[str] = Field(
+        default_factory=list,
+        description="hosts that may receive keys although only a project names them; not in a project's files",
+    )
     limits: dict[str, LimitsFile] = Field(
         default_factory=dict,
         description="requests-per-minute and tokens-per-minute by model (openai/gpt-5-mini) or by provider",
@@ -85,6 +93,10 @@ class Settings:
     root: Path
     values: SettingsFile
     origin: Mapping[str, str] = field(default_factory=dict)
+    # The variables of the `.env` file beside the project's file that the environment does not set.
+    dotenv: Mapping[str, str] = field(default_factory=dict)
+    # The hosts that the user's own file and environment name.
+    own_hosts: frozenset[str] = frozenset()
 
     @property
     def state(self) -> Path:
@@ -95,23 +107,76 @@ class Settings:
     def store(self) -> Path:
         return self.root / "prompt_store"
 
+    def may_receive_key(self, url: str, variable: str) -> bool:
+        """Return whether a server may get the key in a variable: only a key of `.env` goes where the project says."""
+        trusted = is_loopback(url) or is_providers_own(url) or host(url) in self.own_hosts
+        return trusted or variable in self.dotenv
+
 
 def load(start: Path, environ: Mapping[str, str], flags: Mapping[str, Any] | None = None) -> Settings:
     """Return the settings for a command started in `start`. Raise InputError with diagnostics."""
     project = find_project(start)
-    layers: list[tuple[str, dict[str, Any]]] = []
-    for path in (user_file(environ), project):
-        if path is not None and path.is_file():
-            layers.append((str(path), _read(path)))
-    layers.append(("environment", _from_environment(environ)))
-    layers.append(("flag", {key: value for key, value in (flags or {}).items() if value is not None}))
-    merged = {key: value for _, layer in layers for key, value in layer.items()}
-    origin = {key: name for name, layer in layers for key in layer}
+    user = user_file(environ)
+    dotenv = read_dotenv(project.parent / DOTENV, environ) if project else {}
+    own = _read(user) if user is not None and user.is_file() else {}
+    layers = [
+        (str(user), own),
+        (str(project), _read(project) if project else {}),
+        (DOTENV, _from_environment(dotenv)),
+        ("environment", _from_environment(environ)),
+        ("flag", {key: value for key, value in (flags or {}).items() if value is not None}),
+    ]
+    merged: dict[str, Any] = {}
+    for name, layer in layers:
+        merged = _merge(merged, layer)
+        if (key := next(iter(USER_ONLY & layer.keys()), None)) and name in (str(project), DOTENV):
+            raise _error(f"'{_written(key)}' is not a setting of a project", Location(name), f"write it in {user}")
+    origin = {key: name for name, layer in layers for key in _keys(layer)}
     try:
         values = SettingsFile.model_validate(merged)
     except ValidationError as error:
         raise _explain(error, origin) from None
-    return Settings((project.parent if project else start).resolve(), values, origin)
+    # Only variables with addresses of providers: a CI puts texts of others, such as commit messages, into variables.
+    addresses = {name: text for name, text in environ.items() if name.endswith(("_BASE_URL", "_ENDPOINT"))}
+    hosts = frozenset([*values.key_hosts, *hosts_in(own), *hosts_in(addresses)])
+    return Settings((project.parent if project else start).resolve(), values, origin, dotenv, hosts)
+
+
+def read_dotenv(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of a `.env` file that are not set; empty without a file. Lines of another form are left out.
+
+    `${NAME}` stays as it is: filled in, it could carry a key of the environment into an address.
+    """
+    if not path.is_file():
+        return {}
+    import io
+
+    from dotenv.parser import parse_stream
+
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    found = {item.key: item.value for item in parse_stream(io.StringIO(text)) if item.key and item.value}
+    return {name: value for name, value in found.items() if not environ.get(name)}
+
+
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Return two tables as one; where both have a value, `above` wins, and tables are merged."""
+    tables = {
+        key: _merge(below[key], value)
+        for key, value in above.items()
+        if isinstance(value, dict) and isinstance(below.get(key), dict)
+    }
+    return {**below, **above, **tables}
+
+
+def _keys(table: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield the keys of a table and of the tables in it, with dots."""
+    for key, value in table.items():
+        yield prefix + key
+        if isinstance(value, dict):
+            yield from _keys(value, f"{prefix}{key}.")
 
 
 def find_project(start: Path) -> Path | None:
@@ -153,7 +218,11 @@ def _read(path: Path) -> dict[str, Any]:
         message = f"'{key}' is a secret; promptbench reads secrets only from the environment"
         hint = "remove it from the file, and set the variable that the provider reads, such as OPENAI_API_KEY"
         raise _error(message, _location_of(path, text, key), hint)
-    return {key.replace("-", "_"): value for key, value in data.items()}
+    found = {key.replace("-", "_"): value for key, value in data.items()}
+    if isinstance(found.get("providers"), dict):
+        # One spelling, so that the tables of two files meet.
+        found["providers"] = {module_name(name): table for name, table in found["providers"].items()}
+    return found
 
 
 def _secrets(table: Any) -> Iterator[str]:
@@ -196,9 +265,8 @@ def _location_of(path: Path, text: str, key: str) -> Location:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    names = ("concurrency", "retries", "outage_minutes", "actor", "prices", "machine_price_per_hour")
-    texts = {name: environ.get(_variable(name), "").strip() for name in names}
-    return {name: text if name in ("actor", "prices") else _number(text) for name, text in texts.items() if text}
+    texts = {name: environ.get(_variable(name), "").strip() for name in VARIABLES}
+    return {name: VARIABLES[name](text) for name, text in texts.items() if text}
 
 
 def _variable(name: str) -> str:
@@ -211,6 +279,17 @@ def _number(text: str) -> int | float | str:
     except ValueError:
         return text
 
+
+def _list(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+# The settings that an environment variable can set, and how its text is read.
+VARIABLES: Mapping[str, Callable[[str], Any]] = {
+    **dict.fromkeys(("concurrency", "retries", "outage_minutes", "machine_price_per_hour"), _number),
+    **dict.fromkeys(("actor", "prices"), str),
+    "key_hosts": _list,
+}
 
 _WANTED = {
     "int_type": "must be a whole number",
@@ -232,7 +311,7 @@ def _explain(error: ValidationError, origin: Mapping[str, str]) -> InputError:
     diagnostics = []
     for item in error.errors(include_url=False):
         key = str(item["loc"][0])
-        where = origin.get(key, "settings")
+        where = origin.get(".".join(map(str, item["loc"])), origin.get(key, "settings"))
         inner = "".join(f".{_written(str(part))}" for part in item["loc"][1:])
         name = _variable(key) if where == "environment" else _written(key) + (inner if key == "limits" else "")
         wanted = _WANTED.get(item["type"], "is invalid: {msg}").format(msg=item["msg"].lower(), **item.get("ctx", {}))

@@ -92,7 +92,7 @@ def test_the_suite_runs_on_a_server_of_this_machine(
         (here / "promptbench.toml").write_text("retries = 1\n", encoding="utf-8")
         assert run(["init", "second"]) == 0
         table = "[providers.openai_compatible.servers.ollama]"
-        assert f'add to promptbench.toml: {table}\nbase_url = "http://127.0.0.1:{server.port}/v1"' in (
+        assert f'add to {table} of promptbench.toml:\nbase_url = "http://127.0.0.1:{server.port}/v1"' in (
             capsys.readouterr().out
         )
 

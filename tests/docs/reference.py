@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import promptbench
+from promptbench.providers import plugins as providers
+from promptbench.providers import provider_spec
 from promptbench.store import prompts_schema, runs_schema
 from promptbench.workflows.start.explain import check_pages
 from promptbench.yaml.text import in_braces
@@ -21,6 +23,7 @@ def pages() -> dict[str, str]:
         "checks.md": _WRITTEN + "\n".join(_checks()),
         "suite.md": _WRITTEN + "\n".join(_suite()),
         "commands.md": _WRITTEN + "\n".join(_commands()),
+        "settings.md": _WRITTEN + "\n".join(_settings()),
         "databases.md": _WRITTEN + "\n".join(_databases()),
     }
 
@@ -85,6 +88,56 @@ def _help(command: Any, words: list[str]) -> Iterator[str]:
     yield f"{'#' * (len(words) + 1)} {name}\n\n```text\n{command.get_help(context).strip()}\n```\n"
     for child, sub in getattr(command, "commands", {}).items():
         yield from _help(sub, [*words, child])
+
+
+_KINDS = {"int": "whole number", "float": "number", "str": "text"}
+
+
+def _kind(annotation: Any) -> str:
+    """Return a type as the page names it."""
+    origin = getattr(annotation, "__origin__", annotation)
+    if origin is dict:
+        return "table"
+    parts = [item for item in getattr(annotation, "__args__", ()) if item is not type(None)]
+    return "list of texts" if origin is list else _KINDS[(parts or [origin])[0].__name__]
+
+
+def _settings() -> Iterator[str]:
+    from promptbench.settings.settings import USER_ONLY, VARIABLES, LimitsFile, SettingsFile
+
+    yield """# Settings
+
+A project's settings are in `promptbench.toml`, or in `[tool.promptbench]` of `pyproject.toml`; the user's are in
+`~/.config/promptbench/config.toml` (or below `$XDG_CONFIG_HOME`; on Windows below `%APPDATA%`). Dashes and underscores
+are the same. An option of a command wins over a variable, a variable over the project's file, and the project's file
+over the user's. Tables are merged key by key. [The guide](../guides/settings.md) explains them.
+
+| key | type | default | variable | where | meaning |
+|---|---|---|---|---|---|"""
+    for name, field in SettingsFile.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        variable = f"`PROMPTBENCH_{name.upper()}`" if name in VARIABLES else ""
+        where = "user, environment" if name in USER_ONLY else "project, user" + (", environment" if variable else "")
+        shown = f"`{default}`" if default not in (None, [], {}) else ""
+        key = name.replace("_", "-")
+        yield f"| `{key}` | {_kind(field.annotation)} | {shown} | {variable} | {where} | {field.description} |"
+    yield '\nUnder `[limits."openai/gpt-5.4-mini"]` or `[limits.openai]`:\n\n| key | type | meaning |\n|---|---|---|'
+    for name, field in LimitsFile.model_fields.items():
+        yield f"| `{name.replace('_', '-')}` | {_kind(field.annotation)} | {field.description} |"
+    yield "\n## The table of a provider\n\nIn `[providers.NAME]`, of the project or the user.\n"
+    for name in providers.names():
+        options = provider_spec(name).options
+        if options:
+            yield f"### {name}\n\n| key | type | default | variable | meaning |\n|---|---|---|---|---|"
+            for key, option in options.items():
+                variable = f"`{option.variable}`" if option.variable else ""
+                default = f"`{option.default}`" if option.default and " " not in option.default else option.default
+                yield f"| `{key}` | {option.kind} | {default} | {variable} | {option.meaning} |"
+            yield ""
+    yield "## Variables that are not settings\n\n| variable | meaning |\n|---|---|"
+    yield "| `OPENAI_API_KEY`, `ANTHROPIC_API_KEY`, `AZURE_OPENAI_API_KEY` | the keys of these providers |"
+    yield "| `NO_COLOR`, `FORCE_COLOR` | no colour; colour also where the output is not a terminal |"
+    yield "| `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` | the proxy of calls to other machines |\n"
 
 
 def _databases() -> Iterator[str]:

@@ -55,6 +55,9 @@ def test_a_wait_that_is_asked_for_is_kept(kind: FailureKind) -> None:
     assert policy.delay(failed(kind, 0.0), 1, proven=True, elapsed=0) == 0.5
     assert policy.delay(failed(kind, LONGEST_WAIT_ASKED + 1), 1, proven=True, elapsed=0) is None
     assert policy.hopeless(failed(kind, LONGEST_WAIT_ASKED + 1))
+    patient = RetryPolicy(4, lambda: 1.0, longest_wait=300)
+    assert patient.delay(failed(kind, 90.0), 1, proven=False, elapsed=0) == 90.0
+    assert patient.hopeless(failed(kind, 301.0))
 
 
 @given(KINDS, st.none() | st.floats(0, 1e6), st.integers(1, 1000), st.booleans(), st.floats(0, 1e6), st.floats(0, 1))

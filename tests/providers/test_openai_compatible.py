@@ -111,7 +111,7 @@ def test_an_unknown_server_is_told_with_the_nearest_one() -> None:
     assert code == "UNKNOWN_MODEL"
     assert "did you mean 'ollama'?" in said
     ((_, said),) = problems("vllm/m", {})
-    assert "[tool.promptbench.providers.openai_compatible.servers.vllm]" in said
+    assert "[tool.promptbench.providers.openai_compatible.servers.vllm] of pyproject.toml" in said
 
 
 def test_this_machine_needs_no_key_and_others_say_where_it_is() -> None:

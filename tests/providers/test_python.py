@@ -200,7 +200,7 @@ def test_only_listed_code_runs(project: ProviderContext) -> None:
     (problem,) = python.SPEC.problems("extractor.py:extract", closed)
     assert problem.code == "CODE_NOT_ALLOWED"
     assert problem.hint is not None
-    assert '[tool.promptbench] python = ["suites/entities/extractor.py"]' in problem.hint
+    assert 'python = ["suites/entities/extractor.py"] in promptbench.toml' in problem.hint
     assert failure(closed, "extract", message="x").kind is FailureKind.FATAL
 
 

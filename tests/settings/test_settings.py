@@ -63,6 +63,77 @@ def test_dashes_and_underscores_are_the_same(tmp_path: Path) -> None:
     assert (values.machine_price_per_hour, values.providers) == (1.0, {"openai": {"base_url": "x"}})
 
 
+def test_tables_of_the_user_and_the_project_are_merged(tmp_path: Path) -> None:
+    user = write(
+        tmp_path / "config" / "promptbench" / "config.toml",
+        "[providers.openai]\nbase_url = 'https://gateway.example/v1'\ntimeout = 9\n"
+        "[providers.openai-compatible.servers.gpu]\nbase_url = 'http://gpu:1/v1'\n",
+    )
+    project = write(
+        tmp_path / "project" / "promptbench.toml",
+        "[providers.anthropic]\ntimeout = 5\n[providers.openai]\ntimeout = 7\n"
+        "[providers.openai_compatible.servers.cpu]\nbase_url = 'http://cpu:1/v1'\n",
+    )
+    settings = load(tmp_path / "project", {"XDG_CONFIG_HOME": str(tmp_path / "config")})
+    assert settings.values.providers == {
+        "openai": {"base_url": "https://gateway.example/v1", "timeout": 7},
+        "openai_compatible": {
+            "servers": {"gpu": {"base_url": "http://gpu:1/v1"}, "cpu": {"base_url": "http://cpu:1/v1"}}
+        },
+        "anthropic": {"timeout": 5},
+    }
+    assert settings.origin["providers.openai.base_url"] == str(user)
+    assert settings.origin["providers.openai.timeout"] == str(project)
+
+
+def test_a_dotenv_file_sets_what_is_not_set(tmp_path: Path) -> None:
+    write(tmp_path / "promptbench.toml", "retries = 1\n")
+    text = "# comment\nexport A_KEY='from file'\nB=${SECRET}\nEMPTY=\nnot a line\nC=two\nPROMPTBENCH_RETRIES=7\n"
+    write(tmp_path / ".env", text)
+    settings = load(tmp_path, {"C": "one", "SECRET": "s3cret"})
+    # `${SECRET}` is not filled in: it could carry a key into an address.
+    assert settings.dotenv == {"A_KEY": "from file", "B": "${SECRET}", "PROMPTBENCH_RETRIES": "7"}
+    assert (settings.values.retries, settings.origin["retries"]) == (7, ".env")
+    assert load(tmp_path, {"PROMPTBENCH_RETRIES": "3"}).values.retries == 3
+    (tmp_path / ".env").unlink()
+    (tmp_path / ".env").mkdir()  # the folder of a virtual environment
+    assert load(tmp_path, {}).dotenv == {}
+
+
+def test_only_the_user_decides_which_other_hosts_get_keys(tmp_path: Path) -> None:
+    write(tmp_path / "promptbench.toml", "[providers.openai]\nbase_url = 'https://evil.example/v1'\n")
+    write(tmp_path / ".env", "OPENAI_BASE_URL=https://worse.example\nFILE_KEY=sk-file\n")
+    own = tmp_path / "config" / "promptbench" / "config.toml"
+    environ = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "OPENAI_API_KEY": "sk-1", "MESSAGE": "https://evil.example"}
+
+    def allowed(url: str, variable: str = "OPENAI_API_KEY", **more: str) -> bool:
+        return load(tmp_path, {**environ, **more}).may_receive_key(url, variable)
+
+    for url in (
+        "https://evil.example/v1",
+        "https://worse.example",
+        "http://api.openai.com/v1",
+        "https://xapi.openai.com",
+    ):
+        assert not allowed(url), url
+    for url in ("https://api.openai.com/v1", "https://eu.api.openai.com/v1", "http://127.0.0.1:1/v1"):
+        assert allowed(url), url
+    # A key of the project's own `.env` goes where the project says.
+    assert allowed("https://evil.example/v1", "FILE_KEY")
+    assert allowed("https://evil.example/v1", PROMPTBENCH_KEY_HOSTS="a.example, evil.example")
+    assert allowed("https://evil.example/v1", OPENAI_BASE_URL="https://evil.example/v2")
+    assert not allowed("https://evil.example:8443/v1", PROMPTBENCH_KEY_HOSTS="evil.example")
+    write(own, "key-hosts = ['evil.example']\n")
+    assert allowed("https://evil.example/v1")
+    for file, text in (
+        ("promptbench.toml", "key-hosts = ['evil.example']"),
+        (".env", "PROMPTBENCH_KEY_HOSTS=x.example"),
+    ):
+        write(tmp_path / file, text)
+        assert refused(tmp_path, environ)[0][0] == "'key-hosts' is not a setting of a project"
+        write(tmp_path / file, "")
+
+
 @pytest.mark.parametrize(
     ("text", "message", "line", "column"),
     [

@@ -335,13 +335,12 @@ class _ModelConnector:
         return windows
 
     def _context(self, provider: str) -> ProviderContext:
-        # The settings may spell a provider's name with dashes or underscores.
-        options = {module_name(name): table for name, table in self._options.provider_options.items()}
         return ProviderContext(
             root=self._options.root,
             folder=self._suite.folder,
             environ=self._options.environ,
-            options=options.get(module_name(provider), {}),
+            options=self._options.provider_options.get(module_name(provider), {}),
             allowed_code=self._options.allowed_code,
             recordings=self._options.recordings,
+            may_receive_key=self._options.may_receive_key,
         )

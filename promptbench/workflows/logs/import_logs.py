@@ -188,7 +188,7 @@ class _Importer:
                 call = self._redactor.redact_call(record) if self._redactor else record
             except TimeoutError:
                 self._report_bad(
-                    file, BadRecord(f"call {file.calls}", "a pattern in [tool.promptbench.redact] takes too long")
+                    file, BadRecord(f"call {file.calls}", "a pattern of the setting 'redact' takes too long")
                 )
                 continue
             file.selected += 1
@@ -356,7 +356,7 @@ def load_redactor(project: Project, *, keep_key: bool = True) -> Redactor:
         try:
             Redactor(b"", {name: pattern})
         except ValueError as error:
-            raise InputError(f"the pattern '{name}' in [tool.promptbench.redact] {error}") from None
+            raise InputError(f"the pattern '{name}' of the setting 'redact' {error}") from None
     return Redactor(_load_key(project.settings.state / KEY_FILE, keep=keep_key), patterns)
 
 

@@ -59,10 +59,13 @@ def available_models(project: Project) -> Iterator[AvailableModel]:
 
 def provider_context(project: Project, provider: str) -> ProviderContext:
     """Return what a provider knows of a project outside of any suite."""
-    options = {module_name(name): table for name, table in project.settings.values.providers.items()}
-    root = project.settings.root
+    settings = project.settings
     return ProviderContext(
-        root=root, folder=root, environ=project.environ, options=options.get(module_name(provider), {})
+        root=settings.root,
+        folder=settings.root,
+        environ=project.environ,
+        options=settings.values.providers.get(module_name(provider), {}),
+        may_receive_key=settings.may_receive_key,
     )
 
 

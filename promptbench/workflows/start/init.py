@@ -193,7 +193,7 @@ def next_steps(folder: Path, start: Start, enter: str) -> Iterator[str]:
         yield f"model: {start.model}"
     if start.settings and not provider_context(project, "openai_compatible").options:
         table, lines = start.settings
-        yield f"add to {place(project.settings.root, table)}\n{lines.rstrip()}"
+        yield f"add to {place(project.settings.root, table)}:\n{lines.rstrip()}"
     yield f"next: {enter}promptbench run suites/{start.name}"
     yield f"a case of your own: {enter}promptbench new case suites/{start.name}"
 

@@ -45,7 +45,7 @@ def backtest(project: Project, name: str, logs: Sequence[Path], suites: Sequence
     rules = {rule.name: rule for rule in project.repair_rules}
     if name not in rules:
         guess = did_you_mean(name, rules)
-        known = f"known are {', '.join(rules)}" if rules else "list its file in [tool.promptbench] repairs"
+        known = f"known are {', '.join(rules)}" if rules else "the setting 'repairs' lists their files"
         raise InputError(f"unknown repair rule '{name}'", hint=f"did you mean '{guess}'?" if guess else known)
     rule = rules[name]
     counts = dict.fromkeys(("rescued", "wrong", "failed", "unchanged"), 0)

@@ -100,6 +100,8 @@ def test_the_wrong_example_is_reported_and_the_right_one_is_not(
 ) -> None:
     if page.code == Code.MISSING_EXTRA:
         monkeypatch.setitem(sys.modules, "langdetect", None)  # as where it is not installed
+    if page.code == Code.UNTRUSTED_ADDRESS:
+        monkeypatch.setenv("INTENTS_TOKEN", "a-token")
     encoding = page.note.removeprefix("saved as ") if page.note.startswith("saved as ") else "utf-8"
     write(folder, page, page.file, page.wrong, encoding)
     assert page.code in reported(page, capsys)
