@@ -21,7 +21,7 @@ WARNINGS = sorted(path.stem for path in GOLDEN.glob("warnings/*.yaml"))
 FINE = sorted(path.stem for path in GOLDEN.glob("fine/*.yaml"))
 PROMPT = """\
 ---
-output: {schema: {team: string}}
+output: {schema: {team: string, "(*)": any}}
 ---
 Which team is this for? {{message}}
 """

@@ -63,6 +63,7 @@ class Code(StrEnum):
     VACUOUS = "PB509"
     QUARANTINE = "PB510"
     DEPRECATED_CHECK = "PB511"
+    RULED_OUT = "PB512"
     BAD_LOG = "PB601"
     SETTINGS = "PB701"
 

@@ -92,7 +92,7 @@ def assemble(suite: Suite, options: PrepareOptions, found: Diagnostics) -> Prepa
         has_baseline=any(not model.uses_prompt for model in models),
         answers=connector.recorded_answer,
     )
-    lint = Lint(variants, connector.windows(models), suite.checks)
+    lint = Lint(variants, connector.windows(models), suite.checks, builder.ruled_out.impossible)
     calls = read_logs(suite, found) if options.calls is None else options.calls
 
     def selects(case: PreparedCase) -> bool:

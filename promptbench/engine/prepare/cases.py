@@ -17,6 +17,7 @@ from promptbench.engine.prepare.evaluate import Answers, Evaluation, WeightedChe
 from promptbench.engine.prepare.inputs import CallInput, conversation_of, expectations_in_log, input_of
 from promptbench.engine.prepare.options import PrepareOptions
 from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedCase, PreparedCases, Variant
+from promptbench.engine.prepare.ruled_out import RuledOut
 from promptbench.suite.cases import read_checks
 from promptbench.suite.file import CaseFile, field_name
 from promptbench.suite.models import Case, Suite, Where, WrittenCheck
@@ -102,6 +103,7 @@ class CaseBuilder:
         self.judged: dict[str, tuple[JudgedCheck, Location]] = {}
         self._shared = self._build_checks(suite.checks)
         self._shared_hashed = canonical([suite.accept, checks.as_hashed(suite.checks, self._bare), suite.threshold])
+        self.ruled_out = RuledOut(variants, self._bare, suite)
         self._was: dict[str, tuple[str, ...]] = {}
         # The logged calls that fail the checks of a case, by the case's name.
         self.calls: dict[str, tuple[LoggedCall, ...]] = {}
@@ -138,6 +140,7 @@ class CaseBuilder:
             if built is not None and selects(built):
                 self._add(cases, built, own, held=case.where.document is self._suite.document)
         report_quarantine(quarantined, count, self._found)
+        self.ruled_out.report(self._found)
         for given, group in logged.values():
             built, own = self._from_log(given, group, names)
             if built is not None and selects(built):
@@ -147,7 +150,9 @@ class CaseBuilder:
 
     def build(self, case: Case) -> PreparedCase | None:
         """Return one case without the logs, or None, with diagnostics, if it is invalid."""
-        return self._case(case, ())
+        built = self._case(case, ())
+        self.ruled_out.report(self._found)
+        return built
 
     def _by_input(self, calls: Sequence[LoggedCall]) -> dict[str, tuple[CallInput, list[LoggedCall]]]:
         # By the hash of their input. A call without one is reported and left out.
@@ -223,6 +228,7 @@ class CaseBuilder:
                 Code.BAD_VALUE, f"the 'expect' of '{case.name}' is invalid: {error}", case.where.location("expect")
             )
             return None
+        self.ruled_out.look(case)
         self._check_red(case, built)
         was = (*((case.was,) if case.was is not None else ()), *self._red_answers(calls, built))
         if calls:

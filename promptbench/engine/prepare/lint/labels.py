@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -86,7 +86,8 @@ class _Field:
 class Labels:
     """Collects what each case expects, and warns about what a prompt does not offer."""
 
-    def __init__(self, variants: Sequence[Variant]) -> None:
+    def __init__(self, variants: Sequence[Variant], reported: Container[tuple[Path, str]] = ()) -> None:
+        self._reported = reported
         self._variants = [(variant, AllowedValues(variant.prompt.output_schema)) for variant in variants]
         self._fields: dict[Path, _Field] = {}
 
@@ -105,19 +106,21 @@ class Labels:
             for path, expected in self._fields.items():
                 allowed = allowed_values.at(path)
                 if allowed is not None:
-                    _report_schema(variant, allowed, expected, found)
+                    values = expected.values.values()
+                    left = [item for item in values if (path, canonical(item.options[0])) not in self._reported]
+                    _report_schema(variant, allowed, left, found)
                 elif not expected.free:
                     _report_text(variant, expected, found)
 
 
-def _report_schema(variant: Variant, allowed: Sequence[Json], expected: _Field, found: Diagnostics) -> None:
+def _report_schema(
+    variant: Variant, allowed: Sequence[Json], expected: Sequence[_Expected], found: Diagnostics
+) -> None:
     def near(value: _Expected) -> Json:
         return next((item for item in allowed if _folded(item) in map(_folded, value.options)), None)
 
     missing = [
-        value
-        for value in expected.values.values()
-        if not any(same(option, item) for option in value.options for item in allowed)
+        value for value in expected if not any(same(option, item) for option in value.options for item in allowed)
     ]
     _warn(
         missing, f"the output schema of {variant.label} allows only {_join_values(allowed)}", "the schema", near, found

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from promptbench.core.diagnostics import Diagnostics
+from promptbench.engine.prepare.lint.allowed_labels import Path
 from promptbench.engine.prepare.lint.labels import Labels
 from promptbench.engine.prepare.lint.leaks import Leaks
 from promptbench.engine.prepare.lint.overlaps import Overlaps
@@ -17,15 +18,20 @@ class Lint:
     """Looks at each case once, and keeps only the few that its warnings name.
 
     `windows` are the context windows of the models that get the prompts, `checks` are the checks of all cases.
+    `reported` are the expected values that are errors already, each with its path.
     """
 
     def __init__(
-        self, variants: Sequence[Variant], windows: Mapping[str, Window], checks: Sequence[WrittenCheck] = ()
+        self,
+        variants: Sequence[Variant],
+        windows: Mapping[str, Window],
+        checks: Sequence[WrittenCheck] = (),
+        reported: Container[tuple[Path, str]] = (),
     ) -> None:
         once = list({variant.hash: variant for variant in reversed(variants)}.values())[::-1]
         self._parts: list[Windows | Labels | Leaks | Overlaps] = [
             *(Windows(variant, windows) for variant in once),
-            Labels(once),
+            Labels(once, reported),
             *(Leaks(variant) for variant in once),
             Overlaps(checks),
         ]
