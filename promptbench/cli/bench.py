@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from promptbench.cli.options import (
+    Columns,
     Format,
     JsonFormat,
+    LogModel,
     MaxCalls,
     MaxCost,
     MaxMinutes,
@@ -18,6 +20,7 @@ from promptbench.cli.options import (
     Output,
     Quiet,
     Verbose,
+    columns_of,
     variables,
 )
 from promptbench.core.errors import Exit, InputError
@@ -58,6 +61,8 @@ def bench(
         list[str] | None,
         typer.Option("--from", metavar="LOG", help="Use the calls in log files, by model, and make none."),
     ] = None,
+    columns: Columns = None,
+    log_model: LogModel = "",
     history: Annotated[
         bool, typer.Option("--history", help="List recorded measurements, of a suite or prompt or all.")
     ] = False,
@@ -98,7 +103,9 @@ def bench(
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
     project = Project.open()
     if from_:
-        measured = measured_in_logs(from_, per_month=per_month, stdin=sys.stdin.buffer)
+        measured = measured_in_logs(
+            from_, per_month=per_month, stdin=sys.stdin.buffer, columns=columns_of(columns), model=log_model
+        )
         return rendering.write(project, [bench_report(measured)])
     if show is not None:
         found = show_measurement(project, show, per_month=per_month)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from promptbench.cli.options import AsJson
+from promptbench.cli.options import AsJson, Columns, LogModel, columns_of
 from promptbench.cli.output import out, out_json, say
 from promptbench.core.errors import Exit, InputError
 from promptbench.core.words import number_of
@@ -22,6 +22,8 @@ def capture(
     log: Annotated[
         list[str] | None, typer.Option("--log", metavar="FILE#ID", help="A call of a log file, without an import.")
     ] = None,
+    columns: Columns = None,
+    log_model: LogModel = "",
     run: Annotated[
         str | None,
         typer.Option("--run", metavar="RUN", help="The failing cases of a run, or its cases named ID; or `latest`."),
@@ -50,17 +52,19 @@ def capture(
     from promptbench.project import Project
     from promptbench.workflows.logs.capture import capture as capture_cases
     from promptbench.workflows.logs.capture import read_capture_options
+    from promptbench.workflows.logs.log_files import LogFiles
     from promptbench.workflows.logs.select_calls import (
         select_by_id,
         select_from_clusters,
-        select_from_log,
+        select_from_logs,
         select_from_run,
     )
 
     project = Project.open()
     options = read_capture_options(should_be=should_be, expect=expect, checks=check or (), tags=tag or ())
     calls = select_from_run(project, run, ids or ()) if run else select_by_id(project, ids or ())
-    calls += [select_from_log(project, item, dry_run=dry_run) for item in log or ()]
+    if log:
+        calls += select_from_logs(project, LogFiles(log, columns_of(columns), log_model), dry_run=dry_run)
     if top or all_clusters:
         calls += select_from_clusters(project, suite, None if all_clusters else top)
     if not calls:

@@ -7,13 +7,31 @@ from typing import Annotated
 
 import typer
 
-from promptbench.cli.options import Format, JsonFormat, LoggedModels, Output, Quiet, Since, Verbose, Where, call_filter
+from promptbench.cli.options import (
+    Columns,
+    Format,
+    JsonFormat,
+    LoggedModels,
+    LogModel,
+    Output,
+    Quiet,
+    Since,
+    Verbose,
+    Where,
+    call_filter,
+    columns_of,
+)
 
 
 def failures(
     suite: Annotated[
         Path | None, typer.Argument(metavar="SUITE", help="Also run this suite's checks on the logged answers.")
     ] = None,
+    log: Annotated[
+        list[str] | None, typer.Option("--log", metavar="FILE", help="Calls of a log file, not the recorded ones.")
+    ] = None,
+    columns: Columns = None,
+    log_model: LogModel = "",
     since: Since = None,
     model: LoggedModels = None,
     where: Where = None,
@@ -31,8 +49,10 @@ def failures(
     from promptbench.cli.rendering import Rendering
     from promptbench.project import Project
     from promptbench.workflows.logs.failures import failures_report, find_failures
+    from promptbench.workflows.logs.log_files import LogFiles
 
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
     project = Project.open()
-    clusters = find_failures(project, suite, call_filter(False, since, model, where))
+    logs = LogFiles(log or (), columns_of(columns), log_model)
+    clusters = find_failures(project, suite, call_filter(False, since, model, where), logs)
     return rendering.write(project, [failures_report(clusters, everything=everything)])

@@ -9,9 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from promptbench.cli.asking import is_interactive
-from promptbench.cli.options import AsJson, FailedOnly, LoggedModels, Since, Where, call_filter
+from promptbench.cli.options import (
+    AsJson,
+    Columns,
+    FailedOnly,
+    LoggedModels,
+    LogModel,
+    Since,
+    Where,
+    call_filter,
+    columns_of,
+)
 from promptbench.cli.output import out, out_json, say
-from promptbench.core.errors import Exit, InputError
+from promptbench.core.errors import Exit
 from promptbench.core.words import number_of
 from promptbench.report.words import clean
 
@@ -26,10 +36,8 @@ def import_(
     format_: Annotated[
         str | None, typer.Option("--format", metavar="NAME", help="The log format; by default it is detected.")
     ] = None,
-    columns: Annotated[
-        list[str] | None,
-        typer.Option("--map", metavar="FIELD=COLUMN", help="The column of a table with a field: answer=reply_text."),
-    ] = None,
+    columns: Columns = None,
+    log_model: LogModel = "",
     failed_only: FailedOnly = False,
     since: Since = None,
     model: LoggedModels = None,
@@ -45,7 +53,7 @@ def import_(
     from promptbench.workflows.logs.import_logs import import_logs
 
     selected = call_filter(failed_only, since, model, where)
-    mapping = _columns(columns or ())
+    mapping = columns_of(columns)
     if no_redact:
         say("warning: nothing is redacted: personal data and secrets are stored as they are in the log")
     project = Project.open()
@@ -59,6 +67,7 @@ def import_(
             call_filter=selected,
             format=format_,
             columns=mapping,
+            model=log_model,
             redact=not no_redact,
             dry_run=dry_run,
             listen=progress.listen,
@@ -70,14 +79,6 @@ def import_(
     if done.error:
         raise done.error
     return Exit.YES
-
-
-def _columns(written: Sequence[str]) -> dict[str, str]:
-    pairs = [item.partition("=") for item in written]
-    for name, equals, column in pairs:
-        if not (name and equals and column):
-            raise InputError(f"invalid --map '{name}'", hint="write it as --map answer=reply_text")
-    return {name.strip(): column for name, _, column in pairs}
 
 
 def _ask_columns(paths: Sequence[str]) -> dict[str, str]:
@@ -111,6 +112,8 @@ def _print(done: ImportReport) -> None:
     parts = [f"{added:,} new", f"{selected - added:,} already there"]
     if left := done.total("calls") - selected:
         parts.append(f"{left:,} left out by the filters")
+    if added < selected and done.total("without_model"):
+        say("hint: calls that name no model are equal in the logs of several models: --log-model NAME names it")
     verb = "would import" if done.dry_run else "imported"
     step = "" if done.dry_run or not done.tiers else "; `promptbench failures` shows what failed"
     out(f"{verb} {number_of(selected, 'call')}: {', '.join(parts)}{step}")

@@ -64,6 +64,21 @@ Where = Annotated[
     typer.Option("--where", metavar="CONDITION", help="Only records with a field: metadata.team=eu, latency_ms>900."),
 ]
 
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--map", metavar="FIELD=COLUMN", help="The column of a table with a field: answer=reply_text."),
+]
+LogModel = Annotated[str, typer.Option("--log-model", metavar="NAME", help="The model of logged calls that name none.")]
+
+
+def columns_of(written: Sequence[str] | None) -> dict[str, str]:
+    """Return field to column. Raise InputError if one is invalid."""
+    pairs = [item.partition("=") for item in written or ()]
+    for name, equals, column in pairs:
+        if not (name and equals and column):
+            raise InputError(f"invalid --map '{name}'", hint="write it as --map answer=reply_text")
+    return {name.strip(): column for name, _, column in pairs}
+
 
 def call_filter(
     failed: bool, since: str | None, models: Sequence[str] | None, where: Sequence[str] | None

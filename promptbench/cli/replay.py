@@ -10,11 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from promptbench.cli.options import (
+    Columns,
     Concurrency,
     FailedOnly,
     Format,
     JsonFormat,
     LoggedModels,
+    LogModel,
     MaxCalls,
     MaxCost,
     MaxMinutes,
@@ -24,6 +26,7 @@ from promptbench.cli.options import (
     Verbose,
     Where,
     call_filter,
+    columns_of,
 )
 from promptbench.cli.output import out, out_json, say
 from promptbench.core.errors import Exit, InputError
@@ -33,8 +36,10 @@ from promptbench.core.words import number_of
 def replay(
     suite: Annotated[Path, typer.Argument(metavar="SUITE", help="The suite's file or folder.")],
     log: Annotated[
-        list[Path] | None, typer.Option("--log", metavar="FILE", help="Calls of a log file, not the imported ones.")
+        list[str] | None, typer.Option("--log", metavar="FILE", help="Calls of a log file, not the imported ones.")
     ] = None,
+    columns: Columns = None,
+    log_model: LogModel = "",
     ask: Annotated[
         bool, typer.Option("--ask", help="Send the logged inputs again, to production and candidate on every model.")
     ] = False,
@@ -67,6 +72,7 @@ def replay(
     from promptbench.cli.rendering import Rendering
     from promptbench.project import Project, Selection
     from promptbench.workflows.judge.budgets import Spending
+    from promptbench.workflows.logs.log_files import LogFiles
     from promptbench.workflows.logs.replay import replay as replay_log
     from promptbench.workflows.logs.replay import replay_answers, replay_report, rescore_report
     from promptbench.workflows.logs.select_calls import select_for_replay
@@ -75,21 +81,32 @@ def replay(
         raise InputError("--ask and --rescore-only exclude each other", hint="leave one of them out")
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
     project = Project.open(flags={"concurrency": concurrency})
-    calls = select_for_replay(project, log or (), call_filter(failed_only, since, model, where))
+    logs = LogFiles(log or (), columns_of(columns), log_model)
+    calls = select_for_replay(project, logs, call_filter(failed_only, since, model, where))
     if not ask:
-        return rendering.write(project, [rescore_report(replay_answers(project, suite, calls))])
+        return rendering.write(project, [rescore_report(replay_answers(project, suite, calls, logs.bad))])
     with Progress(quiet=quiet) as progress:
         report = replay_log(
             project,
             Selection(paths=(suite,)),
             calls,
             command=_command(
-                suite, failed_only, {"--log": log, "--since": [since], "--model": model, "--where": where}
+                suite,
+                failed_only,
+                {
+                    "--log": log,
+                    "--map": columns,
+                    "--log-model": [log_model or None],
+                    "--since": [since],
+                    "--model": model,
+                    "--where": where,
+                },
             ),
             spending=Spending.read(max_cost, max_calls, max_minutes),
             announce=partial(_announce, dry_run=dry_run, as_json=as_json),
             listen=progress.listen,
             dry_run=dry_run,
+            bad=logs.bad,
         )
     return Exit.YES if report is None else rendering.write(project, [replay_report(report)])
 

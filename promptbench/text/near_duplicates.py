@@ -10,6 +10,7 @@ bins, and are grouped if at least 0.7 of their bins agree. Two texts of similari
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from itertools import islice
 from zlib import crc32
 
@@ -20,6 +21,9 @@ _SHINGLE = 3
 # Only the beginning of a longer text counts.
 _MAX_WORDS = 2_000
 _WORD = re.compile(r"[^\W\d_]+")
+# Letters at the start or end by which a template is recognised, and letters of a template that is long enough.
+_KEY = 40
+_SHORTEST_TEMPLATE = 200
 
 _Signature = tuple[int, ...]
 
@@ -58,6 +62,37 @@ class NearDuplicates:
     def _add_group(self, signature: _Signature) -> int:
         self._first.append(signature)
         return len(self._first) - 1
+
+
+class SharedText:
+    """The templates of prompts: long text with which inputs start or end, and which says nothing about one input."""
+
+    def __init__(self) -> None:
+        self._starts: dict[str, str] = {}
+        self._ends: dict[str, str] = {}
+
+    def learn(self, text: str) -> None:
+        """Compare a text with the earlier ones that start or end alike."""
+        for known, key, length in (
+            (self._starts, text[:_KEY], _common_length(self._starts.get(text[:_KEY], text), text)),
+            (self._ends, text[-_KEY:], _common_length(self._ends.get(text[-_KEY:], text)[::-1], text[::-1])),
+        ):
+            known[key] = text[:length] if known is self._starts else text[len(text) - length :]
+
+    def remove(self, text: str) -> str:
+        """Return the text between the template's start and end; the whole text if nothing would be left."""
+        start, end = self._starts.get(text[:_KEY], ""), self._ends.get(text[-_KEY:], "")
+        if len(start) < _SHORTEST_TEMPLATE or not text.startswith(start):
+            start = ""
+        if len(end) < _SHORTEST_TEMPLATE or not text.endswith(end):
+            end = ""
+        inner = text[len(start) : len(text) - len(end)]
+        return inner if _WORD.search(inner) else text
+
+
+def _common_length(one: str, other: str) -> int:
+    """Return the length of the common start of two texts."""
+    return bisect_left(range(min(len(one), len(other))), True, key=lambda end: one[: end + 1] != other[: end + 1])
 
 
 def _compute_signature(words: tuple[str, ...]) -> _Signature:

@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptbench.text.near_duplicates import NearDuplicates
+from promptbench.text.near_duplicates import NearDuplicates, SharedText
 
 PARCEL = (
     "Where is my parcel with the number 1234? It should have been here on Monday, and I have been waiting for it "
@@ -61,3 +61,20 @@ def test_the_same_text_is_always_in_the_same_group(texts: list[str]) -> None:
     first = [groups.add(text) for text in texts]
     assert [groups.add(text) for text in texts] == first
     assert set(first) == set(range(len(groups)))
+
+
+def test_the_template_of_a_prompt_is_not_the_input() -> None:
+    start, end = "You sort messages into teams. " * 20, " Answer with JSON and nothing else." * 20
+    inputs = ["Where is my parcel?", "I was charged twice", "Close my account", "Where is my parcel?"]
+    for texts in ([start + text + end for text in inputs], [start + text for text in inputs], inputs):
+        shared, groups = SharedText(), NearDuplicates()
+        for text in texts:
+            shared.learn(text)
+        assert [groups.add(shared.remove(text)) for text in texts] == [0, 1, 2, 0]
+
+
+def test_a_text_without_anything_of_its_own_stays_whole() -> None:
+    shared = SharedText()
+    for text in ("word " * 100, "word " * 100, "word " * 100 + "12"):
+        shared.learn(text)
+        assert shared.remove(text) == text

@@ -1,26 +1,19 @@
-"""Read the calls of a log file of any known format."""
+"""Read the calls of a log file of a known format."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from promptbench.core.errors import InputError
 from promptbench.core.types import BadRecord, LoggedCall
-from promptbench.ingest import detect_format, load_format
+from promptbench.ingest import load_format
 from promptbench.ingest.files.log_file import LogFile
-from promptbench.ingest.files.streams import LogError
 
 
-def read_calls(path: Path) -> Iterator[LoggedCall]:
-    """Yield the calls of a log file, without the records that cannot be read. Raise InputError if it is not a log."""
-    try:
-        file = LogFile.from_path(path)
-        format_ = detect_format(file)
-        if format_ is None:
-            raise InputError(f"{path} is not a log of a known format", hint="`promptbench import --help` lists them")
-        for record in load_format(format_).read(file):
-            if not isinstance(record, BadRecord):
-                yield record
-    except (OSError, LogError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+def read_records(file: LogFile, format_: str, *, timings: bool = False) -> Iterator[LoggedCall | BadRecord]:
+    """Yield the calls of a file, and its bad records. Raise OSError or ValueError if the rest cannot be read.
+
+    A call that names no model is one of `file.model`, as if its record had a field `model`.
+    """
+    spec = load_format(format_)
+    found = (spec.read_timings or spec.read)(file) if timings else spec.read(file)
+    return map(file.with_model, found) if file.model else found

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from promptbench.core.types import BadRecord, Json
+from promptbench.core.types import BadRecord, Json, LoggedCall
 from promptbench.ingest.files import json_array
 from promptbench.ingest.files.streams import CHUNK_BYTES, LogError, open_gzip, open_stream
 from promptbench.parsing import _strict
@@ -46,6 +46,7 @@ class LogFile:
         opener: Return the decompressed bytes, from the start at each call.
         others: The other files of the same import, for formats that consist of two files.
         mapping: Field to column, for tables whose columns have other than the usual names.
+        model: The model of calls that name none.
     """
 
     name: str
@@ -54,6 +55,7 @@ class LogFile:
     opener: Callable[[], BinaryIO] = field(repr=False)
     others: Sequence[LogFile] = field(default=(), repr=False)
     mapping: Mapping[str, str] = field(default_factory=dict)
+    model: str = ""
 
     @classmethod
     def from_path(cls, path: Path, name: str | None = None) -> LogFile:
@@ -80,6 +82,13 @@ class LogFile:
     def with_others(self, others: Sequence[LogFile]) -> LogFile:
         """Return this file with the other files of its import."""
         return replace(self, others=tuple(others))
+
+    def with_model(self, record: LoggedCall | BadRecord) -> LoggedCall | BadRecord:
+        """Return a record of this file with the file's model, if it names none."""
+        if isinstance(record, BadRecord) or record.model:
+            return record
+        raw = {**record.raw, "model": self.model} if isinstance(record.raw, dict) else record.raw
+        return replace(record, model=self.model, raw=raw)
 
     def open(self) -> BinaryIO:
         """Return the decompressed bytes, from the start."""

@@ -7,13 +7,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from pathlib import Path
 
 from promptbench.core.call_filter import CallFilter
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.protocols import Check, CheckContext
-from promptbench.core.types import Attempt, FailureTier, Json, LoggedCall, Outcome
+from promptbench.core.types import Attempt, FailureTier, Json, LoggedCall, Outcome, StoredCall
 from promptbench.core.words import number_of
 from promptbench.engine.failure_signature import build_score_signature, build_signature, find_json_fault, strip_details
 from promptbench.engine.prepare import checks
@@ -23,7 +24,8 @@ from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.project import Project
 from promptbench.report.document import Document, Report, Section, TableBlock, TableColumn
 from promptbench.store.runs import RunStore
-from promptbench.text.near_duplicates import NearDuplicates
+from promptbench.text.near_duplicates import NearDuplicates, SharedText
+from promptbench.workflows.logs.log_files import LogFiles
 
 _STATUS = re.compile(r"(?<!\d)([45]\d\d)(?!\d)")
 _TRUNCATED = ("length", "max_tokens")
@@ -31,6 +33,8 @@ _MAX_SHOWN = 300
 _LOOKS_LIKE_JSON = re.compile(r"[{\[]")
 # Clusters that a report lists.
 ROWS = 40
+# Failures from which the templates of their prompts are learned.
+_MOST_TO_LEARN_FROM = 1_000
 # Letters of a call's id that are enough to name it.
 _ID = 10
 
@@ -96,21 +100,32 @@ class Cluster:
         }
 
 
-def find_failures(project: Project, suite: Path | None, call_filter: CallFilter) -> list[Cluster]:
+def find_failures(
+    project: Project, suite: Path | None, call_filter: CallFilter, logs: LogFiles | None = None
+) -> list[Cluster]:
     """Return the clusters of failing imported calls and of failing attempts of the newest run of each suite.
 
-    The largest cluster is first, of equal ones the newest. With a `suite`, its checks for all cases score the logged
-    answers to its prompt, without calling a model, and only its own run counts. Raise NothingSelected if nothing fails.
+    With `logs`, only the calls of these files count. The largest cluster is first, of equal ones the newest. With a
+    `suite`, its checks for all cases score the logged answers to its prompt, without calling a model, and only its own
+    run counts. Raise NothingSelected if nothing fails.
     """
     with project.recordings() as runs:
-        if runs is None:
+        from_files = logs is not None and bool(logs.paths)
+        if runs is None and not from_files:
             raise NothingSelected("no calls are imported yet", hint="run `promptbench import PATH`")
         prepared = None
         if suite:
             with project.prompts() as store:
                 [prepared], _ = project.assemble(Selection(paths=(suite,)), store=store, runs=runs)
-        logged = _find_logged(runs, prepared, project, call_filter)
-        found = cluster_failures((*logged, *_find_attempts(runs, prepared, call_filter)))
+        wanted = replace(call_filter, failed=prepared is None)
+        calls: Iterable[StoredCall]
+        if logs is not None and from_files:
+            calls = (StoredCall(call.id, file, "", call) for file, call in logs.read() if wanted.matches(call))
+        else:
+            assert runs is not None
+            calls = runs.calls().find(wanted)
+        attempts = () if from_files or runs is None else _find_attempts(runs, prepared, call_filter)
+        found = cluster_failures(chain(_find_logged(calls, prepared, project), attempts))
     if not found:
         raise NothingSelected("no failing calls found", hint="check --since, --model and --where, if given")
     return found
@@ -118,10 +133,14 @@ def find_failures(project: Project, suite: Path | None, call_filter: CallFilter)
 
 def cluster_failures(found: Iterable[FailingCall]) -> list[Cluster]:
     """Cluster failures by tier and cause, and by input if the cause is not specific. The largest cluster is first."""
-    inputs = NearDuplicates()
+    inputs, shared = NearDuplicates(), SharedText()
     clusters: dict[tuple[str, str, int], Cluster] = {}
-    for failure in found:
-        group = inputs.add(failure.input)
+    found = iter(found)
+    first = list(islice(found, _MOST_TO_LEARN_FROM))
+    for failure in first:
+        shared.learn(failure.input)
+    for failure in chain(first, found):
+        group = inputs.add(shared.remove(failure.input))
         key = (failure.tier.value, failure.why, group if failure.by_input else -1)
         if key not in clusters:
             clusters[key] = Cluster(failure)
@@ -131,10 +150,10 @@ def cluster_failures(found: Iterable[FailingCall]) -> list[Cluster]:
 
 
 def _find_logged(
-    runs: RunStore, prepared: PreparedSuite | None, project: Project, call_filter: CallFilter
+    calls: Iterable[StoredCall], prepared: PreparedSuite | None, project: Project
 ) -> Iterator[FailingCall]:
     scored = _build_checks(prepared, project) if prepared else []
-    for kept in runs.calls().find(replace(call_filter, failed=prepared is None)):
+    for kept in calls:
         call, by_input = kept.call, False
         tier = call.tier or FailureTier.CONTENT
         if prepared and call.prompt not in (None, prepared.prompt_name):
@@ -152,11 +171,10 @@ def _find_logged(
                 continue
             by_input = not why
             why = why or strip_details(call.failed or "") or "marked as failed by the log"
-        texts = [json.dumps(call.variables, ensure_ascii=False)] if call.variables else [""]
-        texts += [message.content for message in call.messages if message.role == "user"]
-        yield FailingCall(
-            kept.id, tier, why, by_input, kept.source, call.model, call.time or "", texts[-1], call.answer
-        )
+        # Variables say more than the messages, of which the most may be the template.
+        users = [message.content for message in call.messages if message.role == "user"]
+        text = json.dumps(call.variables, ensure_ascii=False) if call.variables else users[-1] if users else ""
+        yield FailingCall(kept.id, tier, why, by_input, kept.source, call.model, call.time or "", text, call.answer)
 
 
 def _explain_error(error: str, other: str = "") -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import glob
 import io
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,18 +17,17 @@ from promptbench.core.diagnostics import suggest
 from promptbench.core.errors import EnvironmentFailure, InputError, NothingSelected
 from promptbench.core.plugins import module_name
 from promptbench.core.types import BadRecord, Json, LoggedCall
-from promptbench.ingest import detect_format, generic, load_format, plugins
-from promptbench.ingest.files.log_file import LogFile
-from promptbench.ingest.files.streams import LogError, PipeBuffer
+from promptbench.ingest import detect_format, generic, plugins
+from promptbench.ingest.files.calls import read_records
 from promptbench.ingest.files.unknown_log import describe_unknown
 from promptbench.project import Project
 from promptbench.redaction.redactor import Redactor
 from promptbench.store.calls import CallStore
+from promptbench.workflows.logs.log_files import STDIN, OpenedLog, UnreadableLog, find_logs
 
 # All bad records are counted; this many are listed.
 MAX_BAD_LISTED = 20
 _SECONDS_BETWEEN_UPDATES = 0.1
-STDIN = "-"
 KEY_FILE = "redaction.key"
 _KEY_BYTES = 32
 
@@ -48,6 +46,7 @@ class ImportedFile:
     selected: int = 0
     added: int = 0
     bad: int = 0
+    without_model: int = 0
     saw: str | None = None
 
 
@@ -96,6 +95,7 @@ def import_logs(
     call_filter: CallFilter,
     format: str | None = None,
     columns: Mapping[str, str] | None = None,
+    model: str = "",
     redact: bool = True,
     dry_run: bool = False,
     listen: ProgressListener = lambda *_: None,
@@ -111,6 +111,7 @@ def import_logs(
         call_filter: the calls to import.
         format: the log format; by default it is detected for each file.
         columns: for tables, field to column.
+        model: the model of calls that name none.
         redact: True to replace personal data and secrets.
         dry_run: True to report only, and to write nothing.
         listen: called now and then with the progress.
@@ -121,7 +122,7 @@ def import_logs(
     """
     format_ = _parse_format(format)
     redactor = load_redactor(project, keep_key=not dry_run) if redact else None
-    found = find_logs(paths, stdin, columns)
+    found = find_logs(paths, stdin, columns, model)
     report = ImportReport(dry_run=dry_run)
     with project.recordings() if dry_run else project.runs() as runs:
         importer = _Importer(report, call_filter, redactor, runs.calls() if runs else None, listen)
@@ -192,6 +193,7 @@ class _Importer:
                 )
                 continue
             file.selected += 1
+            file.without_model += not call.model
             if call.tier is not None:
                 self._report.tiers[call.tier.value] += 1
             yield call
@@ -206,7 +208,7 @@ class _Importer:
 def _read_records(log: OpenedLog, file: ImportedFile) -> Iterator[LoggedCall | BadRecord]:
     name = file.format or ""
     try:
-        yield from load_format(name).read(log.file)
+        yield from read_records(log.file, name)
     except (ValueError, OSError) as error:
         yield BadRecord(f"after {file.calls:,} calls", str(error))
     except Exception as error:  # noqa: BLE001 - the message may quote the log, and a traceback would print it
@@ -248,101 +250,6 @@ def _find_error(report: ImportReport, found: Sequence[OpenedLog | UnreadableLog]
         name, bad = report.bad[0]
         return InputError(f"no record could be read; {name}, {bad.place}: {bad.reason}")
     return None
-
-
-class ReadPosition:
-    """How far a file is read, in bytes on disk. `size` is None for a pipe."""
-
-    def __init__(self, path: Path | None, pipe: PipeBuffer | None = None) -> None:
-        self._path = path
-        self._pipe = pipe
-        self._handle: BinaryIO | None = None
-        self.size = path.stat().st_size if path else None
-
-    def open(self, mode: str = "rb") -> BinaryIO:
-        """Return the file from its start. Its position is the one that counts from now on."""
-        if self._path is None:
-            assert self._pipe is not None
-            return self._pipe.open()
-        self._handle = self._path.open("rb")
-        return self._handle
-
-    @property
-    def bytes(self) -> int:
-        if self._pipe is not None:
-            return self._pipe.position
-        return self._handle.tell() if self._handle and not self._handle.closed else 0
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedLog:
-    """A log file. `named` is True if the user named it, and not only its folder."""
-
-    file: LogFile
-    position: ReadPosition
-    named: bool
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadableLog:
-    """A file that cannot be opened, and the reason."""
-
-    name: str
-    reason: str
-    named: bool
-
-
-def find_logs(
-    paths: Iterable[str], stdin: BinaryIO, mapping: Mapping[str, str] | None = None
-) -> list[OpenedLog | UnreadableLog]:
-    """Return all files that `paths` name, in order, each once. `mapping` is field to column.
-
-    Raise InputError for a path or pattern without a file.
-    """
-    found: dict[str, OpenedLog | UnreadableLog] = {}
-    for written in paths:
-        for path, named in _expand(written):
-            name = "standard input" if path is None else str(path)
-            if name not in found:
-                found[name] = _open(path, name, stdin, named=named)
-    # Some formats are split over several files, so each file knows the others.
-    opened = [item for item in found.values() if isinstance(item, OpenedLog)]
-    files = [replace(item.file, mapping=mapping or {}) for item in opened]
-    for item, file in zip(opened, files, strict=True):
-        found[file.name] = replace(item, file=file.with_others([other for other in files if other is not file]))
-    return list(found.values())
-
-
-def _expand(written: str) -> Iterator[tuple[Path | None, bool]]:
-    """Yield the files of one argument, with True if it names just this one. None is standard input."""
-    path = Path(written)
-    if written == STDIN:
-        yield None, True
-    elif path.is_dir():
-        files = [item for item in sorted(path.rglob("*")) if item.is_file()]
-        files = [item for item in files if not any(part.startswith(".") for part in item.relative_to(path).parts)]
-        if not files:
-            raise InputError(f"no file in {written}")
-        yield from ((item, False) for item in files)
-    elif path.exists():
-        yield path, True
-    elif glob.has_magic(written):
-        matching = sorted(glob.glob(written, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
-        files = [Path(item) for item in matching if Path(item).is_file()]
-        if not files:
-            raise InputError(f"no file matches '{written}'")
-        yield from ((item, len(files) == 1) for item in files)
-    else:
-        raise InputError(f"file not found: {written}", hint="name a file, a folder, a pattern, or - for a pipe")
-
-
-def _open(path: Path | None, name: str, stdin: BinaryIO, *, named: bool) -> OpenedLog | UnreadableLog:
-    try:
-        position = ReadPosition(path, None if path else PipeBuffer(stdin))
-        return OpenedLog(LogFile.from_opener(position.open, name, path), position, named)
-    except (OSError, LogError) as error:
-        reason = f"cannot be read: {error.strerror or error}" if isinstance(error, OSError) else str(error)
-        return UnreadableLog(name, reason, named)
 
 
 def load_redactor(project: Project, *, keep_key: bool = True) -> Redactor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -118,13 +118,16 @@ class ReplayReport:
         return ", ".join([*parts, *([f"{unanswered} without an answer"] if unanswered else [])])
 
 
-def replay_answers(project: Project, path: Path, calls: Sequence[LoggedCall]) -> RescoreReport:
+def replay_answers(
+    project: Project, path: Path, calls: Iterable[LoggedCall], bad: Mapping[str, int] | None = None
+) -> RescoreReport:
     """Score the logged answers with the current checks of the suite, without calling a model.
 
-    Raise InputError if the suite has errors, NothingSelected if no call is left.
+    `bad` counts unreadable records by cause, once all calls are read. Raise InputError if the suite has errors,
+    NothingSelected if no call is left.
     """
     with open_valid_suite(project, path) as opened:
-        usable, left_out = _select_usable(calls, [item.prompt for item in opened.prompts])
+        usable, left_out = _select_usable(calls, [item.prompt for item in opened.prompts], bad)
         builder = opened.builder(Diagnostics())
         cases = builder.scan(usable, lambda case: case.name in builder.calls)
         models: dict[str, LoggedModel] = {}
@@ -148,13 +151,14 @@ def replay_answers(project: Project, path: Path, calls: Sequence[LoggedCall]) ->
 def replay(
     project: Project,
     selection: Selection,
-    calls: Sequence[LoggedCall],
+    calls: Iterable[LoggedCall],
     *,
     command: Sequence[str],
     spending: Spending,
     announce: Callable[[int, Mapping[str, Estimate]], object],
     listen: Listener,
     dry_run: bool = False,
+    bad: Mapping[str, int] | None = None,
 ) -> ReplayReport | None:
     """Send the logged inputs to champion and candidate on every model.
 
@@ -170,6 +174,7 @@ def replay(
             tokens and cost.
         listen: called with each event of the run.
         dry_run: True to stop after `announce`.
+        bad: counts unreadable records by cause, once all calls are read.
 
     Returns:
         The report; None for a dry run.
@@ -181,7 +186,7 @@ def replay(
         open_valid_suite(project, selection.paths[0], selection) as opened,
         project.recordings() if dry_run else project.runs() as runs,
     ):
-        usable, left_out = _select_usable(calls, [item.prompt for item in opened.prompts])
+        usable, left_out = _select_usable(calls, [item.prompt for item in opened.prompts], bad)
         [prepared], _ = project.assemble(selection, store=opened.store, runs=runs, calls=usable)
         spending.check(project, [prepared])
         failures = sum(map(len, prepared.calls.values()))
@@ -213,7 +218,9 @@ def replay(
     )
 
 
-def _select_usable(calls: Sequence[LoggedCall], prompts: Sequence[Prompt]) -> tuple[list[LoggedCall], dict[str, int]]:
+def _select_usable(
+    calls: Iterable[LoggedCall], prompts: Sequence[Prompt], bad: Mapping[str, int] | None
+) -> tuple[list[LoggedCall], dict[str, int]]:
     """Return the calls that the prompts can replay, and the reasons why others cannot, with counts."""
     usable: list[LoggedCall] = []
     left_out: Counter[str] = Counter()
@@ -225,6 +232,7 @@ def _select_usable(calls: Sequence[LoggedCall], prompts: Sequence[Prompt]) -> tu
             usable.append(call)
         else:
             left_out[reason] += 1
+    left_out.update(bad or {})
     if not usable:
         reasons = "; ".join(f"{count} × {reason}" for reason, count in left_out.most_common(3))
         raise NothingSelected("no logged call can be replayed" + (f": {reasons}" if reasons else ""))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from promptbench.core.call_filter import CallFilter
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.types import FailureTier, LoggedCall, StoredCall
-from promptbench.ingest.files.calls import read_calls
 from promptbench.ingest.promptbench_log import build_call
 from promptbench.project import Project
 from promptbench.suite.loader import load as load_suite
@@ -17,6 +17,7 @@ from promptbench.workflows.judge.recorded_results import failing_calls
 from promptbench.workflows.judge.rejudge import prepare_again
 from promptbench.workflows.logs.failures import find_failures
 from promptbench.workflows.logs.import_logs import load_redactor
+from promptbench.workflows.logs.log_files import LogFiles
 
 
 def select_by_id(project: Project, ids: Sequence[str]) -> list[StoredCall]:
@@ -67,26 +68,36 @@ def select_from_clusters(project: Project, path: Path, limit: int | None) -> lis
     return select_by_id(project, [item.id for item in found[:limit]])
 
 
-def select_from_log(project: Project, written: str, *, dry_run: bool = False) -> StoredCall:
-    """Return the call that FILE#ID names, redacted. With `dry_run` no redaction key is written.
+def select_from_logs(project: Project, logs: LogFiles, *, dry_run: bool = False) -> list[StoredCall]:
+    """Return the calls that FILE#ID names, redacted. With `dry_run` no redaction key is written.
 
-    Raise InputError if it is not found.
+    The files are read together, as an import reads them. Raise InputError if a call is not found.
     """
-    name, hash_sign, call_id = written.rpartition("#")
-    if not (name and hash_sign and call_id):
-        raise InputError(f"expected FILE#ID, got '{written}'", hint="for example --log calls.jsonl#INC-2031")
+    wanted: dict[tuple[str, str], StoredCall | None] = {}
+    for written in logs.paths:
+        name, hash_sign, call_id = written.rpartition("#")
+        if not (name and hash_sign and call_id):
+            raise InputError(f"expected FILE#ID, got '{written}'", hint="for example --log calls.jsonl#INC-2031")
+        wanted[str(Path(name)), call_id] = None
     redactor = load_redactor(project, keep_key=not dry_run)
-    for call in read_calls(Path(name)):
-        if call.id == call_id:
-            return StoredCall(call.id, redactor.redact_text(name), "", redactor.redact_call(call))
-    raise InputError(f"call '{call_id}' not found in {name}")
+    for file, call in replace(logs, paths=list(dict.fromkeys(name for name, _ in wanted))).read():
+        if (file, call.id) in wanted and wanted[file, call.id] is None:
+            kept = StoredCall(call.id, redactor.redact_text(file), "", redactor.redact_call(call))
+            wanted[file, call.id] = kept
+            if None not in wanted.values():
+                break
+    for (name, call_id), found in wanted.items():
+        if found is None:
+            raise InputError(f"call '{call_id}' not found in {name}")
+    return [found for found in wanted.values() if found]
 
 
-def select_for_replay(project: Project, logs: Sequence[Path], call_filter: CallFilter) -> list[LoggedCall]:
-    """Return the calls of log files, or without any file the imported ones, that pass the filter."""
-    if logs:
-        return [call for path in logs for call in read_calls(path) if call_filter.matches(call)]
+def select_for_replay(project: Project, logs: LogFiles, call_filter: CallFilter) -> Iterator[LoggedCall]:
+    """Yield the calls of log files, or without any file the imported ones, that pass the filter."""
+    if logs.paths:
+        yield from (call for _, call in logs.read() if call_filter.matches(call))
+        return
     with project.recordings() as runs:
         if runs is None:
             raise InputError("no calls are imported yet", hint="run `promptbench import FILE`, or name a log by --log")
-        return [kept.call for kept in runs.calls().find(call_filter)]
+        yield from (kept.call for kept in runs.calls().find(call_filter))

@@ -12,9 +12,10 @@ from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.types import BadRecord, FailureTier, LoggedCall, MeasuredCall
 from promptbench.core.words import number_of
 from promptbench.gateway import listed
-from promptbench.ingest import detect_format, load_format
+from promptbench.ingest import detect_format
+from promptbench.ingest.files.calls import read_records
 from promptbench.ingest.files.unknown_log import describe_unknown
-from promptbench.workflows.logs.import_logs import OpenedLog, UnreadableLog, find_logs
+from promptbench.workflows.logs.log_files import OpenedLog, UnreadableLog, find_logs
 from promptbench.workflows.measure.advice import advise, costs
 from promptbench.workflows.measure.bench_report import Accuracy, MeasuredModel, MeasurementReport
 from promptbench.workflows.measure.measured_calls import common_notes, contrasts, rate, summed
@@ -27,6 +28,7 @@ def measured_in_logs(
     *,
     stdin: BinaryIO,
     columns: Mapping[str, str] | None = None,
+    model: str = "",
     per_month: int | None = None,
 ) -> MeasurementReport:
     """Return the figures of all calls with a logged latency, and of those without an answer.
@@ -38,7 +40,7 @@ def measured_in_logs(
     wrong: Counter[str] = Counter()
     bad: list[BadRecord] = []
     names: list[str] = []
-    for found in find_logs(paths, stdin, columns):
+    for found in find_logs(paths, stdin, columns, model):
         if isinstance(found, UnreadableLog):
             raise InputError(f"{found.name} {found.reason}")
         if not found.named and detect_format(found.file) is None:
@@ -84,8 +86,7 @@ def _records(found: OpenedLog) -> Iterator[LoggedCall | BadRecord]:
         hint = "`promptbench import` lists what it can read"
         raise InputError(f"{found.file.name} {describe_unknown(found.file)}", hint=hint)
     try:
-        spec = load_format(name)
-        yield from (spec.read_timings or spec.read)(found.file)
+        yield from read_records(found.file, name, timings=True)
     except (ValueError, OSError) as error:
         yield BadRecord(found.file.name, str(error))
 

@@ -15,10 +15,10 @@ from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.protocols import CheckContext, Subject
 from promptbench.core.types import Json, Rung
 from promptbench.engine.prepare.repair_rules import RepairRule, record_of, stability_problem, verdict_of
-from promptbench.ingest.files.calls import read_calls
 from promptbench.parsing.ladder import BUILT_IN, Ladder
 from promptbench.project import Project
 from promptbench.suite.loader import load as load_suite
+from promptbench.workflows.logs.log_files import LogFiles
 from promptbench.workflows.trust.repairs_report import BacktestFinding, BacktestReport
 
 _UNKNOWN = object()
@@ -70,11 +70,10 @@ def backtest(project: Project, name: str, logs: Sequence[Path], suites: Sequence
 
 
 def _logged(logs: Sequence[Path]) -> Iterator[_Answer]:
-    for path in logs:
-        for call in read_calls(path):
-            if call.answer is not None:
-                expected = call.expected if call.expected is not None else call.extra.get("expected", _UNKNOWN)
-                yield _Answer(f"{path.name}#{call.id}", call.answer, expected)
+    for file, call in LogFiles([str(path) for path in logs]).read() if logs else ():
+        if call.answer is not None:
+            expected = call.expected if call.expected is not None else call.extra.get("expected", _UNKNOWN)
+            yield _Answer(f"{Path(file).name}#{call.id}", call.answer, expected)
 
 
 def _of_suite(project: Project, path: Path) -> Iterator[_Answer]:
