@@ -52,8 +52,8 @@ def capture(
     from promptbench.project import Project
     from promptbench.workflows.logs.capture import capture as capture_cases
     from promptbench.workflows.logs.capture import read_capture_options
-    from promptbench.workflows.logs.log_files import LogFiles
     from promptbench.workflows.logs.select_calls import (
+        LogFiles,
         select_by_id,
         select_from_clusters,
         select_from_logs,

@@ -49,7 +49,7 @@ def failures(
     from promptbench.cli.rendering import Rendering
     from promptbench.project import Project
     from promptbench.workflows.logs.failures import failures_report, find_failures
-    from promptbench.workflows.logs.log_files import LogFiles
+    from promptbench.workflows.logs.select_calls import LogFiles
 
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
     project = Project.open()

@@ -28,6 +28,8 @@ from promptbench.report.words import clean
 if TYPE_CHECKING:
     from promptbench.workflows.logs.import_logs import ImportReport
 
+_MOST_CAUSES = 10
+
 
 def import_(
     paths: Annotated[
@@ -104,7 +106,9 @@ def _print(done: ImportReport) -> None:
     for name, record in done.bad:
         out(f"  {clean(name)}, {record.place}: {clean(record.reason)}")
     if more := done.total("bad") - len(done.bad):
-        out(f"  and {number_of(more, 'more bad record')}")
+        out(f"  and {number_of(more, 'more bad record')}; all by cause:")
+        for cause, count in done.causes.most_common(_MOST_CAUSES):
+            out(f"  {count:,} × {clean(cause)}")
     out(f"failed: {_counts(done.tiers) or 'none of them'}")
     if done.redacted is not None:
         out(f"redacted before anything was written: {_counts(done.redacted) or 'nothing'}")
@@ -112,6 +116,9 @@ def _print(done: ImportReport) -> None:
     parts = [f"{added:,} new", f"{selected - added:,} already there"]
     if left := done.total("calls") - selected:
         parts.append(f"{left:,} left out by the filters")
+    if without := done.total("without_input"):
+        hint = "import the file of the requests together with the answers, or map a column by --map"
+        say(f"warning: {number_of(without, 'call')} without an input, which cannot be replayed: {hint}")
     if added < selected and done.total("without_model"):
         say("hint: calls that name no model are equal in the logs of several models: --log-model NAME names it")
     verb = "would import" if done.dry_run else "imported"

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
-Role = Literal["system", "user", "assistant"]
+# `tool` is the result of a tool in a log. What is sent has it as a message of the user.
+Role = Literal["system", "user", "assistant", "tool"]
 Json = Any  # Plain data: None, bool, int, float, str, list and dict of the same.
 
 

@@ -59,13 +59,21 @@ def read_request(body: Json) -> RequestBody:
     if isinstance(system, dict):
         system = read_content(system).text
     talk = read_conversation(sent, system=system)
-    extra = {**talk.extra, "params": omit_fields(body, _REQUEST_KEYS), "tools": as_list(body.get("tools"))}
+    extra = {
+        **talk.extra,
+        "params": omit_fields(body, _REQUEST_KEYS),
+        "tools": as_list(body.get("tools")) or talk.extra.get("tools"),
+    }
     return RequestBody(talk.messages, as_text(body.get("model")) or "", omit_fields(extra))
 
 
 def is_request(value: Json) -> bool:
     """Return True if a value is a message, or the body of a request with messages, and not just data."""
-    return is_message(value) or (isinstance(value, dict) and is_conversation(decode_embedded(value.get("messages"))))
+    if is_message(value) or not isinstance(value, dict):
+        return is_message(value)
+    if "instructions" in value and isinstance(value.get("input"), str):
+        return True
+    return any(is_conversation(decode_embedded(value.get(key))) for key in ("messages", "input"))
 
 
 def read_input(value: Json) -> RequestBody:
@@ -96,7 +104,7 @@ def read_response(body: Json) -> ResponseBody:
         return _build_response(
             as_object(first.get("content")), model, as_text(first.get("finishReason")), usage, len(candidates)
         )
-    if output and as_text(body.get("object")) == "response":
+    if output and (as_text(body.get("object")) == "response" or is_conversation(output)):
         incomplete = as_object(body.get("incomplete_details"))
         message = {"content": [part for item in output for part in _output_parts(as_object(item))]}
         return _build_response(
@@ -115,7 +123,10 @@ def read_output(value: Json) -> ResponseBody:
     found = decode_embedded(value)
     if isinstance(found, list) and len(found) == 1:
         found = found[0]
-    if is_message(found) or (isinstance(found, dict) and _ANSWER_KEYS & found.keys()):
+    elif is_conversation(found):
+        found = {"output": found}
+    is_body = isinstance(found, dict) and (_ANSWER_KEYS & found.keys() or is_conversation(found.get("output")))
+    if is_message(found) or is_body:
         reply = read_response(found)
         if reply.answer is not None:
             return reply

@@ -1,7 +1,7 @@
 """Conversations, in the forms of the APIs and of the tools that log them, as messages of plain text.
 
 Text parts are joined. A tool call is rendered as JSON, `[{"name": …, "arguments": {…}}]`, which the check `function
-call` reads; the result of a tool is a message of the user. Other parts are named, such as `[image]`.
+call` reads; the result of a tool is a message with the role `tool`. Other parts are named, such as `[image]`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from promptbench.ingest._fields import as_list, as_object, as_text, decode_embed
 
 _ROLES: Mapping[str, Role] = {
     "system": "system", "developer": "system", "assistant": "assistant", "ai": "assistant", "model": "assistant",
-    "user": "user", "human": "user", "tool": "user", "function": "user", "generic": "user", "chat": "user",
+    "user": "user", "human": "user", "tool": "tool", "function": "tool", "generic": "user", "chat": "user",
 }  # fmt: skip
 _TOOL_ROLES = ("tool", "function")
 _TEXTS = ("text", "input_text", "output_text", "refusal")
-_CALLS = ("tool_use", "tool_call", "function_call", "function", "server_tool_use")
-_RESULTS = ("tool_result", "tool_call_response", "function_call_output")
+_CALLS = ("tool_use", "tool_call", "function_call", "function", "server_tool_use", "tool-call")
+_RESULTS = ("tool_result", "tool_call_response", "function_call_output", "tool-result")
+_CALL_IDS = ("call_id", "tool_call_id", "id", "toolCallId")
 _THOUGHTS = ("thinking", "redacted_thinking", "reasoning", "reasoning_content")
 # Values of `type` in a message without a role: LangChain's kinds, and the items of the Responses API.
 _ITEMS = {*_ROLES, *_CALLS, *_RESULTS, *_THOUGHTS, "message"}
@@ -48,7 +49,7 @@ class MessageContent:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """Messages. `extra` has what they do not show: `parts` counted by kind, the number of `tool_results`."""
+    """Messages. `extra` has what they do not show: `parts` counted by kind, the number of `tool_results`, `tools`."""
 
     messages: tuple[Message, ...] = ()
     extra: Mapping[str, Json] = field(default_factory=dict)
@@ -59,14 +60,28 @@ def read_conversation(value: Json, *, system: Json = None) -> Conversation:
     messages: list[Message] = []
     parts: Counter[str] = Counter()
     results = 0
+    tools: list[Json] = []
     for item in ([{"role": "system", "content": system}] if system else []) + _listed(value):
+        if tool := _definition(item):
+            tools.append(tool)
+            continue
         message, content, is_result = _message(item)
         if message is None:
             continue
         messages.append(message)
         parts += content.parts
         results += max(is_result, content.results)
-    return Conversation(tuple(messages), omit_fields({"parts": dict(parts), "tool_results": results or None}))
+    return Conversation(
+        tuple(messages), omit_fields({"parts": dict(parts), "tool_results": results or None, "tools": tools})
+    )
+
+
+def _definition(item: Json) -> Json:
+    """Return the definition of a tool that a tracer put among the messages; None for a message."""
+    item = as_object(item)
+    found = as_object(item["content"]) if item.get("role") == "tool" and "content" in item else item
+    about = as_object(found.get("function")) if found.get("type") == "function" else {}
+    return found if "parameters" in about and "arguments" not in about else None
 
 
 def read_content(message: Mapping[str, Json], *, between: str = "\n") -> MessageContent:
@@ -140,6 +155,7 @@ def unwrap_langchain(item: dict[str, Json]) -> dict[str, Json]:
     """Return a LangChain message, serialised (`lc`) or dumped, as an object with `role` and `content`."""
     if isinstance(item.get("message"), dict) and "role" not in item:
         item = item["message"]
+    item = {**item, **_additional(item)}
     fields = item
     name = ""
     if "lc" in item:
@@ -154,9 +170,17 @@ def unwrap_langchain(item: dict[str, Json]) -> dict[str, Json]:
         return item
     own = as_text(fields.get("type")) or name
     role = own.lower().removesuffix("chunk").removesuffix("message")
+    return {
+        **fields,
+        **_additional(fields),
+        "role": as_text(fields.get("role")) or (role if role in _ROLES else "user"),
+    }
+
+
+def _additional(fields: Mapping[str, Json]) -> dict[str, Json]:
+    """Return the tool calls that LangChain keeps in the provider's form only."""
     more = as_object(fields.get("additional_kwargs"))
-    kept = {**{key: value for key, value in more.items() if key in ("tool_calls", "function_call")}, **fields}
-    return {**kept, "role": as_text(fields.get("role")) or (role if role in _ROLES else "user")}
+    return {key: more[key] for key in ("tool_calls", "function_call") if more.get(key) and not fields.get(key)}
 
 
 def _parts(body: Json, content: MessageContent) -> Iterable[str]:
@@ -201,12 +225,15 @@ def _add_call(call: Json, content: MessageContent) -> None:
     if not isinstance(call, dict):
         return
     inner = call["function"] if isinstance(call.get("function"), dict) else call
-    name = as_text(inner.get("name"))
+    name = as_text(inner.get("name")) or as_text(inner.get("toolName"))
     if not name:
         return
     arguments: Json = next((inner[key] for key in ("arguments", "input", "args") if inner.get(key) is not None), {})
     found = {
-        "id": next((found for key in ("call_id", "tool_call_id", "id") if (found := as_text(call.get(key)))), None),
+        "id": next(
+            (found for key in ("call_id", "tool_call_id", "id", "toolCallId") if (found := as_text(call.get(key)))),
+            None,
+        ),
         "name": name,
         "arguments": decode_embedded(arguments),
     }

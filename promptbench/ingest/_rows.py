@@ -78,6 +78,8 @@ NEEDED = ("input", "answer")
 VARIABLE = "vars."
 
 _OTHER = re.compile(r"[^a-z0-9]+")
+# The first cell of a row of totals at the end of a table.
+_TOTALS = re.compile(r"(grand[ _])?(totals?|sum|average|avg|mean|median|overall|summary)([ _:.]\w*)?:?", re.IGNORECASE)
 _UNPLACED = {"reason", "status", "score", "failed", "passed"}
 _BROKEN = {"error", "failed", "failure", "timeout", "timed out", "exception"}
 _CALL_FIELDS = ("id", "time", "model", "expected", "latency_ms", "latency_s")
@@ -103,6 +105,8 @@ class MappedRow:
 def build_call(data: dict[str, Json], request: dict[str, Json], key: str, mapping: Mapping[str, str]) -> LoggedCall:
     """Return the call; `request` is the record of another file with the same id. Raise NotACall."""
     whole = {**request, **data}
+    if _TOTALS.fullmatch((as_text(next(iter(data.values()), None)) or "").strip()):
+        raise NotACall("it is a row of totals")
     row = MappedRow(whole, guess_columns(tuple(whole), mapping))
     messages, variables, final = _read_row_input(row)
     if not (messages or variables):

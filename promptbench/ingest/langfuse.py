@@ -9,6 +9,7 @@ the answer is wrong. An observation of level ERROR has no answer, or a wrong one
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from promptbench.core.protocols import Log
@@ -46,6 +47,8 @@ _PLACED = {
     "usageDetails", "usage", "costDetails", "totalCost", "promptName", "promptVersion", "traceTags", "latency",
     "scores", "type",
 }  # fmt: skip
+# The outer spans of Vercel's AI SDK, which hold a generation `….doGenerate` or `….doStream` for each call.
+_WRAPPER = re.compile(r"ai\.(generate|stream)(Text|Object)")
 _SCORE = {"observation_id", "value", "name"}
 
 
@@ -88,7 +91,7 @@ def _build_call(data: dict[str, Json], location: str, scores: JoinedRecords) -> 
     kind = as_text(found.get("type"))
     if kind is None or "level" not in found:
         raise NotACall("not an observation: it needs a 'type' and a 'level'")
-    if kind.upper() != "GENERATION":
+    if kind.upper() != "GENERATION" or _WRAPPER.fullmatch(as_text(found.get("name")) or ""):
         return None
     key = as_nonblank(found.get("id")) or location
     sent, reply = read_input(found.get("input")), read_output(found.get("output"))

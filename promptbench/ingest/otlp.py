@@ -39,6 +39,8 @@ _DEPTH = 64
 _VARIABLE = "gen_ai.prompt.variable."
 _PARAM = "gen_ai.request."
 _CALLS = ("chat", "text_completion", "generate_content")
+# The outer spans of Vercel's AI SDK: each holds a span `….doGenerate` or `….doStream` for each call that it makes.
+_WRAPPER = re.compile(r"ai\.(generate|stream)(Text|Object)")
 _EVENT_ROLES = {"gen_ai.system.message": "system", "gen_ai.user.message": "user",
                 "gen_ai.assistant.message": "assistant", "gen_ai.tool.message": "tool"}  # fmt: skip
 # OpenInference has one flattened key for each field of each message.
@@ -52,7 +54,7 @@ _PLACED = (
     "gen_ai.operation.name", "gen_ai.tool.definitions", "llm.input_messages.", "llm.output_messages.",
     "llm.model_name", "llm.provider", "llm.token_count.", "llm.prompt_template.", "llm.invocation_parameters",
     "llm.tools.", "llm.cost.total", "input.value", "input.mime_type", "output.value", "output.mime_type",
-    "openinference.span.kind", "error.type", "tag.tags",
+    "openinference.span.kind", "error.type", "tag.tags", "ai.prompt", "ai.response.",
 )  # fmt: skip
 
 
@@ -165,6 +167,8 @@ def _build_call(
 
 def _is_model_call(found: Mapping[str, Json]) -> bool:
     operation = as_text(found.get("gen_ai.operation.name"))
+    if _WRAPPER.fullmatch(as_text(found.get("ai.operationId")) or ""):
+        return False
     return operation in _CALLS or (operation is None and "gen_ai.request.model" in found)
 
 
@@ -180,10 +184,17 @@ def _gen_ai(found: Mapping[str, Json], span: Mapping[str, Json]) -> tuple[Conver
         {**about, "role": about.get("role") or _EVENT_ROLES[name]} for name, about in events if name in _EVENT_ROLES
     ]
     choices = [about for name, about in events if name == "gen_ai.choice"]
+    sent_messages = sent_messages or found.get("ai.prompt.messages")
     sent = read_conversation(sent_messages or older, system=decode_embedded(found.get("gen_ai.system_instructions")))
     message = as_object(next(iter(as_list(answered)), None))
     if not message and choices:
         message = as_object(choices[0].get("message")) or as_object(choices[0])
+    if not message and "ai.operationId" in found:
+        message = {
+            "content": as_text(found.get("ai.response.text") or found.get("ai.response.object")),
+            "tool_calls": as_list(found.get("ai.response.toolCalls")),
+            "finish_reason": found.get("ai.response.finishReason"),
+        }
     reply = read_response(message)
     usage = read_usage(
         {

@@ -70,8 +70,8 @@ def _read_field(data: dict[str, Json], name: str, kind: type | tuple[type, ...],
 
 def _message(item: Json) -> Message:
     role, content = (item.get("role"), item.get("content")) if isinstance(item, dict) else (None, None)
-    if role not in ("system", "user", "assistant") or not isinstance(content, str):
-        raise NotACall("each of 'messages' needs a 'role' (system, user or assistant) and a string as 'content'")
+    if role not in ("system", "user", "assistant", "tool") or not isinstance(content, str):
+        raise NotACall("each of 'messages' needs a 'role' (system, user, assistant or tool) and a string as 'content'")
     return Message(role, content)
 
 

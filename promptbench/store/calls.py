@@ -209,7 +209,7 @@ def _names_of(model: str) -> list[str]:
 def _input_key(messages: Sequence[Message], variables: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
     """Return what identifies the input of a call: its messages, or its variables if it has none."""
     if messages:
-        return tuple((message.role, message.content.strip()) for message in messages)
+        return tuple((message.role.replace("tool", "user"), message.content.strip()) for message in messages)
     return (("vars", canonical(_plain(dict(variables)))),)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from promptbench.core.types import FailureTier, LoggedCall, Message, Usage
+from promptbench.core.types import BadRecord, FailureTier, LoggedCall, Message, Usage
 from promptbench.ingest import detect_format
 from promptbench.ingest.generic import read_columns
 from tests.helpers.logs import beside, calls, json_lines, log, read, reasons
@@ -149,7 +149,13 @@ def test_columns_that_nobody_knows_are_told_once() -> None:
 def test_a_sum_at_the_end_is_named_and_left_out() -> None:
     found = read(log("id,prompt,response,failed\n1,hi,yes,TRUE\nTOTAL_TRUE,,,1\n,TOTAL,,\n"))
     assert isinstance(found[0], LoggedCall)
-    assert reasons(found) == [("line 3", "it has no input"), ("line 4", "it has no answer and no error")]
+    assert reasons(found) == [("line 3", "it is a row of totals"), ("line 4", "it is a row of totals")]
+
+
+@pytest.mark.parametrize("row", ["Total,2 calls,81 %,", "Average:,-,0.9,12", "grand total,a,b,"])
+def test_a_filled_row_of_totals_is_no_call(row: str) -> None:
+    found = read(log(f"id,prompt,response,latency_ms\n1,Total,4 euros,3\n{row}\n"))
+    assert [type(item) for item in found] == [LoggedCall, BadRecord]
 
 
 def test_records_of_another_shape_are_read_by_their_own_columns() -> None:

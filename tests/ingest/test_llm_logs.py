@@ -63,7 +63,7 @@ def test_both_kinds_of_tables_say_the_same(version: str, tmp_path: Path) -> None
         (user[1], Message("assistant", "first reply"), user[2]),
         (Message("system", "Act as a critic."), Message("user", "A long novel.\nwhat is it")),
         (user[3],),
-        (user[3], Message("assistant", CALL), Message("user", "Error: no such city")),
+        (user[3], Message("assistant", CALL), Message("tool", "Error: no such city")),
         (Message("user", "see\n[image]"),),
     ]
     assert {call.usage for call in found} == {Usage(31, 12, 8)}

@@ -126,7 +126,7 @@ def test_what_editors_and_systems_add_is_no_mistake(tmp_path: Path) -> None:
         (line(usage=3), "'usage' must be an object"),
         (line(latency_ms="12"), "'latency_ms' must be a number"),
         (line(messages=["hi"]), "each of 'messages'"),
-        (line(messages=[{"role": "tool", "content": "x"}]), "each of 'messages'"),
+        (line(messages=[{"role": "robot", "content": "x"}]), "each of 'messages'"),
         (line(messages=[{"role": "user", "content": None}]), "each of 'messages'"),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from promptbench.core.canonical import digest
 from promptbench.core.types import Json, LoggedCall, Message
@@ -53,21 +53,23 @@ def input_of(call: LoggedCall, templates: Sequence[Prompt], candidates: Sequence
     messages and needs no variables.
     """
     variables = call.variables
+    # A result of a tool is sent as a message of the user: without the call's id no provider takes it as one of a tool.
+    messages = tuple(replace(item, role="user") if item.role == "tool" else item for item in call.messages)
     known = variables is not None and not any(prompt.missing(variables) for prompt in candidates)
     tried: list[Unrecovered] = []
-    for prompt in templates if call.messages else ():
+    for prompt in templates if messages else ():
         if known and not prompt.takes_history:
             continue
-        found = recover(prompt, call.messages)
+        found = recover(prompt, messages)
         if isinstance(found, Recovered):
             return CallInput(variables if known and variables is not None else found.variables, found.history)
         tried.append(found)
     if variables is not None:
         return CallInput(variables)
-    if not call.messages:
+    if not messages:
         return "it has neither variables nor messages"
     if candidates and all(prompt.takes_history and not prompt.missing({}) for prompt in candidates):
-        return CallInput({}, call.messages)
+        return CallInput({}, messages)
     # A template that fits in several ways is most likely the one that was used.
     best = next((item for item in tried if item.ambiguous), tried[0] if tried else None)
     return f"its variables cannot be recovered: {best.reason}" if best else "no prompt to recover it with"

@@ -23,6 +23,14 @@ _SQLITE = b"SQLite format 3\0"
 _MAX_NAMES = 8
 
 
+# Logs of tools whose records would look like a table: keys that only they combine.
+_TOOLS = (
+    ({"op_name", "inputs", "started_at"}, "is an export of Weave, which is not supported"),
+    ({"ai_org", "ai_model", "request", "response"}, "is an export of Portkey, which is not supported"),
+    ({"span_id", "root_span_id", "span_attributes"}, "is an export of Braintrust, which is not supported"),
+)
+
+
 def describe_unsupported(file: Log) -> str | None:
     """Return what a log of a known but unsupported format is, in a phrase; None for any other file."""
     if _EVAL.match(file.head) or file.document_keys >= {"eval", "status", "version"}:
@@ -31,7 +39,9 @@ def describe_unsupported(file: Log) -> str | None:
         return "is a cassette of vcrpy, which is not supported; write each request and response as JSON Lines"
     if file.document_keys & {"resourceLogs", "resourceMetrics"}:
         return "is OTLP without a model call; export the traces, which contain the calls"
-    return None
+    keys = (file.first_record or {}).keys()
+    hint = "; write its calls as JSON Lines: input, answer, model"
+    return next((words + hint for known, words in _TOOLS if keys >= known), None)
 
 
 def describe_unknown(file: Log) -> str:

@@ -21,11 +21,11 @@ from promptbench.engine.prepare import checks
 from promptbench.engine.prepare.evaluate import evaluate, needs_judge
 from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
+from promptbench.ingest.files.log_paths import LogFiles
 from promptbench.project import Project
 from promptbench.report.document import Document, Report, Section, TableBlock, TableColumn
 from promptbench.store.runs import RunStore
 from promptbench.text.near_duplicates import NearDuplicates, SharedText
-from promptbench.workflows.logs.log_files import LogFiles
 
 _STATUS = re.compile(r"(?<!\d)([45]\d\d)(?!\d)")
 _TRUNCATED = ("length", "max_tokens")

@@ -17,13 +17,14 @@ from promptbench.core.diagnostics import suggest
 from promptbench.core.errors import EnvironmentFailure, InputError, NothingSelected
 from promptbench.core.plugins import module_name
 from promptbench.core.types import BadRecord, Json, LoggedCall
+from promptbench.engine.failure_signature import strip_details
 from promptbench.ingest import detect_format, generic, plugins
 from promptbench.ingest.files.calls import read_records
+from promptbench.ingest.files.log_paths import STDIN, OpenedLog, UnreadableLog, find_logs
 from promptbench.ingest.files.unknown_log import describe_unknown
 from promptbench.project import Project
 from promptbench.redaction.redactor import Redactor
 from promptbench.store.calls import CallStore
-from promptbench.workflows.logs.log_files import STDIN, OpenedLog, UnreadableLog, find_logs
 
 # All bad records are counted; this many are listed.
 MAX_BAD_LISTED = 20
@@ -47,6 +48,7 @@ class ImportedFile:
     added: int = 0
     bad: int = 0
     without_model: int = 0
+    without_input: int = 0
     saw: str | None = None
 
 
@@ -54,12 +56,14 @@ class ImportedFile:
 class ImportReport:
     """The result of an import.
 
-    `redacted` counts replaced values by kind; it is None if redaction was off. `error` is set if a file that the user
+    `causes` counts the bad records by cause, `redacted` the replaced values by kind; it is None if redaction was off.
+    `error` is set if a file that the user
     named is not a log, or if no record can be read.
     """
 
     files: list[ImportedFile] = field(default_factory=list)
     bad: list[tuple[str, BadRecord]] = field(default_factory=list)
+    causes: Counter[str] = field(default_factory=Counter)
     tiers: Counter[str] = field(default_factory=Counter)
     redacted: Mapping[str, int] | None = None
     dry_run: bool = False
@@ -83,6 +87,7 @@ class ImportReport:
                 | ({"saw": item.saw} if item.saw else {})
                 for item in self.files
             ],
+            "bad_by_cause": dict(self.causes.most_common()),
             "bad_records": [{"file": name, "place": bad.place, "reason": bad.reason} for name, bad in self.bad],
         }
 
@@ -194,12 +199,15 @@ class _Importer:
                 continue
             file.selected += 1
             file.without_model += not call.model
+            file.without_input += not (call.messages or call.variables)
             if call.tier is not None:
                 self._report.tiers[call.tier.value] += 1
             yield call
 
     def _report_bad(self, file: ImportedFile, record: BadRecord) -> None:
         file.bad += 1
+        cause = strip_details(record.reason)
+        self._report.causes[self._redactor.redact_text(cause) if self._redactor else cause] += 1
         if len(self._report.bad) < MAX_BAD_LISTED:
             reason = self._redactor.redact_text(record.reason) if self._redactor else record.reason
             self._report.bad.append((file.name, BadRecord(record.place, reason)))

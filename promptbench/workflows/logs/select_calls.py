@@ -10,6 +10,7 @@ from promptbench.core.call_filter import CallFilter
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.types import FailureTier, LoggedCall, StoredCall
+from promptbench.ingest.files.log_paths import LogFiles
 from promptbench.ingest.promptbench_log import build_call
 from promptbench.project import Project
 from promptbench.suite.loader import load as load_suite
@@ -17,7 +18,6 @@ from promptbench.workflows.judge.recorded_results import failing_calls
 from promptbench.workflows.judge.rejudge import prepare_again
 from promptbench.workflows.logs.failures import find_failures
 from promptbench.workflows.logs.import_logs import load_redactor
-from promptbench.workflows.logs.log_files import LogFiles
 
 
 def select_by_id(project: Project, ids: Sequence[str]) -> list[StoredCall]:

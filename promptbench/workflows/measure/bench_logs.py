@@ -14,8 +14,8 @@ from promptbench.core.words import number_of
 from promptbench.gateway import listed
 from promptbench.ingest import detect_format
 from promptbench.ingest.files.calls import read_records
+from promptbench.ingest.files.log_paths import OpenedLog, UnreadableLog, find_logs
 from promptbench.ingest.files.unknown_log import describe_unknown
-from promptbench.workflows.logs.log_files import OpenedLog, UnreadableLog, find_logs
 from promptbench.workflows.measure.advice import advise, costs
 from promptbench.workflows.measure.bench_report import Accuracy, MeasuredModel, MeasurementReport
 from promptbench.workflows.measure.measured_calls import common_notes, contrasts, rate, summed

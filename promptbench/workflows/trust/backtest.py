@@ -15,10 +15,10 @@ from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.protocols import CheckContext, Subject
 from promptbench.core.types import Json, Rung
 from promptbench.engine.prepare.repair_rules import RepairRule, record_of, stability_problem, verdict_of
+from promptbench.ingest.files.log_paths import LogFiles
 from promptbench.parsing.ladder import BUILT_IN, Ladder
 from promptbench.project import Project
 from promptbench.suite.loader import load as load_suite
-from promptbench.workflows.logs.log_files import LogFiles
 from promptbench.workflows.trust.repairs_report import BacktestFinding, BacktestReport
 
 _UNKNOWN = object()
