@@ -10,7 +10,7 @@ from promptbench.core.call_filter import CallFilter
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.types import FailureTier, LoggedCall, StoredCall
-from promptbench.ingest.files.log_paths import LogFiles
+from promptbench.ingest.files.log_paths import LogFiles as LogFiles
 from promptbench.ingest.promptbench_log import build_call
 from promptbench.project import Project
 from promptbench.suite.loader import load as load_suite
