@@ -53,7 +53,7 @@ def capture(
     from promptbench.workflows.logs.capture import capture as capture_cases
     from promptbench.workflows.logs.capture import read_capture_options
     from promptbench.workflows.logs.select_calls import (
-        LogFiles,
+        log_files,
         select_by_id,
         select_from_clusters,
         select_from_logs,
@@ -64,7 +64,7 @@ def capture(
     options = read_capture_options(should_be=should_be, expect=expect, checks=check or (), tags=tag or ())
     calls = select_from_run(project, run, ids or ()) if run else select_by_id(project, ids or ())
     if log:
-        calls += select_from_logs(project, LogFiles(log, columns_of(columns), log_model), dry_run=dry_run)
+        calls += select_from_logs(project, log_files(log, columns_of(columns), log_model), dry_run=dry_run)
     if top or all_clusters:
         calls += select_from_clusters(project, suite, None if all_clusters else top)
     if not calls:

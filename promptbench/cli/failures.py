@@ -49,10 +49,10 @@ def failures(
     from promptbench.cli.rendering import Rendering
     from promptbench.project import Project
     from promptbench.workflows.logs.failures import failures_report, find_failures
-    from promptbench.workflows.logs.select_calls import LogFiles
+    from promptbench.workflows.logs.select_calls import log_files
 
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
     project = Project.open()
-    logs = LogFiles(log or (), columns_of(columns), log_model)
+    logs = log_files(log, columns_of(columns), log_model)
     clusters = find_failures(project, suite, call_filter(False, since, model, where), logs)
     return rendering.write(project, [failures_report(clusters, everything=everything)])

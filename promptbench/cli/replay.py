@@ -74,13 +74,13 @@ def replay(
     from promptbench.workflows.judge.budgets import Spending
     from promptbench.workflows.logs.replay import replay as replay_log
     from promptbench.workflows.logs.replay import replay_answers, replay_report, rescore_report
-    from promptbench.workflows.logs.select_calls import LogFiles, select_for_replay
+    from promptbench.workflows.logs.select_calls import log_files, select_for_replay
 
     if ask and rescore_only:
         raise InputError("--ask and --rescore-only exclude each other", hint="leave one of them out")
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
     project = Project.open(flags={"concurrency": concurrency})
-    logs = LogFiles(log or (), columns_of(columns), log_model)
+    logs = log_files(log, columns_of(columns), log_model)
     calls = select_for_replay(project, logs, call_filter(failed_only, since, model, where))
     if not ask:
         return rendering.write(project, [rescore_report(replay_answers(project, suite, calls, logs.bad))])

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from promptbench.core.canonical import ListDigest, canonical, digest
-from promptbench.core.clock import today
 from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity, did_you_mean
 from promptbench.core.protocols import Check, CheckContext, JudgedCheck
 from promptbench.core.types import Json, LoggedCall
@@ -17,51 +16,12 @@ from promptbench.engine.prepare.evaluate import Answers, Evaluation, WeightedChe
 from promptbench.engine.prepare.inputs import CallInput, conversation_of, expectations_in_log, input_of
 from promptbench.engine.prepare.options import PrepareOptions
 from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedCase, PreparedCases, Variant
+from promptbench.engine.prepare.quarantine import report_quarantine
 from promptbench.engine.prepare.ruled_out import RuledOut
 from promptbench.suite.cases import read_checks
 from promptbench.suite.file import CaseFile, field_name
 from promptbench.suite.models import Case, Suite, Where, WrittenCheck
 from promptbench.text.templates import is_name
-
-_CASES_PER_QUARANTINE = 20  # 5 %, so that a suite cannot be emptied case by case.
-
-
-def max_quarantined(cases: int) -> int:
-    """Return the number of cases that may be in quarantine in a suite with this many: 5 %, but at least one."""
-    return max(1, cases // _CASES_PER_QUARANTINE)
-
-
-def report_quarantine(quarantined: Sequence[Case], cases: int, found: Diagnostics) -> None:
-    """Report what is wrong with the cases in quarantine of a suite with `cases` cases.
-
-    An expired quarantine is a warning, because a run must report on the prompt, not on the calendar. The gate passes
-    nothing until it is renewed or removed.
-    """
-    for case in quarantined:
-        assert case.quarantine is not None
-        if case.critical:
-            found.add(
-                Code.QUARANTINE,
-                f"'{case.name}' is critical, so it cannot be in quarantine",
-                case.where.location("quarantine", key=True),
-                hint="remove the tag 'critical', or the quarantine",
-            )
-        if case.quarantine.review_by < today():
-            found.add(
-                Code.QUARANTINE,
-                f"the quarantine of '{case.name}' expired on {case.quarantine.review_by}, so nothing passes",
-                case.where.location("quarantine", "review_by"),
-                hint=f"ask {case.quarantine.owner}: delete 'quarantine:', fix the case, or set a later day",
-                severity=Severity.WARNING,
-            )
-    limit = max_quarantined(cases)
-    if len(quarantined) > limit:
-        found.add(
-            Code.QUARANTINE,
-            f"{len(quarantined)} of {cases} cases are in quarantine, expected at most {limit}",
-            quarantined[limit].where.location("quarantine", key=True),
-            hint="at most 5 % of a suite, or one case: fix the others, or delete them",
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +215,34 @@ class CaseBuilder:
         self, given: CallInput, calls: Sequence[LoggedCall], taken: set[str]
     ) -> tuple[PreparedCase | None, str]:
         """Return the case of logged calls with one input, and a hash of its own checks, which is empty without any."""
-        call = calls[0]
+        name = _free_name(calls[0].id, taken)
+        built, specs = self._logged_case(given, calls[0], name)
+        if built is None:
+            return None, ""
+        taken.add(name)
+        red = self._red_answers(calls, built)
+        own = self._own_checks.add([name, checks.as_hashed(specs, self._bare)]) if red and specs else ""
+        return (replace(built, was=red) if red else None), own
+
+    def case_finder(self) -> Callable[[LoggedCall, CallInput], PreparedCase | None]:
+        """Return a function that returns the case with the input of a logged call: one of the suite, or a new one.
+
+        It keeps none of the calls.
+        """
+        names = {
+            CallInput(case.variables, case.messages).hash: case.name for case in self._suite.cases.scan(self._found)
+        }
+
+        def find(call: LoggedCall, given: CallInput) -> PreparedCase | None:
+            name = names.get(given.hash) if names else None
+            return self._logged_case(given, call, call.id)[0] if name is None else self._rebuilt(name)
+
+        return find
+
+    def _logged_case(
+        self, given: CallInput, call: LoggedCall, name: str
+    ) -> tuple[PreparedCase | None, Sequence[WrittenCheck]]:
+        """Return the case of a logged call, and its own checks; None, with a diagnostic, if there can be none."""
         location = self._suite.location(("log",))
         missing = sorted({name for item in self._variants for name in item.prompt.missing(given.variables)})
         if missing:
@@ -264,7 +251,7 @@ class CaseBuilder:
                 f"the logged call '{call.id}' has no value for {', '.join(f'{{{{{name}}}}}' for name in missing)}",
                 location,
             )
-            return None, ""
+            return None, ()
         without = [item.label for item in self._variants if given.history and not item.prompt.takes_history]
         if without:
             self._found.add(
@@ -273,9 +260,7 @@ class CaseBuilder:
                 location,
                 hint="put {{history}} where the conversation belongs",
             )
-            return None, ""
-        name = _free_name(call.id, taken)
-        taken.add(name)
+            return None, ()
         expected, written = expectations_in_log(call)
         where = Where(self._suite.document, ("log",))
         specs = read_checks(written, where, self._found) if written else ()
@@ -286,7 +271,7 @@ class CaseBuilder:
             self._found.add(
                 Code.BAD_LOG, f"the 'expected' of the logged call '{call.id}' is invalid: {error}", location
             )
-            return None, ""
+            return None, ()
         built = PreparedCase(
             name=name,
             variables=given.variables,
@@ -299,11 +284,7 @@ class CaseBuilder:
             logged=True,
             cluster=conversation_of(call),
         )
-        if not self._variants or not self._shared.valid:
-            return None, ""
-        red = self._red_answers(calls, built)
-        own = self._own_checks.add([name, checks.as_hashed(specs, self._bare)]) if red and specs else ""
-        return (replace(built, was=red) if red else None), own
+        return (built, specs) if self._variants and self._shared.valid else (None, ())
 
     def _red_answers(self, calls: Sequence[LoggedCall], case: PreparedCase) -> tuple[str, ...]:
         # Return the logged answers that fail the case's checks. Warn about those that pass.
@@ -355,7 +336,10 @@ class CaseBuilder:
                 )
 
     def _passes(self, answer: str, case: PreparedCase) -> bool | None:
-        found = self.evaluation(answer, case)
+        return self.is_passing(self.evaluation(answer, case), case)
+
+    def is_passing(self, found: Evaluation, case: PreparedCase) -> bool | None:
+        """Return True if an answer passes, False if it fails, and None if only a judge can decide."""
         judged = [score for check, score in zip(self._checks_of(case), found.scores, strict=True) if needs_judge(check)]
         unknown = found.errored or (found.passed and not all(score.passed for score in judged))
         return None if unknown else found.passed

@@ -29,9 +29,8 @@ class CallInput:
         return digest([dict(self.variables), [message.as_dict() for message in self.history]])
 
 
-def unusable(call: LoggedCall, prompts: Sequence[Prompt]) -> str | None:
-    """Return why a call cannot be replayed with `prompts`, or None. The last prompt is the one in production."""
-    given = input_of(call, prompts[::-1], prompts)
+def unusable(given: CallInput | str, prompts: Sequence[Prompt]) -> str | None:
+    """Return why a call with this result of `input_of` cannot be replayed with `prompts`, or None."""
     if isinstance(given, str):
         return given
     missing = sorted({name for prompt in prompts for name in prompt.missing(given.variables)})

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import overload
 
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import Exit, NothingSelected
@@ -14,17 +16,17 @@ from promptbench.core.events import Listener
 from promptbench.core.types import Json, LoggedCall
 from promptbench.core.words import number_of
 from promptbench.engine.estimate import Estimate
-from promptbench.engine.prepare.inputs import unusable
+from promptbench.engine.prepare.evaluate import Evaluation
+from promptbench.engine.prepare.inputs import input_of, unusable
 from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.gate.case_outcomes import CaseOutcome
 from promptbench.gate.judge import ModelVerdict, Result
 from promptbench.project import Project
-from promptbench.prompts.prompt import Prompt
 from promptbench.report.document import Block, Document, Report, Section, TableBlock, TableColumn, Text
 from promptbench.workflows.judge.budgets import Spending, estimate_calls
 from promptbench.workflows.judge.execute import JudgedRun, execute
-from promptbench.workflows.logs.valid_suite import open_valid_suite
+from promptbench.workflows.logs.valid_suite import ValidSuite, open_valid_suite
 
 # Names that a report lists.
 _MAX_NAMES = 10
@@ -58,7 +60,8 @@ class RescoreReport:
     left_out: Mapping[str, int]
 
     def as_dict(self) -> dict[str, Json]:
-        return {"schema_version": 1, "asked": False, **asdict(self)}
+        plain = asdict(replace(self, passing=()))
+        return {"schema_version": 1, "asked": False, **plain, "passing": list(self.passing)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,25 +130,24 @@ def replay_answers(
     NothingSelected if no call is left.
     """
     with open_valid_suite(project, path) as opened:
-        usable, left_out = _select_usable(calls, [item.prompt for item in opened.prompts], bad)
-        builder = opened.builder(Diagnostics())
-        cases = builder.scan(usable, lambda case: case.name in builder.calls)
         models: dict[str, LoggedModel] = {}
-        for call in usable:
-            models.setdefault(call.model, LoggedModel(call.model)).answers += 1
         checks: Counter[str] = Counter()
-        failing: set[int] = set()
-        for name, red in builder.calls.items():
-            for call in red:
-                failing.add(id(call))
-                found = builder.evaluation(call.answer or "", cases[name])
-                model = models[call.model]
-                model.failing += 1
-                if found.rung:
-                    model.rungs[found.rung.value] = model.rungs.get(found.rung.value, 0) + 1
-                checks.update({score.check for score in found.scores if not (score.passed or score.errored)})
-    passing = [call.id for call in usable if id(call) not in failing]
-    return RescoreReport(opened.shown, list(models.values()), dict(checks.most_common()), passing, left_out)
+        passing = PackedTexts()
+        usable = UsableCalls(calls, opened, bad)
+        for call, found, passes in usable:
+            model = models.setdefault(call.model, LoggedModel(call.model))
+            model.answers += 1
+            if passes:
+                passing.append(call.id)
+                continue
+            # If only a judge can decide, the call counts as a failure, because the log marked it as one.
+            model.failing += 1
+            if found.rung:
+                model.rungs[found.rung.value] = model.rungs.get(found.rung.value, 0) + 1
+            checks.update({score.check for score in found.scores if not (score.passed or score.errored)})
+    usable.raise_if_none()
+    found_models = list(models.values())
+    return RescoreReport(opened.shown, found_models, dict(checks.most_common()), passing, usable.left_out)
 
 
 def replay(
@@ -186,8 +188,10 @@ def replay(
         open_valid_suite(project, selection.paths[0], selection) as opened,
         project.recordings() if dry_run else project.runs() as runs,
     ):
-        usable, left_out = _select_usable(calls, [item.prompt for item in opened.prompts], bad)
-        [prepared], _ = project.assemble(selection, store=opened.store, runs=runs, calls=usable)
+        usable = UsableCalls(calls, opened, bad)
+        failing = [call for call, _, passes in usable if not passes]
+        usable.raise_if_none()
+        [prepared], _ = project.assemble(selection, store=opened.store, runs=runs, calls=failing)
         spending.check(project, [prepared])
         failures = sum(map(len, prepared.calls.values()))
         announce(failures, estimate_calls(project, prepared))
@@ -212,31 +216,76 @@ def replay(
         champion=labels[verdict.champion] if verdict.champion else None,
         models=[model.model for model in verdict.models],
         cases=list(_build_cases(prepared, finished)),
-        passing_now=len(usable) - failures,
-        left_out=left_out,
+        passing_now=usable.count - failures,
+        left_out=usable.left_out,
         no_verdict=verdict.sentence if verdict.result is Result.NO_VERDICT else None,
     )
 
 
-def _select_usable(
-    calls: Iterable[LoggedCall], prompts: Sequence[Prompt], bad: Mapping[str, int] | None
-) -> tuple[list[LoggedCall], dict[str, int]]:
-    """Return the calls that the prompts can replay, and the reasons why others cannot, with counts."""
-    usable: list[LoggedCall] = []
-    left_out: Counter[str] = Counter()
-    for call in calls:
-        reason = "it has no answer" if call.answer is None else unusable(call, prompts)
-        if call.prompt is not None and call.prompt != prompts[0].name:
-            reason = "it used another prompt"
-        if reason is None:
-            usable.append(call)
-        else:
-            left_out[reason] += 1
-    left_out.update(bad or {})
-    if not usable:
-        reasons = "; ".join(f"{count} × {reason}" for reason, count in left_out.most_common(3))
-        raise NothingSelected("no logged call can be replayed" + (f": {reasons}" if reasons else ""))
-    return usable, dict(left_out)
+class UsableCalls:
+    """The calls that the prompts of a suite can replay, scored one at a time. After the iteration, `count` is their
+    number, and `left_out` has the reasons why others cannot be replayed, with counts.
+    """
+
+    def __init__(self, calls: Iterable[LoggedCall], suite: ValidSuite, bad: Mapping[str, int] | None) -> None:
+        self._calls, self._bad = calls, bad
+        self._prompts = [item.prompt for item in suite.prompts]
+        self._builder = suite.builder(Diagnostics())
+        self._reasons: Counter[str] = Counter()
+        self.count = 0
+
+    def __iter__(self) -> Iterator[tuple[LoggedCall, Evaluation, bool]]:
+        """Yield each call with its scores, and True if it passes."""
+        find_case = self._builder.case_finder()
+        for call in self._calls:
+            given = input_of(call, self._prompts[::-1], self._prompts)
+            reason = "it has no answer" if call.answer is None else unusable(given, self._prompts)
+            if call.prompt is not None and call.prompt != self._prompts[0].name:
+                reason = "it used another prompt"
+            case = find_case(call, given) if reason is None and not isinstance(given, str) else None
+            if case is None:
+                self._reasons[reason or "its expected answer or its checks are invalid"] += 1
+                continue
+            self.count += 1
+            found = self._builder.evaluation(call.answer or "", case)
+            yield call, found, self._builder.is_passing(found, case) is True
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        return dict(self._reasons + Counter(self._bad or {}))
+
+    def raise_if_none(self) -> None:
+        """Raise NothingSelected if no call can be replayed."""
+        if not self.count:
+            reasons = "; ".join(f"{count} × {reason}" for reason, count in Counter(self.left_out).most_common(3))
+            raise NothingSelected("no logged call can be replayed" + (f": {reasons}" if reasons else ""))
+
+
+class PackedTexts(Sequence[str]):
+    """A list of texts in a tenth of the memory."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+        self._ends = array("Q")
+
+    def append(self, text: str) -> None:
+        self._bytes += text.encode("utf-8", "surrogatepass")
+        self._ends.append(len(self._bytes))
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        start = self._ends[index - 1] if index else 0
+        return self._bytes[start : self._ends[index]].decode("utf-8", "surrogatepass")
 
 
 def _build_cases(prepared: PreparedSuite, finished: JudgedRun) -> Iterator[ReplayedCase]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from promptbench.core.call_filter import CallFilter
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.types import FailureTier, LoggedCall, StoredCall
-from promptbench.ingest.files.log_paths import LogFiles as LogFiles
+from promptbench.ingest.files.log_paths import LogFiles
 from promptbench.ingest.promptbench_log import build_call
 from promptbench.project import Project
 from promptbench.suite.loader import load as load_suite
@@ -18,6 +18,11 @@ from promptbench.workflows.judge.recorded_results import failing_calls
 from promptbench.workflows.judge.rejudge import prepare_again
 from promptbench.workflows.logs.failures import find_failures
 from promptbench.workflows.logs.import_logs import load_redactor
+
+
+def log_files(paths: Sequence[str] | None, columns: Mapping[str, str], model: str) -> LogFiles:
+    """Return the log files of a command, with field to column, and the model of calls that name none."""
+    return LogFiles(paths or (), columns, model)
 
 
 def select_by_id(project: Project, ids: Sequence[str]) -> list[StoredCall]:
