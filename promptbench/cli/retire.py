@@ -17,11 +17,12 @@ def retire(
     actor: Actor = None,
 ) -> int:
     """Remove a label, or all labels, from a prompt. Its versions and its history stay for ever."""
-    from promptbench.cli.output import out
+    from promptbench.cli.output import out, out_lines
     from promptbench.project import Project
     from promptbench.workflows.store.labels import Who, retire
 
-    retire(Project.open(), prompt, label=label, who=Who(actor, reason))
+    undo = retire(Project.open(), prompt, label=label, who=Who(actor, reason))
     out(f"removed {f'the label {label}' if label else 'all labels'} of {prompt}; its versions stay")
     out(f"  see them: promptbench prompts history {prompt}")
+    out_lines(f"  undo it: {command}" for command in undo)
     return Exit.YES

@@ -52,6 +52,8 @@ def prune(
     counts = [number_of(count, word) for count, word in gone if count or word == "run"]
     counts += [f"{number_of(done.removed.cached, 'cached answer')}"] if done.removed.cached else []
     out(f"removed {', '.join(counts)}; freed {(done.bytes_before - done.bytes_after) / 1e6:.1f} MB")
+    if done.removed.runs:
+        out("  this cannot be undone; --dry-run lists the runs first")
     if not done.compacted:
         out("  another process uses the record: prune again later to free the disk space")
     return Exit.YES

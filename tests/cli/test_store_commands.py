@@ -30,7 +30,7 @@ def test_adopt_once_and_with_a_reason(project: ProjectFolder) -> None:
     assert ended.out == (
         "triage@1 is now production\n"
         "  read it: promptbench get triage@production\n"
-        "  undo it: promptbench retire triage --reason '…'\n"
+        "  undo it: promptbench retire triage --label production --reason '…'\n"
     )
     ended = project.run("adopt", plain, "--reason", "again")
     assert ended.code == 2
@@ -83,7 +83,9 @@ def test_rollback_and_forward_again(project: ProjectFolder) -> None:
 
 def test_retire_takes_the_label_and_keeps_the_history(project: ProjectFolder) -> None:
     promoted(project)
-    assert project.run("retire", "triage", "--reason", "not used any more").code == 0
+    ended = project.run("retire", "triage", "--reason", "not used any more")
+    assert ended.code == 0
+    assert ended.out.endswith("\n  undo it: promptbench rollback triage --to 2 --reason '…'\n")
     assert project.run("get", "triage").code == 2
     assert len(project.run("prompts", "history", "triage", "--json").data["events"]) == 3
 

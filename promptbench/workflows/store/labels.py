@@ -80,10 +80,16 @@ def rollback(project: Project, prompt: str, *, to: str | None = None, label: str
         return moved(store, partial(store.rollback, prompt, to=to, label=label, actor=by, reason=reason))
 
 
-def retire(project: Project, prompt: str, *, label: str | None, who: Who) -> None:
-    """Remove a label, or all labels, of a prompt. Raise InputError if it was never set, or without a reason."""
-    with project.prompts() as store, suppress(AlreadyDone):
-        store.retire(prompt, label=label, actor=actor_of(project, who), reason=who.reason or "")
+def retire(project: Project, prompt: str, *, label: str | None, who: Who) -> list[str]:
+    """Remove a label, or all labels, of a prompt, and return the commands that undo it.
+
+    Raise InputError if it was never set, or without a reason.
+    """
+    with project.prompts() as store:
+        held = store.labels(prompt) if prompt in store.prompts() else {}
+        with suppress(AlreadyDone):
+            store.retire(prompt, label=label, actor=actor_of(project, who), reason=who.reason or "")
+        return [_rollback(prompt, item.number, name) for name, item in held.items() if label in (None, name)]
 
 
 def actor_of(project: Project, who: Who) -> str:
@@ -114,13 +120,19 @@ def described(store: Store, event: LabelEvent, *, already: bool = False) -> Prom
     assert event.to_number is not None
     assert event.to_hash is not None
     previous = store.get(f"{event.prompt}@{event.from_hash}").number if event.from_hash else None
-    label = "" if event.label == PRODUCTION else f" --label {event.label}"
-    command = f"rollback {event.prompt} --to {previous}" if previous else f"retire {event.prompt}"
-    undo = f"promptbench {command}{label} --reason '…'"
+    label = event.label or PRODUCTION
+    undo = f"promptbench retire {event.prompt} --label {label} --reason '…'"
+    if previous:
+        undo = _rollback(event.prompt, previous, label)
     returning = _fixes_undone(store, event) if event.kind == "rolled_back" else []
     return Promotion(
         event.prompt, event.label or "", event.to_number, event.to_hash, previous, undo, returning, already=already
     )
+
+
+def _rollback(prompt: str, number: int, label: str) -> str:
+    option = "" if label == PRODUCTION else f" --label {label}"
+    return f"promptbench rollback {prompt} --to {number}{option} --reason '…'"
 
 
 def _fixes_undone(store: Store, event: LabelEvent) -> list[str]:

@@ -33,7 +33,9 @@ REPORTS = {
             kit.flip("a", "failing", None, kit.side(2, 3, "no", "equals: expected 'yes', got 'no'")),
             kit.flip("b", "failing", None, kit.side(0, 1, "", "equals: expected 'yes', got ''")),
         ],
-        promotion=Promotion("triage", "production", 1, kit.CANDIDATE, None, "promptbench retire triage --reason '…'"),
+        promotion=Promotion(
+            "triage", "production", 1, kit.CANDIDATE, None, "promptbench retire triage --label production --reason '…'"
+        ),
     ),
     "same": kit.passed(
         judgements=[kit.judgement("triage@7", mode="same", sentence=HOLDS)],
