@@ -12,6 +12,7 @@ from promptbench.core.diagnostics import Code, Diagnostics, Location
 from promptbench.core.types import Json, ModelRef, Rung
 from promptbench.suite.cases import SuiteCases, checks_as_written, read_case
 from promptbench.suite.file import GateFile, SuiteFile, field_name, is_case_file
+from promptbench.suite.hints import known_key
 from promptbench.suite.models import Case, ModelEntry, Suite, Where
 from promptbench.suite.validation import check_keys_once, validate
 from promptbench.yaml.marked import YamlDocument, parse
@@ -50,7 +51,7 @@ def read(source: Source, path_of_file: Path, found: Diagnostics) -> Suite | None
     cases = _cases(document, path_of_file, source.path, found)
     if file is None:
         file = _valid_part(document.value)
-    elif not file.cases and not file.log:
+    elif not file.cases and not file.log and not _has_misspelt_cases(document.value):
         found.add(
             Code.NO_CASES,
             "this suite has no cases",
@@ -71,6 +72,10 @@ def read(source: Source, path_of_file: Path, found: Diagnostics) -> Suite | None
         cases=cases,
         gate=file.gate,
     )
+
+
+def _has_misspelt_cases(value: dict[str, Json]) -> bool:
+    return "cases" not in value and any(known_key(key, ("cases",), ()) for key in value)
 
 
 def _cases(document: YamlDocument, path: Path, shown: str, found: Diagnostics) -> SuiteCases:

@@ -16,6 +16,7 @@ from promptbench.core.types import Json
 from promptbench.suite.file import (
     CHECK_OPTIONS,
     READINGS,
+    CaseFile,
     GateFile,
     MessageFile,
     ModelFile,
@@ -166,6 +167,11 @@ class _Reporter:
         elif above in ("vars", "expect") and around[above] is None:
             guess = None
             hint = f"if '{written}' is one of the {above}, indent its line by two spaces more than '{above}:'"
+        elif self.kind is CaseFile and guess in (None, "messages") and isinstance(value, (str, int, float)):
+            guess, hint = (
+                None,
+                f"write it below 'vars:' if it is a value of the prompt; {key_hint('', None, known, None)}",
+            )
         self.found.add(Code.UNKNOWN_KEY, message, location, hint=hint)
         return guess
 

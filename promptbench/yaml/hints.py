@@ -120,6 +120,18 @@ _RULES = (
         "a list does not start on the line of its name",
         "start a line of its own below '{name}:', with two spaces more",
     ),
+    _Rule(
+        rf"(?P<in> *){_NAME}:[ \t]*\n(?P<cut>(?P=in))(?P<at>{_NAME}): +\S.*\n(?P=in)  \w",
+        "this line does not fit the lines around it",
+        "give it two spaces more at its start, as the line below it has",
+        lambda indent: f"{indent}  ",
+    ),
+    _Rule(
+        rf"{_START}{_NAME}: +(?P<cut>(?P<at>{_NAME}): [^{{\n]*)\}}[ \t]*$",
+        "these names are closed with }} and not opened",
+        "write {{ before '{at}'",
+        lambda names: f"{{{names}",
+    ),
     _Rule(r".*[\]}'\"](?P<at>,)[ \t]*$", "no comma belongs at the end of this line", "delete it", lambda _: ""),
     _Rule(r".*[\]}](?P<at>[\]}])[ \t]*$", "there is one {at} too many", "delete it", lambda _: ""),
     _Rule(r".*\[[^\[\]{}\n]*(?P<at>\})[ \t]*$", "this }} does not close the [ before it", "write ]", lambda _: "]"),
@@ -242,12 +254,12 @@ class _Text:
         near = [*range(self.at, max(-1, self.at - _LINES_ABOVE), -1)]
         if opener is not None and opener < len(self.lines) and opener not in near:
             near.append(opener)
-        yield from self._each(near, self._tabs, self._dashes, self._curly)
+        yield from self._each(near, self._tabs, self._dashes, self._curly, self._colon_forgotten, self._open_quote)
         yield from self._by_rules(near, _RULES)
         yield from self._each(near, self._unquoted)
         yield from self._by_rules(near, _LATE_RULES)
-        yield from self._each(near, self._block, self._unclosed)
-        yield from self._each([self.at], self._dash_forgotten, self._indented)
+        yield from self._each(near, self._block, self._no_colon)
+        yield from self._each([self.at], self._dash, self._indented)
 
     def _each(self, near: list[int], *finders: Callable[[int], Iterator[SyntaxHint]]) -> Iterator[SyntaxHint]:
         for find in finders:
@@ -378,29 +390,68 @@ class _Text:
             hint = f"give it at least {inside} spaces at the start"
             yield SyntaxHint(start + here, len(self.lines[self.at].strip()), message, hint, (edit,))
 
-    def _unclosed(self, number: int) -> Iterator[SyntaxHint]:
-        """Find a quotation mark that only one far below closes, or a line at the left that has no colon."""
-        line, start = self.lines[number], self.starts[number]
-        if number >= self.at:
+    def _colon_forgotten(self, number: int) -> Iterator[SyntaxHint]:
+        """Find an indented name without a colon, which the lines below it belong to or stand beside."""
+        line = self.lines[number]
+        below = next((item for item in self.lines[number + 1 :] if item.strip()), "")
+        found = re.match(rf"(?P<before>{_START})(?P<first>[^\W\d_][\w.-]*)(?P<rest>[^:#{{}}\[\]'\"：]*?) *\Z", line)
+        if not found or not re.match(rf" *(?:- +)*{_NAME}:(?: |\Z)", below):
             return
-        if found := re.match(rf"{_START}{_NAME}: +(?P<mark>['\"])[^'\"]*\Z", line):
-            end = start + len(line.rstrip())
-            message = "a quotation mark is opened here and not closed on this line"
-            edit = Edit(end, end, found["mark"])
-            yield SyntaxHint(start + found.start("mark"), 1, message, "close it at the end of the line", (edit,))
-        if re.fullmatch(r"[^\W\d_][^:#{}\[\]'\"：]*", line):
+        start, column, inside = self.starts[number], len(found["before"]), _indent(below)
+        first, rest = found["first"], found["rest"]
+        if inside > column:
+            edit, hint = Edit(start + found.end("rest"), start + found.end("rest"), ":"), f"write '{first}{rest}:'"
+        elif inside == column and column and rest:
+            edit, hint = Edit(start + found.end("first"), start + found.end("first"), ":"), f"write '{first}:{rest}'"
+        elif inside == column and "-" in found["before"]:
+            edit, hint = Edit(start + column, start + column, "case: "), f"write '- case: {first}'"
+        else:
+            return
+        length = len(first + rest)
+        yield SyntaxHint(start + column, length, "there is no colon on this line", hint, (edit,))
+
+    def _open_quote(self, number: int) -> Iterator[SyntaxHint]:
+        """Find a quotation mark that only one on a line below closes."""
+        line, start = self.lines[number], self.starts[number]
+        for mark in "'\"":
+            found = re.match(rf".*[{{\[,:-] *(?P<at>{mark})(?P<inner>[^{mark}\n]*)\Z", line)
+            if not found or line.count(mark) % 2 == 0:
+                continue
+            before = line[: found.start("at")]
+            in_braces = before.count("{") + before.count("[") > before.count("}") + before.count("]")
+            inner = re.match(r"[^,}\]]*", found["inner"]) if in_braces else None
+            text = (inner[0] if inner else found["inner"]).rstrip()
+            end = start + found.start("inner") + len(text)
+            where = "after the text" if in_braces else "at the end of the line"
+            message, hint = "a quotation mark is opened here and not closed on this line", f"close it {where}"
+            yield SyntaxHint(start + found.start("at"), 1, message, hint, (Edit(end, end, mark),))
+
+    def _no_colon(self, number: int) -> Iterator[SyntaxHint]:
+        """Find a line at the left that has no colon."""
+        line, start = self.lines[number], self.starts[number]
+        if number < self.at and re.fullmatch(r"[^\W\d_][^:#{}\[\]'\"：]*", line):
             words = line.split()
             example = f"{words[0]}: {words[1]}" if len(words) == 2 else "name: value"
             hint = f"write it as '{example}', or start it with # to make it a comment"
             edit = Edit(start, start, "# ")
             yield SyntaxHint(start, len(line.rstrip()), "there is no colon on this line", hint, (edit,))
 
-    def _dash_forgotten(self, number: int) -> Iterator[SyntaxHint]:
-        """Find a line in the column of the dashes above it that starts with the same name as those entries."""
+    def _dash(self, number: int) -> Iterator[SyntaxHint]:
+        """Find a dash that is missing in a list, or one too many before a name, by the entry above."""
         found = re.match(rf"(?P<before> *)(?P<name>{_NAME}): ", self.lines[number])
-        entry = rf"{found['before']}- +{re.escape(found['name'])}: " if found else r"(?!)"
-        if found and any(re.match(entry, line) for line in self.lines[:number]):
-            start, name = self.starts[number] + len(found["before"]), found["name"]
+        if not found:
+            return
+        column = len(found["before"])
+        entry = re.compile(rf"(?P<dash> {{{column}}}- +)(?P<name>{_NAME}):(?: |\Z)")
+        like = next(filter(None, (entry.match(self.text, start) for start in self.starts[:number][::-1])), None)
+        above = (line for line in self.lines[:number][::-1] if line.strip() and _indent(line) < column)
+        parent = next(above, "").strip()
+        start, name = self.starts[number] + column, found["name"]
+        if like and parent in ("vars:", "expect:", "gate:"):
+            message = f"no '- ' belongs before the names below '{parent}'"
+            edit = Edit(like.start() + column, like.end("dash"), "")
+            yield SyntaxHint(like.start() + column, 1, message, f"write '{like['name']}: …' without it", (edit,))
+        elif like and (like["name"] == name or like["name"] != "case"):
             edit = Edit(start, start, "- ")
             yield SyntaxHint(start, len(name), "a new entry starts with '- '", f"write '- {name}: …'", (edit,))
 

@@ -240,6 +240,10 @@ class _Converter:
                 continue
             if name in seen:
                 first = self._document._at(seen[name])
+                if name == node.value[0][0].value and first.text[: first.column - 1].strip() == "-":
+                    hint = f"write '- {name}: …' if a new entry starts here"
+                    self._problem(Code.DUPLICATE_KEY, f"'{name}' is there twice in one entry of the list", key, hint)
+                    break  # What follows belongs to the new entry.
                 self._found.add(
                     Code.DUPLICATE_KEY,
                     f"duplicate key '{name}': first on line {first.line}, again on line {self._document._at(key).line}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -20,8 +21,10 @@ from promptbench.yaml import text as yaml_text
 def build(spec: WrittenCheck, context: CheckContext, found: Diagnostics) -> Check | None:
     """Return the check, or None with a diagnostic if it is unknown or its argument is invalid."""
     if spec.name not in plugins:
-        guess = _meant(spec.name)
+        guess, colon = _meant(spec.name), re.match(r"([^:]+):(?=\S)(.*)", spec.name)
         hint = f"did you mean '{guess}'?" if guess else "`promptbench explain` lists the checks"
+        if colon and colon[1] in plugins:
+            hint = f"write a space after the colon: '{colon[1]}: {colon[2]}'"
         if guess is None and spec.name.count(" ") > 2:
             hint += "; 'rubric' lets a model judge what no rule can"
         found.add(Code.UNKNOWN_CHECK, f"unknown check '{spec.name}'", spec.where.location(key=True), hint=hint)

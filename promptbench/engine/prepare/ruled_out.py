@@ -16,13 +16,13 @@ from promptbench.checks._schema_reasons import reason
 from promptbench.checks._scores import quoted
 from promptbench.checks.expect import parse_argument
 from promptbench.core.canonical import canonical
-from promptbench.core.diagnostics import Code, Diagnostics, Severity, suggest
+from promptbench.core.diagnostics import Code, Diagnostics, Severity, did_you_mean, suggest
 from promptbench.core.protocols import CheckContext
 from promptbench.core.types import Json, Side
 from promptbench.engine.prepare.lint.allowed_labels import ANY_ITEM
 from promptbench.engine.prepare.prepared_suite import Variant
 from promptbench.suite.file import field_name
-from promptbench.suite.hints import type_hint
+from promptbench.suite.hints import key_hint, type_hint
 from promptbench.suite.models import Case, Suite, Where, WrittenCheck
 from promptbench.yaml.marked import WrittenNumber
 
@@ -183,7 +183,7 @@ def _unknown_fields(error: Any, path: Path) -> Iterator[Misfit]:
     for name in error.instance:
         if name not in known and not any(re.search(pattern, name) for pattern in patterns):
             free = [other for other in known if other not in error.instance]
-            hint = suggest(name, free, f"its fields: {', '.join(known)}" if known else "it has no fields")
+            hint = key_hint(name, None, known, did_you_mean(name, free))
             yield Misfit((*path, name), f"unknown field '{name}'", hint, error.validator, name, is_key=True)
 
 
