@@ -391,7 +391,7 @@ class _Text:
             yield SyntaxHint(start + here, len(self.lines[self.at].strip()), message, hint, (edit,))
 
     def _colon_forgotten(self, number: int) -> Iterator[SyntaxHint]:
-        """Find an indented name without a colon, which the lines below it belong to or stand beside."""
+        """Find an indented name without a colon, to which the lines below it belong, or which they follow."""
         line = self.lines[number]
         below = next((item for item in self.lines[number + 1 :] if item.strip()), "")
         found = re.match(rf"(?P<before>{_START})(?P<first>[^\W\d_][\w.-]*)(?P<rest>[^:#{{}}\[\]'\"：]*?) *\Z", line)
