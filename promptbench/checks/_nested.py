@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from promptbench.checks import plugins
+from promptbench.checks import _options, plugins
 from promptbench.checks._options import suggestion
 from promptbench.checks._scores import quoted
 from promptbench.core.plugins import module_name
@@ -12,6 +12,8 @@ from promptbench.plugins import Check, CheckContext, Json, JudgedCheck, MissingE
 
 ONE: Json = {"anyOf": [{"type": "string"}, {"type": "object", "minProperties": 1, "maxProperties": 1}]}
 SEVERAL: Json = {"type": "array", "items": ONE, "minItems": 1}
+# Of `all of`: the checks, or options.
+GROUP: Json = _options.schema(SEVERAL, required=["checks"], checks=SEVERAL, at_least=_options.AMOUNT)
 
 
 def build_nested(item: Json, context: CheckContext) -> Check:
@@ -57,6 +59,7 @@ def with_nested(name: str, argument: Json) -> Iterator[tuple[str, Json]]:
 
 
 def _inside(argument: Json) -> Iterator[tuple[str, Json]]:
+    argument = argument["checks"] if isinstance(argument, dict) and "checks" in argument else argument
     for item in argument if isinstance(argument, list) else [argument]:
         try:
             yield _parts(item)

@@ -117,13 +117,15 @@ class Subject:
 class CheckContext:
     """What a check may know when it is built from its YAML argument. `folder` is the suite's, `root` the project's.
 
-    Python files run only below `root`, and only if one of the globs in `allowed_code` matches them.
+    Python files run only below `root`, and only if one of the globs in `allowed_code` matches them. `at` is the suite's
+    path of the value that its checks look at, which is applied around them.
     """
 
     folder: Path
     output_schema: Mapping[str, Json] | None = None
     root: Path | None = None
     allowed_code: Sequence[str] = ()
+    at: str | None = None
 
 
 class Check(Protocol):

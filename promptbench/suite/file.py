@@ -115,10 +115,12 @@ def dollars(value: Any) -> Any:
 def _one_check(item: dict[str, Any]) -> dict[str, Any]:
     names = [key for key in item if field_name(key) not in CHECK_OPTIONS]
     if len(names) != 1:
-        options = " and ".join(f"'{name}'" for name in CHECK_OPTIONS)
-        message = f"write one check per '- ' line; {options} may be added to it"
+        *options, last = (f"'{name}'" for name in CHECK_OPTIONS)
+        message = f"write one check per '- ' line; {', '.join(options)} and {last} may be added to it"
         raise PydanticCustomError("one_check", "{message}", {"message": message})
-    reading, weight = (option_of(item, name) for name in CHECK_OPTIONS)
+    reading, weight, at = (option_of(item, name) for name in CHECK_OPTIONS)
+    if at is not None and (isinstance(at, bool) or not isinstance(at, (str, int)) or not str(at).strip()):
+        raise PydanticCustomError("at", "'at' must be a path in the answer, such as order.items[0].sku")
     if reading not in READINGS:
         raise PydanticCustomError("reading", "'reading' must be 'strict' or 'loose'")
     if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 <= weight < float("inf"):
@@ -133,7 +135,7 @@ def option_of(item: dict[str, Any], name: str) -> Any:
 
 READINGS = (None, "strict", "loose")
 # The options of every check, with their defaults.
-CHECK_OPTIONS: dict[str, Any] = {"reading": None, "weight": 1.0}
+CHECK_OPTIONS: dict[str, Any] = {"reading": None, "weight": 1.0, "at": None}
 
 
 def _day(value: Any) -> Any:
@@ -418,6 +420,11 @@ class SuiteFile(Written):
     )
     checks: AllChecks = Field(default_factory=list)
     threshold: Threshold = None
+    at: Text | None = Field(
+        default=None,
+        description="The path of the value that all checks look at, for answers with more around it.",
+        examples=["result", "choices[0].message"],
+    )
     log: Texts = Field(
         default_factory=list,
         description="Logs next to this file; their failing calls are replayed as cases.",

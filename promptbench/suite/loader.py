@@ -67,6 +67,7 @@ def read(source: Source, path_of_file: Path, found: Diagnostics) -> Suite | None
         models=_models(file, document, found),
         checks=checks_as_written(file.checks, Where(document, ("checks",))),
         threshold=file.threshold,
+        at=file.at,
         logs=tuple(file.log),
         accept=Rung(file.accept.replace(" ", "_")),
         cases=cases,

@@ -55,7 +55,8 @@ class Where:
 class WrittenCheck:
     """A check as written: its name, its argument, where the argument is, and the options of every check.
 
-    `reading` is "strict" or "loose"; with None the check decides how it reads an answer.
+    `reading` is "strict" or "loose"; with None the check decides how it reads an answer. `at` is the path of the value
+    that it looks at; with None it is the whole answer.
     """
 
     name: str
@@ -63,17 +64,18 @@ class WrittenCheck:
     where: Where
     reading: str | None = None
     weight: float = 1.0
+    at: str | None = None
 
     @classmethod
     def of(cls, item: Mapping[str, Any], where: Where) -> WrittenCheck:
         """Return the check in a validated mapping at `where`."""
         [name] = [key for key in item if field_name(key) not in CHECK_OPTIONS]
-        reading, weight = (option_of(dict(item), option) for option in CHECK_OPTIONS)
-        return cls(name, item[name], where.below(name), reading, float(weight))
+        reading, weight, at = (option_of(dict(item), option) for option in CHECK_OPTIONS)
+        return cls(name, item[name], where.below(name), reading, float(weight), None if at is None else str(at))
 
     def as_entry(self) -> dict[str, Json]:
         """Return the check as an entry of `checks:`."""
-        options = {"reading": self.reading, "weight": None if self.weight == 1 else self.weight}
+        options = {"reading": self.reading, "weight": None if self.weight == 1 else self.weight, "at": self.at}
         return {self.name: self.argument, **{key: value for key, value in options.items() if value is not None}}
 
 
@@ -145,7 +147,8 @@ class ModelEntry:
 class Suite:
     """A loaded suite file. Whether it fits its prompts, models and logs is checked when it is assembled.
 
-    `threshold` is the weighted mean score that a case needs; with None every check must pass.
+    `threshold` is the weighted mean score that a case needs; with None every check must pass. `at` is the path of the
+    value that the checks look at; with None it is the whole answer.
     """
 
     name: str
@@ -156,6 +159,7 @@ class Suite:
     models: tuple[ModelEntry, ...]
     checks: tuple[WrittenCheck, ...]
     threshold: float | None
+    at: str | None
     logs: tuple[str, ...]
     accept: Rung
     cases: Cases

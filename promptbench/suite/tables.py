@@ -84,6 +84,7 @@ def _check(spec: WrittenCheck) -> dict[str, Json]:
         module_name(spec.name).replace("_", " "): spec.argument,
         **({"reading": spec.reading} if spec.reading else {}),
         **({"weight": weight} if weight != 1 else {}),
+        **({"at": spec.at} if spec.at else {}),
     }
 
 

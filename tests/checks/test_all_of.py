@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from promptbench.checks import plugins
+from promptbench.checks._nested import with_nested
 from promptbench.core.protocols import Check, CheckContext, MissingExtra
 from promptbench.core.types import Json
 from tests.helpers.subjects import score
@@ -21,6 +22,16 @@ def test_all_must_hold() -> None:
     result = score("all of", argument, '{"a": 1, "c": "Paris, Lyon"}')
     assert result.reason == "not contains: 'Lyon' is in the answer; expect: b is missing"
     assert result.value == pytest.approx((1 + 0 + 0.5) / 3)
+
+
+def test_enough_of_a_group() -> None:
+    argument: Json = {"checks": [{"contains": "a"}, {"contains": "b"}, {"contains": "c"}], "at least": "60%"}
+    assert score("all of", argument, "a b").passed
+    result = score("all of", argument, "a")
+    assert (result.passed, result.value) == (False, pytest.approx(1 / 3))
+    assert result.reason.endswith("(score 0.33, needs 0.60)")
+    nested: Json = {"all of": {"checks": [{"equals": "x"}]}}
+    assert [name for name, _ in with_nested("all of", nested["all of"])] == ["all of", "equals"]
 
 
 def test_checks_nest() -> None:

@@ -128,12 +128,13 @@ def test_what_stands_beside_a_check(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("check", "message"),
     [
-        ("{contains: a, regex: b}", "write one check per '- ' line; 'reading' and 'weight' may be added to it"),
-        ("{weight: 2}", "write one check per '- ' line; 'reading' and 'weight' may be added to it"),
+        ("{contains: a, regex: b}", "write one check per '- ' line; 'reading', 'weight' and 'at' may be added to it"),
+        ("{weight: 2}", "write one check per '- ' line; 'reading', 'weight' and 'at' may be added to it"),
         ("{contains: a, reading: lose}", "'reading' must be 'strict' or 'loose'"),
         ("{contains: a, weight: much}", "'weight' must be a number of at least 0"),
         ("{contains: a, weight: -1}", "'weight' must be a number of at least 0"),
         ("{contains: a, weight: true}", "'weight' must be a number of at least 0"),
+        ("{contains: a, at: [b]}", "'at' must be a path in the answer, such as order.items[0].sku"),
     ],
 )
 def test_what_may_not_stand_beside_a_check(check: str, message: str, tmp_path: Path) -> None:

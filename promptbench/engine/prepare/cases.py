@@ -53,7 +53,7 @@ class CaseBuilder:
         self._has_baseline = has_baseline
         self._answers = answers
         self._ladder = options.ladder
-        self._bare = CheckContext(suite.folder, None, options.root, options.allowed_code)
+        self._bare = CheckContext(suite.folder, None, options.root, options.allowed_code, suite.at)
         self._contexts = [
             (replace(self._bare, output_schema=schema), hashes) for schema, hashes in _by_schema(variants)
         ]

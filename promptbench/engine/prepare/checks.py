@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from promptbench.checks import plugins
+from promptbench.checks._at import At
 from promptbench.checks._nested import with_nested
+from promptbench.checks._paths import optional
 from promptbench.checks._reading import READINGS, Loose, Strict
 from promptbench.core.canonical import canonical
 from promptbench.core.diagnostics import Code, Diagnostics, Severity, did_you_mean
+from promptbench.core.plugins import module_name
 from promptbench.core.protocols import Check, CheckContext, ExpectingCheck, JudgedCheck, MissingExtra
 from promptbench.core.types import Json
 from promptbench.engine.prepare.evaluate import WeightedCheck
@@ -31,7 +34,14 @@ def build(spec: WrittenCheck, context: CheckContext, found: Diagnostics) -> Chec
         return None
     plugin = plugins.load(spec.name)
     try:
+        path = optional(_at(spec, context))
+    except ValueError as error:
+        found.add(Code.BAD_CHECK, f"'at': {error}", spec.where.location(key=True))
+        return None
+    try:
         check = plugin.build(spec.argument, context)
+        if path and None in path.steps and isinstance(check, JudgedCheck):
+            raise ValueError("a judge sees one value, and 'at' with [*] has several")
     except MissingExtra as error:
         found.add(Code.MISSING_EXTRA, f"'{spec.name}': {error}", spec.where.location(key=True))
         return None
@@ -54,8 +64,9 @@ def build(spec: WrittenCheck, context: CheckContext, found: Diagnostics) -> Chec
                 hint="delete 'reading' beside it",
             )
             return None
-        return WeightedCheck(check, spec.weight)
+        return WeightedCheck(check, spec.weight, path)
     check = READINGS[spec.reading](check) if spec.reading else check
+    check = At(module_name(spec.name).replace("_", " "), path, check) if path else check
     return check if spec.weight == 1 else WeightedCheck(check, spec.weight)
 
 
@@ -99,7 +110,7 @@ def with_expected(check: Check, expected: Json) -> Check:
     """Return the check for a case with this `expect:`, also inside a wrapper. Raises ValueError if it is invalid."""
     if isinstance(check, ExpectingCheck):
         return check.with_expected(expected)
-    if not isinstance(check, (WeightedCheck, Strict, Loose)):
+    if not isinstance(check, (WeightedCheck, At, Strict, Loose)):
         return check
     inner = with_expected(check.check, expected)
     return check if inner is check.check else replace(check, check=inner)
@@ -115,13 +126,27 @@ def all_with_expected(
 
 
 def unwrapped(check: Check) -> Check:
-    """Return the check itself, without wrappers for its reading or weight."""
-    return unwrapped(check.check) if isinstance(check, (WeightedCheck, Strict, Loose)) else check
+    """Return the check itself, without wrappers for its reading, weight or location."""
+    return unwrapped(check.check) if isinstance(check, (WeightedCheck, At, Strict, Loose)) else check
 
 
 def as_hashed(specs: Sequence[WrittenCheck], context: CheckContext) -> list[Json]:
     """Return what decides the scores of checks: all that is written, and the files that it names."""
-    return [[spec.name, spec.argument, spec.reading, spec.weight, _files(spec, context)] for spec in specs]
+    # 'at' came later: without it the hash is that of older versions.
+    return [
+        [spec.name, spec.argument, spec.reading, spec.weight, _files(spec, context), *([at] if at else ())]
+        for spec in specs
+        for at in [_at(spec, context)]
+    ]
+
+
+def _at(spec: WrittenCheck, context: CheckContext) -> str | None:
+    """Return the path of the value that a check looks at: its own, or the suite's."""
+    if spec.at is not None:
+        return spec.at
+    # The prompt's output schema describes the whole answer.
+    of_output = module_name(spec.name) == "json_schema" and spec.argument in ("output", {"schema": "output"})
+    return None if of_output else context.at
 
 
 def _files(spec: WrittenCheck, context: CheckContext) -> Json:

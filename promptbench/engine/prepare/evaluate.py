@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 
+from promptbench.checks._at import subjects_at
+from promptbench.checks._paths import Path
 from promptbench.core.protocols import Check, JudgedCheck, Subject
 from promptbench.core.types import Answer, CallFacts, Json, Reading, Repair, Request, Rung, Score
 from promptbench.parsing.ladder import BUILT_IN, Ladder
@@ -43,6 +45,8 @@ class WeightedCheck:
 
     check: Check
     weight: float
+    # Of a judged check: the path of the value that the judge sees.
+    at: Path | None = None
 
     def score(self, subject: Subject) -> Score:
         return self.score_with(subject, no_answers)
@@ -50,10 +54,20 @@ class WeightedCheck:
     def score_with(self, subject: Subject, answers: Answers) -> Score:
         """Return the score, given the answers of judges."""
         if isinstance(self.check, JudgedCheck):
-            score = self.check.conclude(subject, [answers(request) for request in self.check.requests(subject)])
+            seen, problem = self.seen(subject)
+            if problem is not None:
+                return replace(self.check.score(subject), passed=False, value=0.0, reason=problem, errored=False)
+            score = self.check.conclude(seen, [answers(request) for request in self.check.requests(seen)])
         else:
             score = self.check.score(subject)
         return replace(score, weight=self.weight * score.weight)
+
+    def seen(self, subject: Subject) -> tuple[Subject, str | None]:
+        """Return what the judge sees, or the problem if the answer has nothing at the path."""
+        if self.at is None:
+            return subject, None
+        found, problem = subjects_at(subject, self.at)
+        return (found[0], None) if problem is None else (subject, problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +141,13 @@ def judge_requests(
 ) -> list[JudgeRequest]:
     """Return the requests to judges that the checks need to score a text."""
     subject = subject_of(text, accept, variables, ladder)
-    inner = (check.check for check in checks if isinstance(check, WeightedCheck))
-    return [
-        JudgeRequest(check, request)
-        for check in inner
-        if isinstance(check, JudgedCheck)
-        for request in check.requests(subject)
-    ]
+    found = []
+    for weighted in checks:
+        if isinstance(weighted, WeightedCheck) and isinstance(weighted.check, JudgedCheck):
+            seen, problem = weighted.seen(subject)
+            requests = weighted.check.requests(seen) if problem is None else ()
+            found += [JudgeRequest(weighted.check, request) for request in requests]
+    return found
 
 
 def _result(checks: Sequence[Check], scores: Sequence[Score], threshold: float | None) -> bool | None:

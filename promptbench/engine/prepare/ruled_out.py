@@ -262,7 +262,8 @@ class RuledOut:
                     subject, schema = f"{{{{{name}}}}} of the case", f"input schema of {label}"
                     severity = Severity.ERROR if misfit.keyword == "type" else Severity.WARNING
                     self._add(misfit, schema, subject, "does not fit", severity, case.where, ("vars", name), case.name)
-        if not self._outputs:
+        # The schema describes the whole answer, and with 'at' an expected value is a part of it.
+        if not self._outputs or self._suite.at:
             return
         threshold = self._suite.threshold if case.threshold is None else case.threshold
         strict = threshold is None and any(map(_enforces_output, (*self._suite.checks, *case.checks)))
@@ -317,7 +318,8 @@ def _enforces_output(spec: WrittenCheck) -> bool:
 def _expectations(case: Case, strict: bool) -> Iterator[tuple[Where, Path, tuple[Json, ...], bool]]:
     """Yield the location of what a case expects, the answers that are right, and if they have no other fields."""
     written: list[tuple[Where, Path, Json]] = [(case.where, ("expect",), case.expect)] if case.has_expect else []
-    written += [(spec.where, (), spec.argument) for spec in case.checks if field_name(spec.name) == "expect"]
+    checks = (spec for spec in case.checks if field_name(spec.name) == "expect" and not spec.at)
+    written += [(spec.where, (), spec.argument) for spec in checks]
     for root, steps, argument in written:
         with suppress(ValueError):
             check = parse_argument(argument)

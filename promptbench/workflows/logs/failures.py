@@ -187,7 +187,7 @@ def _build_checks(prepared: PreparedSuite, project: Project) -> list[Check]:
     suite, found = prepared.suite, Diagnostics()
     schema = prepared.candidates[0].prompt.output_schema
     settings = project.settings
-    context = CheckContext(suite.folder, schema, settings.root, tuple(settings.values.python))
+    context = CheckContext(suite.folder, schema, settings.root, tuple(settings.values.python), suite.at)
     built: list[Check | None] = [checks.build(spec, context, found) for spec in suite.checks]
     scored = [check for check in built if check is not None and not needs_judge(check)]
     if not scored:

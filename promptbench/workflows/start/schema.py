@@ -37,6 +37,11 @@ _BESIDE_A_CHECK: dict[str, Json] = {
         "minimum": 0,
         "default": 1,
     },
+    "at": {
+        "description": "The path of the value in a JSON answer that this check looks at; [*] means each of several.",
+        "examples": ["summary", "order.items[*].sku"],
+        "type": ["string", "integer"],
+    },
 }
 
 
@@ -200,6 +205,7 @@ def _arguments_in(check: str, example: str) -> list[Json]:
 # Descriptions of the options of checks, each with an example; `_OF_ONE` has those that differ for one check.
 _OPTIONS: Mapping[str, tuple[str, Json]] = {
     "is": ("The right answer; the same as writing it without options.", "billing"),
+    "checks": ("The checks of the group.", [{"contains": "Paris"}, {"contains": "Seine"}]),
     "at": ("The path in a JSON answer, with dots between the names.", "order.items[0].sku"),
     "ignore": ("What to ignore: case, white space, punctuation, accents, unicode; one or a list.", "case"),
     "at least": ("The score or share that is enough.", "80%"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from promptbench.core.diagnostics import Code, Severity
-from promptbench.engine.prepare.evaluate import judge_requests
+from promptbench.engine.prepare.evaluate import evaluate, judge_requests
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from tests.helpers.suites import HEAD, joined, messages
 
@@ -89,3 +89,20 @@ def test_a_reading_beside_it_is_a_mistake(tmp_path: Path) -> None:
     bench, found = joined(tmp_path, f"{HEAD}checks: [{checks}]\n{CASE}")
     assert bench is None
     assert messages(found) == ["'rubric' takes no 'reading': a judge sees the answer as it is"]
+
+
+def test_a_judge_sees_the_value_at_a_path(tmp_path: Path) -> None:
+    rubric = "rubric: {judge: openai/judge-1, passes if: it is polite}"
+    bench, found = joined(tmp_path, f"{HEAD}checks: [{{{rubric}, at: reply}}]\n{CASE}", OWN)
+    assert bench is not None, messages(found)
+    [case] = bench.cases
+    checks = case.checks[""]
+    answer = '{"reply": "Dear Ada", "team": "billing"}'
+    [asked] = judge_requests(answer, checks, bench.accept, case.variables)
+    assert "\nDear Ada\n" in asked.request.messages[-1].content
+    assert "team" not in asked.request.messages[-1].content
+    assert judge_requests('{"team": "billing"}', checks, bench.accept, case.variables) == []
+    [score, *_] = evaluate('{"team": "billing"}', checks, bench.accept, case.variables).scores
+    assert (score.passed, score.errored, score.reason) == (False, False, "reply is missing")
+    _, found = joined(tmp_path, f"{HEAD}checks: [{{{rubric}, at: 'replies[*]'}}]\n{CASE}", OWN)
+    assert messages(found) == ["'rubric': a judge sees one value, and 'at' with [*] has several"]
