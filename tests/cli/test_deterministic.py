@@ -14,7 +14,7 @@ from tests.helpers.project import ProjectFolder, better
 
 SUITE = "suites/triage/suite.yaml"
 CASES = 3
-NOTE = "openai/fake is declared deterministic, but a repeated request did not get the same answer"
+NOTE = "openai/fake is declared deterministic, but a repeated request got another answer"
 
 
 @pytest.fixture

@@ -179,8 +179,9 @@ class PreparedSuite:
     shard: str | None = None  # The part of the cases, such as 3/10. The hashes are of the whole suite.
     ladder: Ladder = BUILT_IN
     replayed: bool = False  # True if logged calls replace the suite's cases.
-    # By model that is declared deterministic: whether a repeated request of the run got the same answer.
-    confirmed: Mapping[str, bool] = field(default_factory=dict)
+    # By model that is declared deterministic: whether a repeated request of the run got the same answer; None if no
+    # request was answered twice.
+    confirmed: Mapping[str, bool | None] = field(default_factory=dict)
 
     @property
     def prompt_name(self) -> str:
@@ -216,7 +217,7 @@ class PreparedSuite:
 
         That is so if it is declared, and no repeated request of the run has shown otherwise.
         """
-        return self._declared(model) and self.confirmed.get(model.name, True)
+        return self._declared(model) and bool(self.confirmed.get(model.name, True))
 
     @property
     def unconfirmed(self) -> list[PreparedModel]:

@@ -28,7 +28,8 @@ from promptbench.store.prompts import Store
 from promptbench.store.runs import RunInfo, RunStore
 from promptbench.workflows.judge.budgets import Spending, estimate_calls
 from promptbench.workflows.judge.comparison_sides import End, Pair, Pairing
-from promptbench.workflows.judge.execute import case_infos, execute, policy_of, varying_notes
+from promptbench.workflows.judge.determinism import varying_notes
+from promptbench.workflows.judge.execute import case_infos, execute, policy_of
 from promptbench.workflows.judge.recorded_results import expected_of
 from promptbench.workflows.judge.report import build_comparison
 

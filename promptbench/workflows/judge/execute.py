@@ -33,14 +33,13 @@ from promptbench.project import Project
 from promptbench.store.run_cases import RunCase
 from promptbench.store.runs import SHARD, RunInfo, RunStore, RunVariant
 from promptbench.workflows.judge.baseline import ProductionBaseline
+from promptbench.workflows.judge.determinism import CASES_TO_CONFIRM, as_confirmed
 from promptbench.workflows.judge.looks import RunLooks, record_of, run_to_continue
 
 if TYPE_CHECKING:
     from promptbench.workflows.judge.comparison_sides import Pairing
 
 _MERGE = "`promptbench runs merge` judges all shards together"
-# A case that no prompt gets an answer to proves nothing about a model; of several, one usually does.
-_CASES_TO_CONFIRM = 3
 _BEST_FIRST = (Result.PASS, Result.INCONCLUSIVE, Result.FAIL, Result.NO_VERDICT)
 
 
@@ -104,27 +103,7 @@ def run_cases(prepared: PreparedSuite) -> Iterator[RunCase]:
 def gated_models(prepared: PreparedSuite) -> list[GatedModel]:
     """Return the models that must pass."""
     models = ((model.name, prepared.deterministic(model)) for model in prepared.models if model.gated)
-    return [GatedModel(name, same, same and prepared.confirmed.get(name, False)) for name, same in models]
-
-
-def as_confirmed(prepared: PreparedSuite, runs: RunStore, info: RunInfo, *, ended: bool = True) -> PreparedSuite:
-    """Return the suite with what the repeated requests of a run proved about models that are declared deterministic.
-
-    In a run that has `ended`, a model whose repeated request got no answer is not confirmed.
-    """
-    known = runs.confirmed(info.id, [model.name for model in prepared.unconfirmed])
-    silent = (model["model"] for model in info.facts["models"] if model.get("confirms")) if ended else ()
-    return replace(prepared, confirmed={**dict.fromkeys(silent, False), **prepared.confirmed, **known})
-
-
-def varying_notes(prepared: PreparedSuite) -> Iterator[str]:
-    """Yield which models are declared deterministic and are not."""
-    for model in prepared.models:
-        if not prepared.confirmed.get(model.name, True):
-            yield (
-                f"{model.name} is declared deterministic, but a repeated request did not get the same answer: "
-                f"in this run its answers count as varying, and each case runs {repeats_of(prepared).usual} times"
-            )
+    return [GatedModel(name, same, same and prepared.confirmed.get(name) is True) for name, same in models]
 
 
 def table_of(prepared: PreparedSuite, runs: RunStore, run: str, *, answered: bool = False) -> AttemptMatrix:
@@ -195,12 +174,11 @@ def execute(
     record = _Record(runs, info.id, project.secrets, same_judges(prepared))
     with Engine(gateway, listen) as engine:
         known = (runs.covered(info.id), runs.unjudged(info.id), table.answering())
-        for number in range(_CASES_TO_CONFIRM if prepared.unconfirmed else 0):
+        for number in range(CASES_TO_CONFIRM if prepared.unconfirmed else 0):
             attempts = Attempts(prepared, engine, record, take, *known)
             repeated = attempts.open(confirmation(prepared, number, info.id), table.answered)
             engine.run(repeated, attempts, attempts.workers)
-            ended = number + 1 == _CASES_TO_CONFIRM and not (engine.halted or engine.down)
-            prepared = as_confirmed(prepared, runs, info, ended=ended)
+            prepared = as_confirmed(prepared, runs, info, ended=number + 1 == CASES_TO_CONFIRM)
         listen(MoreWanted(first_round_size(prepared, repeats_of(prepared)) - size))
         pairing = pairing.confirmed(prepared) if pairing else None
         looks = looks_of(prepared, runs, info, champions)
@@ -208,9 +186,11 @@ def execute(
         more = _more(prepared, table, partial(pairing.wanted, seed=info.id) if pairing else looks.wanted)
         for tasks in attempts.rounds(repeats_of(prepared), table.answered, more, info.id):
             engine.run(tasks, attempts, attempts.workers)
+    prepared = as_confirmed(prepared, runs, info)
     if engine.stopped:
         raise Interrupted(f"stopped; {table.answers()} answers are on record", hint=f"`{command}` resumes the run")
     if pairing:
+        pairing = pairing.confirmed(prepared)
         verdicts: tuple[Verdict, ...] = (pairing.judge(pairing.joint(table, table), asked_all=attempts.complete),)
     else:
         verdicts = judge_all(prepared, table, asked_all=attempts.complete, earlier=earlier, record=looks.record)

@@ -22,9 +22,9 @@ from promptbench.store.run_file import RunFile, copy
 from promptbench.store.runs import RunInfo, RunStore
 from promptbench.suite.loader import load as load_suite
 from promptbench.workflows.judge.baseline import production_baseline
+from promptbench.workflows.judge.determinism import as_confirmed
 from promptbench.workflows.judge.execute import (
     JudgedRun,
-    as_confirmed,
     finish,
     judge_all,
     looks_of,

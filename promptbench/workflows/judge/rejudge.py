@@ -21,9 +21,9 @@ from promptbench.store.prompts import Store
 from promptbench.store.runs import RunInfo, RunStore
 from promptbench.workflows.judge.baseline import production_baseline
 from promptbench.workflows.judge.compare import recorded_comparison
+from promptbench.workflows.judge.determinism import as_confirmed
 from promptbench.workflows.judge.execute import (
     JudgedRun,
-    as_confirmed,
     finish,
     judge_all,
     plan_hash,

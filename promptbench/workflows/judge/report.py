@@ -20,7 +20,8 @@ from promptbench.report.model import FlipRow, Judgement, LogSummary, Row, RunRep
 from promptbench.report.words import share, times
 from promptbench.store.runs import SHARD, RunInfo, RunStore
 from promptbench.workflows.judge.comparison_sides import CANDIDATE, CHAMPION, Pair, Pairing
-from promptbench.workflows.judge.execute import JudgedRun, case_infos, gated_models, policy_of, varying_notes
+from promptbench.workflows.judge.determinism import varying_notes
+from promptbench.workflows.judge.execute import JudgedRun, case_infos, gated_models, policy_of
 from promptbench.workflows.judge.figures.intents import NluTallies
 from promptbench.workflows.judge.figures.latency import longer_wait
 from promptbench.workflows.judge.figures.questions import QaTallies
