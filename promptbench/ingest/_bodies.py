@@ -73,7 +73,7 @@ def is_request(value: Json) -> bool:
         return is_message(value)
     if "instructions" in value and isinstance(value.get("input"), str):
         return True
-    return any(is_conversation(decode_embedded(value.get(key))) for key in ("messages", "input"))
+    return any(is_conversation(decode_embedded(value.get(key))) for key in ("messages", "input", "contents"))
 
 
 def read_input(value: Json) -> RequestBody:
@@ -169,14 +169,42 @@ def _collect_extra(message: Mapping[str, Json], content: MessageContent, choices
     return omit_fields(found)
 
 
+def join_stream(pieces: Json) -> Json:
+    """Return the body in the pieces of a streamed response of Anthropic, OpenAI, Gemini or Titan.
+
+    Other lists, and streamed tool calls, which cannot be joined, are returned unchanged.
+    """
+    body: dict[str, Json] = {}
+    texts: list[str] = []
+    for piece in map(as_object, as_list(pieces)):
+        choice = as_object(next(iter(as_list(piece.get("choices"))), None))
+        candidate = as_object(next(iter(as_list(piece.get("candidates"))), None))
+        delta = as_object(piece.get("delta")) or as_object(choice.get("delta"))
+        if delta.get("partial_json") or delta.get("tool_calls"):
+            return pieces
+        body |= as_object(piece.get("message"))
+        usage = {**as_object(body.get("usage")), **as_object(piece.get("usage") or piece.get("usageMetadata"))}
+        body["usage"] = usage
+        reason = delta.get("stop_reason") or choice.get("finish_reason") or candidate.get("finishReason")
+        body["stop_reason"] = (
+            reason or piece.get("completionReason") or piece.get("stop_reason") or body.get("stop_reason")
+        )
+        own = next((piece[key] for key in ("outputText", "generation", "completion") if piece.get(key)), None)
+        text = delta.get("text") or delta.get("content") or own
+        texts.append(as_text(text) or read_content(as_object(candidate.get("content"))).text)
+    return {**body, "role": "assistant", "content": "".join(texts)} if any(texts) else pieces
+
+
 def read_usage(value: Json) -> Usage | None:
     """Return the tokens, whatever the provider calls them.
 
     Anthropic counts tokens read from and written to a cache separately; here they are part of the input.
     """
     data = as_object(value)
-    sent = _first(data, "prompt_tokens", "input_tokens", "promptTokenCount", "promptTokens", "input")
-    came = _first(data, "completion_tokens", "output_tokens", "candidatesTokenCount", "completionTokens", "output")
+    sent = _first(data, "prompt_tokens", "input_tokens", "promptTokenCount", "promptTokens", "inputTokens", "input")
+    came = _first(
+        data, "completion_tokens", "output_tokens", "candidatesTokenCount", "completionTokens", "outputTokens", "output"
+    )
     if sent is None or came is None:
         return None
     apart = [_first(data, "cache_read_input_tokens"), _first(data, "cache_creation_input_tokens")]

@@ -21,7 +21,7 @@ _TOOL_ROLES = ("tool", "function")
 _TEXTS = ("text", "input_text", "output_text", "refusal")
 _CALLS = ("tool_use", "tool_call", "function_call", "function", "server_tool_use", "tool-call")
 _RESULTS = ("tool_result", "tool_call_response", "function_call_output", "tool-result")
-_CALL_IDS = ("call_id", "tool_call_id", "id", "toolCallId")
+_CALL_IDS = ("call_id", "tool_call_id", "id", "toolCallId", "toolUseId")
 _THOUGHTS = ("thinking", "redacted_thinking", "reasoning", "reasoning_content")
 # Values of `type` in a message without a role: LangChain's kinds, and the items of the Responses API.
 _ITEMS = {*_ROLES, *_CALLS, *_RESULTS, *_THOUGHTS, "message"}
@@ -198,8 +198,14 @@ def _parts(body: Json, content: MessageContent) -> Iterable[str]:
 
 def _part(part: dict[str, Json], content: MessageContent) -> Iterable[str]:
     kind = as_text(part.get("type")) or ("text" if isinstance(part.get("text"), str) else "")
-    if kind in _CALLS or "functionCall" in part:
-        _add_call(part.get("functionCall") or part, content)
+    # The parts of Gemini and of Bedrock's Converse have no type: their one key says what they are.
+    result = part.get("functionResponse") or part.get("toolResult")
+    if kind in _CALLS or part.keys() & {"functionCall", "toolUse"}:
+        _add_call(part.get("functionCall") or part.get("toolUse") or part, content)
+    elif result and not kind:
+        yield from _part({**as_object(result), "type": "tool_result"}, content)
+    elif part.keys() & {"reasoningContent", "cachePoint"}:
+        content.parts["thoughts"] += "reasoningContent" in part
     elif kind in _RESULTS:
         content.results += 1
         found = next(

@@ -26,7 +26,7 @@ def is_workbook(file: Log) -> bool:
     if not file.head.startswith(_ZIP_MAGIC):
         return False
     try:
-        with _seekable(file) as source, zipfile.ZipFile(source) as archive:
+        with seekable(file) as source, zipfile.ZipFile(source) as archive:
             return "xl/workbook.xml" in archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return False
@@ -37,7 +37,7 @@ def read_sheets(file: Log) -> Iterator[SheetRecords]:
 
     A record is its location (`Calls, row 3`) and the cells that are not empty, by column. Raises WorkbookError.
     """
-    with _seekable(file) as source, open_workbook(source) as book:
+    with seekable(file) as source, open_workbook(source) as book:
         for sheet in visible_sheets(book):
             rows = read_rows(sheet)
             _, header = next(rows, (0, ()))
@@ -67,7 +67,7 @@ def _as_json(value: Any) -> Json:
 
 
 @contextmanager
-def _seekable(file: Log) -> Iterator[BinaryIO]:
+def seekable(file: Log) -> Iterator[BinaryIO]:
     """Open a ZIP archive, whose list of contents is at its end. One that is not on the disk is copied first."""
     with file.open() as source:
         if file.path is not None:

@@ -76,7 +76,7 @@ def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
         if not resources:
             yield BadRecord(location, "it has no 'resourceSpans'")
         for resource, scope, span in _spans(resources):
-            call = _build_call(resource, scope, span, location)
+            call = build_span_call(read_attributes(span.get("attributes")), resource, scope, span, location)
             if call is not None:
                 yield call
 
@@ -122,10 +122,10 @@ def _read_value(value: Json, depth: int) -> Json:
     return {str(pair.get("key")): _read_value(pair.get("value"), depth - 1) for pair in pairs if isinstance(pair, dict)}
 
 
-def _build_call(
-    resource: dict[str, Json], scope: dict[str, Json], span: dict[str, Json], location: str
+def build_span_call(
+    found: dict[str, Json], resource: dict[str, Json], scope: dict[str, Json], span: dict[str, Json], location: str
 ) -> LoggedCall | None:
-    found = read_attributes(span.get("attributes"))
+    """Return the call in a span with these attributes; None for another span."""
     if as_text(found.get("openinference.span.kind")) == "LLM":
         sent, reply = _openinference(found)
     elif _is_model_call(found):

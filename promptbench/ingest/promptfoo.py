@@ -1,4 +1,4 @@
-"""promptfoo's results: the JSON of `promptfoo eval -o results.json` (or `export eval`), or its JSON Lines.
+"""promptfoo's results: the JSON of `promptfoo eval -o results.json` (versions 2 and 3), its JSON Lines, or its CSV.
 
 The assertions of each test become checks where a check matches (`_promptfoo_checks` has the table): `extra["checks"]`
 has them as a suite writes them, `extra["not_mapped"]` the others with the reason. The value of `equals` is also the
@@ -7,10 +7,12 @@ expected answer. A failed assertion is the source's verdict; an error of the pro
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall, Usage
+from promptbench.ingest import _table
 from promptbench.ingest._bodies import read_input, read_usage
 from promptbench.ingest._fields import (
     as_list,
@@ -34,17 +36,27 @@ _ERROR = 2
 _PLACED = {"id", "provider", "prompt", "vars", "response", "success", "failureReason", "error", "latencyMs", "cost",
            "promptId", "gradingResult", "testCase", "namedScores"}  # fmt: skip
 _LONGEST_NAME = 80
+# In a table: the head of a column of outputs, and a cell of it. Before version 0.100, the reason was above the output.
+_OUTPUTS = re.compile(r"\[([^\]\n]+)\] ?(.*)", re.DOTALL)
+_CELL = re.compile(
+    r"\[(PASS|FAIL|ERROR)\](?: \(([\d.]+)[^)\n]*\))?(?:(?<=FAIL\])([^\n]*)\n---\n)?"
+    r"(.*?)(?:\n\n(?:Pass|Fail) Reason: (.*))?\Z",
+    re.DOTALL,
+)
 
 
 def matches(file: Log) -> bool:
     """Return True if the file is an evaluation, or its first record the result of one."""
     first = (file.first_record or {}).keys()
-    return file.document_keys >= {"evalId", "results"} or first >= {"promptIdx", "testIdx", "success"}
+    is_whole = file.document_keys >= {"evalId", "results"} or file.document_keys >= {"results", "stats", "table"}
+    return is_whole or first >= {"promptIdx", "testIdx", "success"} or _is_table(file)
 
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
     """Yield the results of an evaluation."""
-    whole = file.document_keys >= {"results"}
+    if _is_table(file):
+        return _read_table(file)
+    whole = file.document_keys >= {"evalId", "results"}
     return read_records(file.records(("results", "results") if whole else ()), _build_call)
 
 
@@ -79,6 +91,51 @@ def _build_call(data: dict[str, Json], location: str) -> LoggedCall:
         expected=_find_expected(test.get("assert")),
         cost=as_number(data.get("cost", response.get("cost"))),
         raw=data,
+    )
+
+
+def _is_table(file: Log) -> bool:
+    """Return True if a table has a column of outputs, `[provider] prompt`, whose first cell has a verdict."""
+    outputs = [name for name in _table.columns(file) if _OUTPUTS.match(name)]
+    first = next((row for row in _table.rows(file) if isinstance(row, tuple)), None) if outputs else None
+    return first is not None and any(_CELL.match(as_text(first[1].get(name)) or "") for name in outputs)
+
+
+def _read_table(file: Log) -> Iterator[LoggedCall | BadRecord]:
+    """Yield a call for each output in each row. The other columns are the variables."""
+    for row in _table.rows(file):
+        if isinstance(row, BadRecord):
+            yield row
+            continue
+        location, cells = row
+        variables = {name: cell for name, cell in cells.items() if not _OUTPUTS.match(name)}
+        for name, cell in cells.items():
+            column, found = _OUTPUTS.match(name), _CELL.match(cell) if isinstance(cell, str) else None
+            if column and not found:
+                yield BadRecord(location, "an output without [PASS], [FAIL] or [ERROR]")
+            elif column and found:
+                raw: dict[str, Json] = {**variables, "provider": column[1], "prompt": column[2], "output": cell}
+                yield _build_cell(f"{location}, {column[1]}", raw, variables, found)
+
+
+def _build_cell(key: str, raw: dict[str, Json], variables: dict[str, Json], cell: re.Match[str]) -> LoggedCall:
+    why, text, reason = cell[3], cell[4].strip(), cell[5]
+    if cell[1] == "ERROR":
+        failed, tier = classify_failure(error=(why or text or "error").strip())
+    else:
+        failed, tier = classify_failure(verdict=(why or reason or "failed").strip() if cell[1] == "FAIL" else None)
+    return LoggedCall(
+        id=key,
+        answer=None if cell[1] == "ERROR" else text,
+        model=str(raw["provider"]),
+        variables=variables or None,
+        prompt=_read_name(raw["prompt"]),
+        error=failed if cell[1] == "ERROR" else None,
+        failed=failed,
+        extra={"scores": {"score": as_number(cell[2])}} if cell[2] else {},
+        tier=tier,
+        format=NAME,
+        raw=raw,
     )
 
 

@@ -17,7 +17,6 @@ _SIGNATURES = (
     (b"\xd0\xcf\x11\xe0", "is a workbook of an old Excel (.xls), which is not supported; save it as .xlsx or CSV"),
     (b"%PDF", "is a PDF, not a log"),
 )
-_EVAL = re.compile(rb"PK\x03\x04.{26}(?:_journal/|header\.json|samples/)", re.DOTALL)
 _CASSETTE = re.compile(rb"(?:\A|\n)interactions:\s*\n\s*- request:")
 _SQLITE = b"SQLite format 3\0"
 _MAX_NAMES = 8
@@ -33,8 +32,6 @@ _TOOLS = (
 
 def describe_unsupported(file: Log) -> str | None:
     """Return what a log of a known but unsupported format is, in a phrase; None for any other file."""
-    if _EVAL.match(file.head) or file.document_keys >= {"eval", "status", "version"}:
-        return "is an inspect_ai log, which is not supported; write its samples as JSON Lines: input, answer, expected"
     if _CASSETTE.search(file.head):
         return "is a cassette of vcrpy, which is not supported; write each request and response as JSON Lines"
     if file.document_keys & {"resourceLogs", "resourceMetrics"}:

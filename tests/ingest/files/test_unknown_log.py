@@ -21,8 +21,6 @@ def archive(*names: str) -> bytes:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (archive("_journal/start.json", "header.json"), "inspect_ai"),
-        (b'{"version": 2, "status": "success", "eval": {}, "samples": []}', "inspect_ai"),
         (b"interactions:\n- request:\n    body: x\n", "vcrpy"),
         (b"# recorded\ninteractions:\n  - request: {}\n", "vcrpy"),
         (b'{"resourceLogs": []}\n', "OTLP without a model call"),

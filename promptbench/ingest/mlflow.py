@@ -1,0 +1,58 @@
+"""MLflow traces: `trace.to_json()`, `mlflow traces get`, or the rows of `search_traces` (JSON or JSON Lines).
+
+Spans of type LLM and CHAT_MODEL are calls; a span that only encloses another call is not. An assessment of the trace
+that is false or below 0.5 is the source's verdict about its calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from promptbench.core.types import Json
+from promptbench.ingest._fields import as_list, as_object, as_text
+from promptbench.ingest._record_map import RecordMap, plain_json
+
+_MODELS = ("LLM", "CHAT_MODEL")
+_MAP = RecordMap(
+    name="mlflow",
+    keys=frozenset({"attributes"}),
+    fields={
+        "id": "span_id | context.span_id",
+        "time": "start_time_unix_nano | start_time",
+        "end": "end_time_unix_nano | end_time",
+        "model": "attributes.mlflow\\llm\\model | attributes.model | attributes.invocation_params.model",
+        "request": "attributes.mlflow\\spanInputs",
+        "response": "attributes.mlflow\\spanOutputs",
+        "error": "error",
+        "input_tokens": "attributes.mlflow\\chat\\tokenUsage.input_tokens",
+        "output_tokens": "attributes.mlflow\\chat\\tokenUsage.output_tokens",
+        "scores": "scores",
+    },
+    any_answer=True,
+)
+
+
+def _split(trace: dict[str, Json]) -> Iterator[dict[str, Json]]:
+    """Yield the spans of a trace that are calls, with dots in the names of attributes as backslashes."""
+    spans = [as_object(span) for span in as_list(as_object(trace.get("data")).get("spans"))]
+    calls = [span for span in spans if plain_json(as_object(span.get("attributes")).get("mlflow.spanType")) in _MODELS]
+    outer = {as_text(span.get("parent_span_id") or span.get("parent_id")) for span in calls}
+    info = as_object(trace.get("info"))
+    scores = {}
+    for item in map(as_object, as_list(info.get("assessments"))):
+        value = as_object(item.get("feedback")).get("value")
+        scores[as_text(item.get("assessment_name") or item.get("name")) or "assessment"] = value
+    for span in calls:
+        if as_text(span.get("span_id") or as_object(span.get("context")).get("span_id")) in outer:
+            continue
+        attributes = {
+            key.replace(".", "\\"): plain_json(value) for key, value in as_object(span.get("attributes")).items()
+        }
+        status = as_object(span.get("status"))
+        failed = (as_text(status.get("code")) or as_text(span.get("status_code")) or "").endswith("ERROR")
+        message = as_text(status.get("message")) or as_text(span.get("status_message")) or "status error"
+        more = {"error": message} if failed else {}
+        yield {**span, **more, "attributes": attributes, "scores": scores, "trace": info.get("trace_id")}
+
+
+SPEC = _MAP.spec_of_parts(frozenset({"info", "data"}), _split, specificity=60)
