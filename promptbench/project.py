@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from promptbench.core.diagnostics import Code, Diagnostics, Location
 from promptbench.core.errors import InputError, NothingSelected
+from promptbench.core.plugins import module_name
+from promptbench.core.protocols import ProviderContext
 from promptbench.core.secrets import Secrets, remember, variables
 from promptbench.core.types import Json, LoggedCall
 from promptbench.core.words import number_of
@@ -123,6 +125,16 @@ class Project:
         from promptbench.parsing.ladder import Ladder
 
         return Ladder(tuple(rule.as_rule() for rule in self.repair_rules if rule.advisory is None))
+
+    def provider_context(self, provider: str) -> ProviderContext:
+        """Return what a provider knows of the project outside of any suite."""
+        return ProviderContext(
+            root=self.settings.root,
+            folder=self.settings.root,
+            environ=self.environ,
+            options=self.settings.values.providers.get(module_name(provider), {}),
+            may_receive_key=self.settings.may_receive_key,
+        )
 
     def prompts(self) -> Store:
         """Open the prompt store; the caller closes it."""

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from promptbench.cli.options import AsJson
 from promptbench.core.errors import Exit
 
 
-def doctor(as_json: AsJson = False) -> int:
+def doctor(
+    online: Annotated[
+        bool, typer.Option("--online", help="Also check each server that has its key, by the list of its models.")
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
     """Show installation and settings, and what is wrong.
 
-    Each setting with its source; exit 4 if something is wrong.
+    Each setting with its source, each provider with its address and whether its key is set; exit 4 if something is
+    wrong.
     """
     from dataclasses import asdict, replace
 
@@ -17,7 +27,7 @@ def doctor(as_json: AsJson = False) -> int:
     from promptbench.project import Project
     from promptbench.workflows.upkeep.doctor import doctor
 
-    findings = [replace(item, value=without_keys(item.value)) for item in doctor(Project.open())]
+    findings = [replace(item, value=without_keys(item.value)) for item in doctor(Project.open(), online=online)]
     if as_json:
         out_json({"schema_version": 1, "findings": [asdict(item) for item in findings]})
     else:

@@ -83,6 +83,13 @@ class Provider(Protocol):
         """Return the model's answer. Raises ProviderFailure for everything that is expected to go wrong."""
         raise NotImplementedError
 
+    async def listed(self) -> Mapping[str, str | None] | None:
+        """Return the server's models, each with the date of its shutdown (YYYY-MM-DD) if one is announced.
+
+        None if the server has no list. Raises ProviderFailure. It is free, and shows that address and key are right.
+        """
+        return None
+
     async def close(self) -> None:
         """Release what the model holds. Called once, also if `complete` never was."""
         return

@@ -47,8 +47,8 @@ def key_problem(model: str, context: ProviderContext, url: str, variable: str) -
     return Problem(
         Code.UNTRUSTED_ADDRESS.name,
         f"{model} would send {variable} to {host(url)}, which only the project's files name",
-        f'if you trust it, write key-hosts = ["{host(url)}"] in your own settings (`promptbench doctor` names the '
-        f"file), or set PROMPTBENCH_KEY_HOSTS={host(url)}",
+        f'if you trust it, write trusted-hosts = ["{host(url)}"] in your own settings (`promptbench doctor` names the '
+        f"file), or set PROMPTBENCH_TRUSTED_HOSTS={host(url)}",
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from promptbench.providers import _session
 
 _TIMEOUT_SECONDS = 120.0
+_LIST_SECONDS = 5.0
 _CONTENT = frozenset({"model", "messages", "input", "system"})  # fields of a body that are not parameters
 
 
@@ -125,6 +126,7 @@ class Setup:
     client: Callable[[], Any]
     sdk: str = "openai"
     facts: Mapping[str, Json] = field(default_factory=dict)
+    models_path: str = "/models"  # where the server lists its models; empty if it has no such list
     listed_as: str = ""  # the model's name in price lists, if it is not `name`
     shape: Mapping[str, Json] = field(default_factory=dict)  # what shapes answers besides the address
 
@@ -196,34 +198,62 @@ class Hosted(Provider):
         self._client: Any = None
 
     async def complete(self, request: Request) -> Answer:
-        import aiohttp
         import httpx2
 
         from promptbench.providers import _session
 
-        if self._blocked is not None:
-            raise ProviderFailure(FailureKind.FATAL, self._blocked)
         _chat.require_messages(request)
         schema = request.output_schema if self._structured else None
         body = self._api.body(self._setup.name, request, schema)
         params = {**{word: value for word, value in body.items() if word not in _CONTENT}, **self._setup.facts}
         seconds = _options.positive_number(request.params, _chat.TIMEOUT_WORD, self._timeout)
         content = _chat.encode({**body, **self._api.streamed} if request.stream else body)
-        sdk = importlib.import_module(self._setup.sdk)
-        client = self._client = self._client or self._setup.client()
+        client = self._open()
         clock = _session.Clock.start(watching=request.stream)
+        # The plain response: the SDK's typed models cost half of the call's CPU time, and hide the body of a server
+        # that does not answer as it should.
+        response = await self._reply(client.post(self._api.path, cast_to=httpx2.Response, content=content), seconds)
+        return self._answer(response, clock, params, structured=schema is not None)
+
+    async def listed(self) -> Mapping[str, str | None] | None:
+        import httpx2
+
+        if not self._setup.models_path:
+            return None
+        response = await self._reply(self._open().get(self._setup.models_path, cast_to=httpx2.Response), _LIST_SECONDS)
+        data = _failures.decoded(self._target, response.content, _content_type(response), response.status_code)
+        items = data.get("data") if isinstance(data, dict) else None
+        if not isinstance(items, list):
+            raise _failures.not_an_answer(self._target, "JSON that is not a list of models", response.status_code)
+        # OpenAI's name for the date, and Anthropic's.
+        return {
+            str(item.get("id")): str(item.get("shutdown_date") or item.get("retires_at") or "")[:10] or None
+            for item in items
+            if isinstance(item, dict)
+        }
+
+    def _open(self) -> Any:
+        """Return the SDK's client. Raises ProviderFailure if the model must not be called."""
+        if self._blocked is not None:
+            raise ProviderFailure(FailureKind.FATAL, self._blocked)
+        self._client = self._client or self._setup.client()
+        return self._client
+
+    async def _reply(self, call: Awaitable[Any], seconds: float) -> Any:
+        """Return the response to a call of the SDK, whose errors become ProviderFailure."""
+        import aiohttp
+        import httpx2
+
+        sdk = importlib.import_module(self._setup.sdk)
         try:
             async with asyncio.timeout(seconds):
-                # The plain response: the SDK's typed models cost half of the call's CPU time, and hide the body
-                # of a server that does not answer as it should.
-                response = await client.post(self._api.path, cast_to=httpx2.Response, content=content)
+                return await call
         except TimeoutError:
             raise _failures.timed_out(self._target, seconds) from None
         except sdk.APIStatusError as error:
             raise self._refused(error) from None
         except (sdk.APIConnectionError, httpx2.HTTPError, aiohttp.ClientError, OSError) as error:
             raise _failures.broken_connection(self._target, error) from None
-        return self._answer(response, clock, params, structured=schema is not None)
 
     async def close(self) -> None:
         if self._client is not None:

@@ -167,6 +167,7 @@ def _setup(name: str, context: ProviderContext) -> _hosted.Setup:
         context.options,
         client=client,
         sdk="anthropic",
+        models_path="/v1/models?limit=1000",
     )
 
 

@@ -49,6 +49,7 @@ def _setup(name: str, context: ProviderContext) -> _hosted.Setup:
         context.options,
         client=client,
         facts={"deployment": name, "api_version": version, **({"model": model} if model else {})},
+        models_path="",
         listed_as=model,
         shape={"api_version": version, "model": model},
     )

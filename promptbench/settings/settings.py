@@ -24,7 +24,7 @@ from promptbench.core.settings_file import settings_file
 from promptbench.core.user_folders import config_folder
 
 DOTENV = ".env"
-USER_ONLY = frozenset({"key_hosts"})  # what a project must not decide for its users
+USER_ONLY = frozenset({"trusted_hosts"})  # what a project must not decide for its users
 _CI_ACTORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_REQUESTEDFOR", "BUILDKITE_BUILD_CREATOR")
 
 
@@ -70,7 +70,7 @@ class SettingsFile(BaseModel):
         description="file with prices of your own, from the project root; TOML or JSON, also LiteLLM's",
     )
     actor: str | None = Field(default=None, min_length=1, description="who promotes, if git does not know")
-    key_hosts: list[str] = Field(
+    trusted_hosts: list[str] = Field(
         default_factory=list,
         description="hosts that may receive keys although only a project names them; not in a project's files",
     )
@@ -138,7 +138,7 @@ def load(start: Path, environ: Mapping[str, str], flags: Mapping[str, Any] | Non
         raise _explain(error, origin) from None
     # Only variables with addresses of providers: a CI puts texts of others, such as commit messages, into variables.
     addresses = {name: text for name, text in environ.items() if name.endswith(("_BASE_URL", "_ENDPOINT"))}
-    hosts = frozenset([*values.key_hosts, *hosts_in(own), *hosts_in(addresses)])
+    hosts = frozenset([*values.trusted_hosts, *hosts_in(own), *hosts_in(addresses)])
     return Settings((project.parent if project else start).resolve(), values, origin, dotenv, hosts)
 
 
@@ -288,7 +288,7 @@ def _list(text: str) -> list[str]:
 VARIABLES: Mapping[str, Callable[[str], Any]] = {
     **dict.fromkeys(("concurrency", "retries", "outage_minutes", "machine_price_per_hour"), _number),
     **dict.fromkeys(("actor", "prices"), str),
-    "key_hosts": _list,
+    "trusted_hosts": _list,
 }
 
 _WANTED = {

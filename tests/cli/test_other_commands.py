@@ -41,7 +41,7 @@ def test_schema_is_json(project: ProjectFolder) -> None:
 def test_doctor(project: ProjectFolder) -> None:
     ended = project.run("doctor")
     assert ended.code == 0, ended.out
-    assert "providers: {'openai'" in ended.out
+    assert "  providers.openai.base_url: http://127.0.0.1:" in ended.out
     (project.root / "prompt_store").mkdir()
     (project.root / "prompt_store" / "prompts.sqlite").write_bytes(b"this is no database at all" * 100)
     ended = project.run("doctor")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -233,7 +234,8 @@ class FakeOpenAI:
         return step.cut is None
 
     def _step(self, received: Received) -> Step:
-        path = received.path.partition("?")[0]
+        # A client of a proxy sends the whole address.
+        path = re.sub("^http://[^/]+", "", received.path.partition("?")[0])
         if not path.startswith(self.root) or (said := self.say(path, "")) is None:
             return error(404, f"no route {received.path}")
         if callable(self.script):

@@ -120,17 +120,17 @@ def test_only_the_user_decides_which_other_hosts_get_keys(tmp_path: Path) -> Non
         assert allowed(url), url
     # A key of the project's own `.env` goes where the project says.
     assert allowed("https://evil.example/v1", "FILE_KEY")
-    assert allowed("https://evil.example/v1", PROMPTBENCH_KEY_HOSTS="a.example, evil.example")
+    assert allowed("https://evil.example/v1", PROMPTBENCH_TRUSTED_HOSTS="a.example, evil.example")
     assert allowed("https://evil.example/v1", OPENAI_BASE_URL="https://evil.example/v2")
-    assert not allowed("https://evil.example:8443/v1", PROMPTBENCH_KEY_HOSTS="evil.example")
-    write(own, "key-hosts = ['evil.example']\n")
+    assert not allowed("https://evil.example:8443/v1", PROMPTBENCH_TRUSTED_HOSTS="evil.example")
+    write(own, "trusted-hosts = ['evil.example']\n")
     assert allowed("https://evil.example/v1")
     for file, text in (
-        ("promptbench.toml", "key-hosts = ['evil.example']"),
-        (".env", "PROMPTBENCH_KEY_HOSTS=x.example"),
+        ("promptbench.toml", "trusted-hosts = ['evil.example']"),
+        (".env", "PROMPTBENCH_TRUSTED_HOSTS=x.example"),
     ):
         write(tmp_path / file, text)
-        assert refused(tmp_path, environ)[0][0] == "'key-hosts' is not a setting of a project"
+        assert refused(tmp_path, environ)[0][0] == "'trusted-hosts' is not a setting of a project"
         write(tmp_path / file, "")
 
 

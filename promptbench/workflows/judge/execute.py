@@ -35,6 +35,7 @@ from promptbench.store.runs import SHARD, RunInfo, RunStore, RunVariant
 from promptbench.workflows.judge.baseline import ProductionBaseline
 from promptbench.workflows.judge.determinism import CASES_TO_CONFIRM, as_confirmed
 from promptbench.workflows.judge.looks import RunLooks, record_of, run_to_continue
+from promptbench.workflows.judge.shutdowns import watch
 
 if TYPE_CHECKING:
     from promptbench.workflows.judge.comparison_sides import Pairing
@@ -169,9 +170,11 @@ def execute(
         listen(event)
 
     store = _cache(project, prepared, runs, cache, listen)
-    limiters = limiters_of(project, prepared, limiters)
-    gateway = gateway_of(project, prepared.reachable, prices, budgets, limiters, listen, store)
+    gateway = gateway_of(
+        project, prepared.reachable, prices, budgets, limiters_of(project, prepared, limiters), listen, store
+    )
     record = _Record(runs, info.id, project.secrets, same_judges(prepared))
+    warn_of_shutdowns = watch(project, (model.ref for model in prepared.reachable), lambda text: listen(Notice(text)))
     with Engine(gateway, listen) as engine:
         known = (runs.covered(info.id), runs.unjudged(info.id), table.answering())
         for number in range(CASES_TO_CONFIRM if prepared.unconfirmed else 0):
@@ -187,6 +190,7 @@ def execute(
         for tasks in attempts.rounds(repeats_of(prepared), table.answered, more, info.id):
             engine.run(tasks, attempts, attempts.workers)
     prepared = as_confirmed(prepared, runs, info)
+    warn_of_shutdowns()
     if engine.stopped:
         raise Interrupted(f"stopped; {table.answers()} answers are on record", hint=f"`{command}` resumes the run")
     if pairing:

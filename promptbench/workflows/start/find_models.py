@@ -8,8 +8,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from promptbench.core.plugins import module_name
-from promptbench.plugins import ProviderContext
 from promptbench.project import Project
 from promptbench.providers import plugins as providers
 from promptbench.providers import provider_spec
@@ -39,7 +37,7 @@ def available_models(project: Project) -> Iterator[AvailableModel]:
     specs = {name: spec for name in providers.names() if (spec := provider_spec(name)).starter_model}
     keyed = []
     for provider, spec in specs.items():
-        context = provider_context(project, provider)
+        context = project.provider_context(provider)
         ready = not spec.problems(spec.starter_model, context)
         name = f"{provider}/{spec.starter_model}"
         if ready and spec.runs_here(spec.starter_model, context):
@@ -47,7 +45,7 @@ def available_models(project: Project) -> Iterator[AvailableModel]:
         keys = [key for at in spec.addresses(context) for key in at.keys if project.environ.get(key, "").strip()]
         if ready and keys:
             keyed.append(AvailableModel(name, f"{keys[0]} is set"))
-    configured = provider_context(project, "openai_compatible").options.get("servers")
+    configured = project.provider_context("openai_compatible").options.get("servers")
     for server, port in LOCAL_SERVERS.items():
         known = isinstance(configured, dict) and server in configured
         settings = f'base_url = "http://127.0.0.1:{port}/v1"\nlocal = true\n'
@@ -55,18 +53,6 @@ def available_models(project: Project) -> Iterator[AvailableModel]:
             source = f"{server} at 127.0.0.1:{port}"
             yield AvailableModel(f"openai_compatible/{server}/{model}", source, server, "" if known else settings)
     yield from keyed
-
-
-def provider_context(project: Project, provider: str) -> ProviderContext:
-    """Return what a provider knows of a project outside of any suite."""
-    settings = project.settings
-    return ProviderContext(
-        root=settings.root,
-        folder=settings.root,
-        environ=project.environ,
-        options=settings.values.providers.get(module_name(provider), {}),
-        may_receive_key=settings.may_receive_key,
-    )
 
 
 def _served(port: int) -> list[str]:

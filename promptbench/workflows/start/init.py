@@ -18,7 +18,7 @@ from promptbench.providers.gguf import INSTALL, weight_problems
 from promptbench.settings.settings import find_project
 from promptbench.store.names import check_prompt_name
 from promptbench.text.templates import is_name
-from promptbench.workflows.start.find_models import AvailableModel, provider_context
+from promptbench.workflows.start.find_models import AvailableModel
 from promptbench.yaml.text import in_braces
 
 EXAMPLE_NAME = "orders"
@@ -187,11 +187,11 @@ def next_steps(folder: Path, start: Start, enter: str) -> Iterator[str]:
     project = Project.open(folder)
     if start.model.startswith(RECORDED):
         yield f"no model found: the example replays recorded answers; `{INSTALL}` installs a small local model"
-    elif start.model == DEFAULT_MODEL and weight_problems("smollm2-135m", provider_context(project, "gguf")):
+    elif start.model == DEFAULT_MODEL and weight_problems("smollm2-135m", project.provider_context("gguf")):
         yield f"first install the model: {INSTALL}"
     else:
         yield f"model: {start.model}"
-    if start.settings and not provider_context(project, "openai_compatible").options:
+    if start.settings and not project.provider_context("openai_compatible").options:
         table, lines = start.settings
         yield f"add to {place(project.settings.root, table)}:\n{lines.rstrip()}"
     yield f"next: {enter}promptbench run suites/{start.name}"

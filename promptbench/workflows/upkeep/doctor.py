@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 
 from promptbench import __version__
+from promptbench.core.diagnostics import Code, Diagnostics, suggest
 from promptbench.core.errors import PromptbenchError
-from promptbench.project import Project
+from promptbench.core.types import Json, ModelRef, ProviderFailure
+from promptbench.core.words import number_of
+from promptbench.plugins import ServiceAddress
+from promptbench.project import SUITE_FILE, Project
 from promptbench.providers import plugins as providers
 from promptbench.providers import provider_spec
-from promptbench.settings.settings import find_project, user_file
+from promptbench.settings.settings import DOTENV, find_project, user_file
+from promptbench.suite.loader import load as load_suite
+from promptbench.workflows.judge.shutdowns import listed, shutdown_warning
 
 _FOREIGN = ("promptbench", "promptbench-cli")
 _BACKPORTED = ((3, 44, 6), (3, 50, 7))
@@ -29,9 +37,9 @@ class HealthCheck:
     hint: str | None = None
 
 
-def doctor(project: Project) -> list[HealthCheck]:
-    """Run all checks."""
-    return [*_installation(), *_settings(project), *_stores(project), *_models(project)]
+def doctor(project: Project, *, online: bool = False) -> list[HealthCheck]:
+    """Run all checks; `online` also asks every server that has its key for the list of its models, which is free."""
+    return [*_installation(), *_settings(project), *_stores(project), *_models(project, online=online)]
 
 
 def _installation() -> Iterator[HealthCheck]:
@@ -58,12 +66,29 @@ def _settings(project: Project) -> Iterator[HealthCheck]:
     found = find_project(settings.root)
     yield HealthCheck("project", str(found or f"{settings.root} (no settings file)"))
     own = user_file(project.environ)
-    if own is not None and own.is_file():
-        yield HealthCheck("user's settings", str(own))
-    for name in type(settings.values).model_fields:
-        value = getattr(settings.values, name)
-        if name != "providers" or value:
-            yield HealthCheck(f"  {name.replace('_', '-')}", f"{value!r} ({settings.origin.get(name, 'default')})")
+    if own is not None:
+        yield HealthCheck("user's settings", f"{own}{'' if own.is_file() else ' (no such file)'}")
+    if settings.dotenv:
+        yield HealthCheck(DOTENV, f"sets {', '.join(settings.dotenv)}")
+    for name, value in _values(settings.values.model_dump(by_alias=True)):
+        top = name.partition(".")[0]
+        origin = settings.origin.get(name, settings.origin.get(top, "default"))
+        yield HealthCheck(f"  {top.replace('_', '-')}{name.removeprefix(top)}", f"{_shown(value)} ({origin})")
+
+
+def _values(table: Mapping[str, Json], prefix: str = "") -> Iterator[tuple[str, Json]]:
+    """Yield the values of nested tables by their dotted names; an empty table has none."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _values(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _shown(value: Json) -> str:
+    if isinstance(value, str):
+        return value
+    return "not set" if value in (None, []) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _stores(project: Project) -> Iterator[HealthCheck]:
@@ -85,11 +110,73 @@ def _stores(project: Project) -> Iterator[HealthCheck]:
         yield HealthCheck("run record", error.message, False, error.hint)
 
 
-def _models(project: Project) -> Iterator[HealthCheck]:
+def _models(project: Project, *, online: bool) -> Iterator[HealthCheck]:
     yield HealthCheck("providers", ", ".join(providers.names()))
-    required = {name: requires for name in providers.names() if (requires := provider_spec(name).requires)}
-    for name, (package, install) in required.items():
-        try:
-            yield HealthCheck(package, metadata.version(package))
-        except metadata.PackageNotFoundError:
-            yield HealthCheck(package, f"not installed; {name} models need it: {install}")
+    for name, table in project.settings.values.providers.items():
+        yield from _unknown_options(name, table)
+    used = _models_in_use(project)
+    for name in providers.names():
+        spec, context = provider_spec(name), project.provider_context(name)
+        if spec.requires:
+            package, install = spec.requires
+            try:
+                yield HealthCheck(package, metadata.version(package))
+            except metadata.PackageNotFoundError:
+                yield HealthCheck(package, f"not installed; {name} models need it: {install}")
+        for at in spec.addresses(context):
+            unset = [key for key in at.keys if not project.environ.get(key, "").strip()]
+            withheld = [key for key in at.keys if key not in unset and not context.may_receive_key(at.url, key)]
+            sources = {key: DOTENV if key in project.settings.dotenv else "environment" for key in at.keys}
+            keys = [f"{key} is {'not set' if key in unset else f'set ({sources[key]})'}" for key in at.keys]
+            where = f"{at.url} ({at.source})" if at.url else "no address"
+            hint = (
+                f"`promptbench explain {Code.UNTRUSTED_ADDRESS}`: only the project names this host"
+                if withheld
+                else None
+            )
+            yield HealthCheck(at.name, f"{', '.join(keys) or 'needs no key'}; {where}", not withheld, hint)
+            if online and at.url and not unset:
+                yield from _live(project, at, [model for model in used if f"{model}/".startswith(f"{at.name}/")])
+
+
+def _unknown_options(name: str, table: Mapping[str, Json]) -> Iterator[HealthCheck]:
+    if name not in providers.names():
+        hint = suggest(name, providers.names(), f"known are {', '.join(providers.names())}")
+        yield HealthCheck(f"providers.{name}", "unknown provider", False, hint)
+        return
+    known = provider_spec(name).options
+    for key in table if known else ():
+        if key not in known:
+            yield HealthCheck(
+                f"providers.{name}.{key}", "unknown key", False, suggest(key, known, f"known are {', '.join(known)}")
+            )
+
+
+def _models_in_use(project: Project) -> list[ModelRef]:
+    """Return the models that the project's suites name; those of a suite that cannot be read are left out."""
+    found = Diagnostics()
+    files = sorted((project.settings.root / "suites").glob(f"**/{SUITE_FILE}"))
+    suites = (load_suite(file, project.shown(file), found) for file in files)
+    return list(dict.fromkeys(model.ref for suite in suites if suite for model in suite.models))
+
+
+def _live(project: Project, at: ServiceAddress, used: Sequence[ModelRef]) -> Iterator[HealthCheck]:
+    provider, _, server = at.name.partition("/")
+    began = time.perf_counter()
+    try:
+        dates = listed(project, ModelRef(provider, f"{server}/-" if server else "-"))
+    except ProviderFailure as error:
+        yield HealthCheck(f"  {at.name}", error.message, False)
+        return
+    if dates is None:
+        yield HealthCheck(f"  {at.name}", "has no list of models, so only a call would show whether it answers")
+        return
+    seconds = time.perf_counter() - began
+    yield HealthCheck(f"  {at.name}", f"answers in {seconds:.1f} s and lists {number_of(len(dates), 'model')}")
+    for model in used:
+        name = model.name.removeprefix(f"{server}/") if server else model.name
+        warning = shutdown_warning(str(model), dates.get(name))
+        if name not in dates:
+            yield HealthCheck(f"  {model}", "is not in the list of its server", False, "check the model's name")
+        else:
+            yield HealthCheck(f"  {model}", warning or dates[name] or "no shutdown announced", warning is None)

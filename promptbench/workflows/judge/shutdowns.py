@@ -1,0 +1,93 @@
+"""When models are shut down, as their providers announce it in the list of their models.
+
+`run` reads each list once a day at most, beside the calls, and never waits long for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from datetime import date
+from threading import Thread
+
+from promptbench.core import addresses
+from promptbench.core.clock import today
+from promptbench.core.types import ModelRef, ProviderFailure
+from promptbench.project import Project
+from promptbench.providers import provider_spec
+
+WARN_DAYS = 60
+FILE_NAME = "model-dates.json"
+_SECONDS = 2.0
+
+Dates = Mapping[str, str | None]
+
+
+def shutdown_warning(model: str, when: str | None) -> str | None:
+    """Return the warning about a model that is shut down within 60 days, None for every other date and for none."""
+    try:
+        days = (date.fromisoformat(when or "") - date.fromisoformat(today())).days
+    except ValueError:
+        return None
+    if days > WARN_DAYS:
+        return None
+    how = f"is shut down on {when}, in {days} days" if days >= 0 else f"was to be shut down on {when}"
+    return f"{model} {how}: run the suite on its successor"
+
+
+def listed(project: Project, model: ModelRef) -> Dates | None:
+    """Return the models of a model's server, with their shutdown dates; None without a list. Raises ProviderFailure."""
+
+    async def ask() -> Dates | None:
+        provider = provider_spec(model.provider).connect(model.name, project.provider_context(model.provider))
+        try:
+            return await provider.listed()
+        finally:
+            await provider.close()
+
+    return asyncio.run(ask())
+
+
+def watch(project: Project, models: Iterable[ModelRef], warn: Callable[[str], None]) -> Callable[[], None]:
+    """Begin to look up when models are shut down. Return a function that warns, to be called at the end of a run."""
+    path = project.settings.state / FILE_NAME
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    known = known if isinstance(known, dict) and known.get("day") == today() else {"day": today()}
+    wanted = {str(model): model for model in models if _has_list(project, model)}
+    missing = [model for name, model in wanted.items() if name not in known]
+
+    def look_up() -> None:
+        for model in missing:
+            try:
+                dates = listed(project, model) or {}
+            except ProviderFailure:
+                dates = {}
+            known[str(model)] = dates.get(model.name)
+
+    thread = Thread(target=look_up, daemon=True)
+    if missing:
+        thread.start()
+
+    def report() -> None:
+        if missing:
+            thread.join(_SECONDS)
+        if missing and not thread.is_alive():
+            with suppress(OSError):
+                path.write_text(json.dumps(known), encoding="utf-8")
+        for name in wanted:
+            if warning := shutdown_warning(name, known.get(name)):
+                warn(warning)
+
+    return report
+
+
+def _has_list(project: Project, model: ModelRef) -> bool:
+    """Return whether a model is on a server elsewhere that may list its models."""
+    spec, context = provider_spec(model.provider), project.provider_context(model.provider)
+    servers = [at.url for at in spec.addresses(context) if f"{model}/".startswith(f"{at.name}/")]
+    return any(url and not addresses.is_loopback(url) for url in servers) and not spec.problems(model.name, context)
