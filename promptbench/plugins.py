@@ -240,7 +240,7 @@ class ProviderOption:
 class ProviderSpec:
     """A provider. Only `connect` is required.
 
-    The hooks take the model's name without the provider (`gpt-5-mini` of `openai/gpt-5-mini`) and the context. They
+    The hooks take the model's name without the provider (`gpt-5.4-mini` of `openai/gpt-5.4-mini`) and the context. They
     run before any call, so they must be fast, and must not raise, import an SDK, load weights or open a connection.
     """
 

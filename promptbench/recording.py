@@ -2,7 +2,7 @@
 
 from promptbench import record_call
 
-record_call("calls.jsonl", model="openai/gpt-5-mini", prompt="triage", messages=messages, answer=text)
+record_call("calls.jsonl", model="openai/gpt-5.4-mini", prompt="triage", messages=messages, answer=text)
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ Options: `judge` a model with its version, or a list of models; `passes if` the 
     passes, 4 by default; `config` what is sent, as in a prompt's config, by default {temperature: 0} if the judge takes
     it; `agreement` the least lower bound of kappa with which the check counts, 0.4 by default.
 Example:
-    checks: [{rubric: {judge: openai/gpt-4.1-mini-2025-04-14, passes if: the answer apologises and names a date}}]
+    checks: [{rubric: {judge: openai/gpt-5.5-2026-04-23, passes if: the answer apologises and names a date}}]
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ Bill = Callable[[ModelRef, Usage], float | None]  # US dollars for a call with t
 
 
 class Gateway:
-    """Calls providers, keyed by model reference (`openai/gpt-5-mini`). `notice` receives sentences for the user.
+    """Calls providers, keyed by model reference (`openai/gpt-5.4-mini`). `notice` receives sentences for the user.
 
     `concurrency` is the number of calls at once to each model; by default each provider's own. A model with one of the
     `limiters` is kept within its rate limits, and its concurrency adapts. An outage is waited out for `patience`

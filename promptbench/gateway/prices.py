@@ -4,7 +4,7 @@ Nothing is fetched. An unknown price is None, never 0. A model is looked up once
 
 A price file is TOML or JSON by model, or LiteLLM's price list unchanged:
 
-    ["openai/gpt-5-mini"]
+    ["openai/gpt-5.4-mini"]
     input = 0.25     # US dollars per million tokens
     output = 2.0
     cached = 0.025   # for input read from the provider's cache; `input` by default

@@ -1,4 +1,4 @@
-"""Anthropic's Messages: `anthropic/claude-haiku-4-5`.
+"""Anthropic's Messages: `anthropic/claude-haiku-5-5`.
 
 The key is in ANTHROPIC_API_KEY, or in the variable that the setting `api_key_env` names; a server on this machine needs
 none. The address is the setting `base_url` or ANTHROPIC_BASE_URL, never a suite's. Other settings: `timeout` in seconds

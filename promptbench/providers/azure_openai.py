@@ -64,7 +64,7 @@ def _problems(name: str, context: ProviderContext) -> list[Problem]:
     deployments = context.options.get("deployments", {})
     if not (isinstance(deployments, dict) and all(isinstance(model, str) for model in deployments.values())):
         message = "the setting 'deployments' of azure_openai must be a table of model names"
-        found.append(Problem(Code.SETTINGS.name, message, 'write it as deployments = { triage-prod = "gpt-5-mini" }'))
+        found.append(Problem(Code.SETTINGS.name, message, 'write it as deployments = { triage-prod = "gpt-5.4-mini" }'))
     if server.url:
         return [*found, *server.problems(context, context.options)]
     hint = f'write endpoint = "https://NAME.openai.azure.com" under {place(context.root, "providers.azure_openai")}'

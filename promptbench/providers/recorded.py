@@ -1,4 +1,4 @@
-"""Recorded answers of real calls: `recorded/openai/gpt-5-mini` answers as `openai/gpt-5-mini` did.
+"""Recorded answers of real calls: `recorded/openai/gpt-5.4-mini` answers as `openai/gpt-5.4-mini` did.
 
 Needs no key and no network. An answer is one of an earlier run to the same request, or one of an imported log to the
 same messages. A request that was never recorded, because the prompt, a value or a parameter has changed since, is an
@@ -25,7 +25,7 @@ def _problems(name: str, context: ProviderContext) -> list[Problem]:
             Problem(
                 Code.UNKNOWN_MODEL.name,
                 f"recorded/{name} does not name the model whose answers to use",
-                "write it as recorded/provider/name, such as recorded/openai/gpt-5-mini",
+                "write it as recorded/provider/name, such as recorded/openai/gpt-5.4-mini",
             )
         ]
     known = context.recordings

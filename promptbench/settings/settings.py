@@ -76,7 +76,7 @@ class SettingsFile(BaseModel):
     )
     limits: dict[str, LimitsFile] = Field(
         default_factory=dict,
-        description="requests-per-minute and tokens-per-minute by model (openai/gpt-5-mini) or by provider",
+        description="requests-per-minute and tokens-per-minute by model (openai/gpt-5.4-mini) or by provider",
     )
     redact: dict[str, str] = Field(
         default_factory=dict, description="regular expressions of what to redact in logs, by name"

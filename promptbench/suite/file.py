@@ -227,7 +227,7 @@ class Written(BaseModel):
 
 
 class ModelFile(Written):
-    model: Text = Field(description="The model, as provider/name.", examples=["openai/gpt-5-mini"])
+    model: Text = Field(description="The model, as provider/name.", examples=["openai/gpt-5.4-mini"])
     uses_prompt: bool | None = Field(
         default=None,
         description="false for a model of your own that gets the variables and no prompt.",
@@ -242,7 +242,7 @@ class ModelFile(Written):
     fallback: Text | None = Field(
         default=None,
         description="The model to call instead in an outage; its answers are shown and prove nothing.",
-        examples=["anthropic/claude-haiku-4-5"],
+        examples=["anthropic/claude-haiku-5-5"],
     )
 
 
@@ -358,7 +358,7 @@ class GateFile(Written):
     models: Texts = Field(
         default_factory=list,
         description="The models that must pass; by default all that use the prompt.",
-        examples=[["openai/gpt-5-mini"]],
+        examples=[["openai/gpt-5.4-mini"]],
     )
     format_floor: Share = Field(
         default=0.95, description="The minimum share of readable answers, for example 95%.", examples=["98%"]
@@ -416,7 +416,7 @@ class SuiteFile(Written):
         Field(min_length=1),
         _Forms(or_list=True),
     ] = Field(
-        description="The models to call, as provider/name.", examples=[["gguf/smollm2-135m", "openai/gpt-5-mini"]]
+        description="The models to call, as provider/name.", examples=[["gguf/smollm2-135m", "openai/gpt-5.4-mini"]]
     )
     checks: AllChecks = Field(default_factory=list)
     threshold: Threshold = None

@@ -124,7 +124,7 @@ def _model_ref(written: str, location: Location, found: Diagnostics) -> ModelRef
         return ModelRef.parse(written)
     except ValueError:
         provider, colon, name = (part.strip() for part in written.partition(":"))
-        hint = "write it as provider/name, for example openai/gpt-5-mini or gguf/smollm2-135m"
+        hint = "write it as provider/name, for example openai/gpt-5.4-mini or gguf/smollm2-135m"
         if colon and provider and name:
             hint = f"write it with a slash: {provider}/{name}"
         found.add(Code.UNKNOWN_MODEL, f"'{written}' is not a model", location, hint=hint)

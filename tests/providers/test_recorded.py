@@ -83,7 +83,7 @@ def test_a_model_without_recordings_is_told() -> None:
 def test_a_name_without_provider_is_told(name: str) -> None:
     (problem,) = recorded.SPEC.problems(name, context(recordings=kept()))
     assert problem.code == "UNKNOWN_MODEL"
-    assert "recorded/openai/gpt-5-mini" in (problem.hint or "")
+    assert "recorded/openai/gpt-5.4-mini" in (problem.hint or "")
 
 
 def test_the_recorded_model_is_split_at_the_first_slash() -> None:

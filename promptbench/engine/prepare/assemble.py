@@ -271,7 +271,7 @@ class _ModelConnector:
                     Code.UNKNOWN_MODEL,
                     f"'{name}' is not a model",
                     Location(f"--model {name}"),
-                    hint="write it as provider/name, for example openai/gpt-5-mini",
+                    hint="write it as provider/name, for example openai/gpt-5.4-mini",
                 )
 
     def _model(

@@ -238,7 +238,7 @@ _OPTIONS: Mapping[str, tuple[str, Json]] = {
     "function": ("The Python file and the function in it, named from the suite's folder.", "rules.py:check"),
     "argument": ("Anything that the function should know.", {"limit": 3}),
     "seconds": ("How long the function may take, up to 60.", 10),
-    "judge": ("The model that judges, with its version; or a list of models.", "openai/gpt-4.1-mini-2025-04-14"),
+    "judge": ("The model that judges, with its version; or a list of models.", "openai/gpt-5.5-2026-04-23"),
     "passes if": ("The criterion, as you would explain it to a colleague.", "the answer apologises and names a date"),
     "sees": ("The values of the case that the judge may see.", ["message"]),
     "reference": ("An answer that meets the criterion.", "We are sorry; your parcel comes on Friday."),
