@@ -169,9 +169,14 @@ def execute(
             table.add(event.attempt)
         listen(event)
 
-    store = _cache(project, prepared, runs, cache, listen)
     gateway = gateway_of(
-        project, prepared.reachable, prices, budgets, limiters_of(project, prepared, limiters), listen, store
+        project,
+        prepared.reachable,
+        prices,
+        budgets,
+        limiters_of(project, prepared, limiters),
+        listen,
+        _cache(project, prepared, runs, cache, listen),
     )
     record = _Record(runs, info.id, project.secrets, same_judges(prepared))
     warn_of_shutdowns = watch(project, (model.ref for model in prepared.reachable), lambda text: listen(Notice(text)))
