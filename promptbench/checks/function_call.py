@@ -1,6 +1,7 @@
 """function call: the answer calls the right functions with the right arguments.
 
-What: reads the answer as calls, `f(a=1)` or the JSON of a tool call, and pairs them with the wanted ones: the name, and
+What: reads the answer as calls and pairs them with the wanted ones. Calls are the tools that the provider reports as
+    called; without any the text is read, as `f(a=1)` or the JSON of a tool call. A call is right if it has the name and
     every argument by value and type; 5 is 5.0, but not "5". Calls may come in any order, and none may be missing or too
     much. An empty list wants an answer without any call. The score is the F1 over the calls.
 When: the model chooses a tool, or several, and fills in their arguments.
@@ -33,12 +34,20 @@ class Call:
 
 
 def calls_of(subject: Subject) -> tuple[list[Call], str | None]:
-    """Return the calls of an answer, or the problem. They are in Python's syntax, or in an API's JSON of tool calls."""
-    reading = calls.read(subject.text)
-    if reading.rung.within(subject.accept):
-        found: list[Call] | None = [
-            Call(call["name"], call["arguments"], tuple(call.get("positional", ()))) for call in reading.value
-        ]
+    """Return the calls of an answer, or the problem.
+
+    They are the tools that the provider reports as called; else in the text, in Python's syntax or as an API's JSON.
+    """
+    found: list[Call] | None
+    native = subject.call.calls if subject.call else ()
+    reading = Reading(Rung.RAW) if native else calls.read(subject.text)
+    if native:
+        found = _from_json([{"name": call.name, "arguments": call.arguments} for call in native])
+        problem = None if found is not None else "the arguments of a tool call are not a JSON object"
+        reading = Reading(Rung.NONE, error=problem) if found is None else reading
+        found = found or [Call(call.name, {}) for call in native]
+    elif reading.rung.within(subject.accept):
+        found = [Call(call["name"], call["arguments"], tuple(call.get("positional", ()))) for call in reading.value]
         problem = None
     else:
         # Not `subject.read`, which would report the answer's format as JSON.

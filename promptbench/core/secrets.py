@@ -84,7 +84,9 @@ class Secrets:
 
     def mask_answer(self, answer: Answer) -> Answer:
         """Return an answer without secrets; the same object if it contains none."""
-        said = {"text": answer.text, "model": answer.model, "finish_reason": answer.finish_reason}
+        said = {name: getattr(answer, name) for name in ("text", "model", "finish_reason", "reasoning")}
         masked = {name: self.mask(text) for name, text in said.items() if text}
         changed: dict[str, Any] = {name: text for name, text in masked.items() if text != said[name]}
+        calls = tuple(replace(call, arguments=self.mask(call.arguments)) for call in answer.calls)
+        changed |= {"calls": calls} if calls != answer.calls else {}
         return replace(answer, **changed) if changed else answer

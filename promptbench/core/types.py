@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from promptbench.core.canonical import parse_json
+
 # `tool` is the result of a tool in a log. What is sent has it as a message of the user.
 Role = Literal["system", "user", "assistant", "tool"]
 Json = Any  # Plain data: None, bool, int, float, str, list and dict of the same.
@@ -78,8 +80,28 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call of a tool in an answer. `arguments` is the text that the model wrote: a JSON object, if it is right."""
+
+    name: str
+    arguments: str
+    id: str = ""
+
+    def parsed(self) -> Json:
+        """Return the arguments as data, None if they are not JSON."""
+        try:
+            return parse_json(self.arguments)
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """A provider's answer. `model` and `params` are those that the provider reports."""
+    """A provider's answer. `model` and `params` are those that the provider reports.
+
+    `text` shows everything that checks and readers see. If the model called tools, the calls are below its text as a
+    JSON list of `name` and `arguments`, as in a log; `calls` has them with their ids.
+    """
 
     text: str
     model: str
@@ -97,15 +119,18 @@ class Answer:
     first_token_ms: float | None = None  # From the call to the first piece of text. None without streaming.
     # Rate-limit headers by lower-case name; the gateway reads them, and they are not stored.
     limits: Mapping[str, str] | None = None
+    calls: tuple[ToolCall, ...] = ()
+    reasoning: str | None = None  # What the model thought, as far as the provider shows it; not part of `text`.
 
 
 @dataclass(frozen=True, slots=True)
 class CallFacts:
-    """Time, tokens and cost of a call; None is unknown."""
+    """Time, tokens and cost of a call, None if unknown; and the tools that its answer calls."""
 
     latency_ms: float | None = None
     usage: Usage | None = None
     cost: float | None = None
+    calls: tuple[ToolCall, ...] = ()
 
 
 class FailureKind(StrEnum):

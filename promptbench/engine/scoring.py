@@ -40,7 +40,7 @@ def score_attempt(
     def judged(question: Request) -> Answer | None:
         return answers.get(digest(prepared.as_sent(question).as_dict())) if answers else None
 
-    facts = CallFacts(answer.provider_ms, answer.usage, attempt.cost)
+    facts = CallFacts(answer.provider_ms, answer.usage, attempt.cost, answer.calls)
     found = evaluate(
         answer.text,
         checks_of(case, attempt.key.variant),

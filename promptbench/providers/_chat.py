@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from promptbench.core.diagnostics import Code, did_you_mean
 from promptbench.core.protocols import Problem
-from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request, Usage
+from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request, ToolCall, Usage
 from promptbench.providers import _events
 
 TIMEOUT_WORD = "timeout"  # a key of a prompt's `config` that is about the call and not sent
@@ -97,9 +97,14 @@ class Chat:
         if not (isinstance(choices, list) and choices and isinstance(choices[0], dict)):
             raise NotACompletion("a completion without choices")
         message = choices[0].get("message")
-        text, finish = _text(message if isinstance(message, dict) else {}, choices[0].get("finish_reason"))
+        message = message if isinstance(message, dict) else {}
+        calls = _calls(message)
+        text, finish = _text(message, choices[0].get("finish_reason"), called=bool(calls))
+        reasoning = message.get("reasoning_content") or message.get("reasoning")
         return Answer(
-            text=text,
+            text=with_calls(text, calls),
+            calls=calls,
+            reasoning=reasoning if isinstance(reasoning, str) else None,
             model=str(data.get("model") or ""),
             params=params,
             usage=read_usage(data.get("usage")),
@@ -110,6 +115,7 @@ class Chat:
     def joined(self, events: Sequence[_events.StreamEvent]) -> _events.Whole:
         """Return a completion from its chunks. Raises BrokenStream if the last one is missing."""
         texts: dict[str, list[str]] = {"content": [], "refusal": []}
+        calls: dict[Json, dict[str, str]] = {}
         whole: dict[str, Json] = {}
         finish: Json = None
         first = None
@@ -125,9 +131,18 @@ class Chat:
                 if isinstance(text, str) and text:
                     parts.append(text)
                     first = first or event.end
+            for part in _objects(delta.get("tool_calls")) if isinstance(delta, dict) else ():
+                call = calls.setdefault(
+                    part.get("index"), {"id": str(part.get("id") or ""), "name": "", "arguments": ""}
+                )
+                inner = part.get("function") or part.get("custom")
+                for name, piece in inner.items() if isinstance(inner, dict) else ():
+                    call[name] = call.get(name, "") + str(piece or "")
+                first = first or event.end
         if finish is None:
             raise _events.BrokenStream("a stream that did not end")
-        message = {kind: "".join(parts) if parts else None for kind, parts in texts.items()}
+        message: dict[str, Json] = {kind: "".join(parts) if parts else None for kind, parts in texts.items()}
+        message["tool_calls"] = [{"id": call.pop("id"), "function": call} for call in calls.values()]
         if message["content"] is None and message["refusal"] is None and finish == "stop":
             message["content"] = ""
         return _events.Whole({**whole, "choices": [{"message": message, "finish_reason": finish}]}, first)
@@ -137,15 +152,41 @@ class NotACompletion(Exception):
     """The reply is not a completion. The text says what it is, to follow 'answered with'."""
 
 
-def _text(message: Mapping[str, Json], finish: Json) -> tuple[str, str | None]:
+def tool_call(name: str, arguments: Json, call_id: Json) -> ToolCall:
+    """Return a call; its arguments are text or data, and a missing object is an empty one."""
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments or {}, ensure_ascii=False)
+    return ToolCall(name, text or "{}", call_id if isinstance(call_id, str) else "")
+
+
+def with_calls(text: str, calls: Sequence[ToolCall]) -> str:
+    """Return the text of an answer with its calls below it as JSON, as imported logs have them."""
+    parsed = [(call.name, call.parsed(), call.arguments) for call in calls]
+    listed = [{"name": name, "arguments": raw if data is None else data} for name, data, raw in parsed]
+    return "\n".join(part for part in (text, json.dumps(listed, ensure_ascii=False) if listed else "") if part)
+
+
+def _calls(message: Mapping[str, Json]) -> tuple[ToolCall, ...]:
+    found = []
+    for call in _objects(message.get("tool_calls")) or [{"function": message.get("function_call")}]:
+        inner = call.get("function") or call.get("custom")
+        if isinstance(inner, dict) and isinstance(inner.get("name"), str):
+            found.append(tool_call(inner["name"], inner.get("arguments") or inner.get("input"), call.get("id")))
+    return tuple(found)
+
+
+def _objects(listed: Json) -> list[dict[str, Json]]:
+    return [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+
+
+def _text(message: Mapping[str, Json], finish: Json, *, called: bool) -> tuple[str, str | None]:
     content, refusal = message.get("content"), message.get("refusal")
     if isinstance(content, str):
         return content, finish if isinstance(finish, str) else None
     if isinstance(refusal, str):
         return refusal, "refusal"
-    if content is None and finish in ("length", "content_filter"):
+    if content is None and (called or finish in ("length", "content_filter")):
         # The model used up its limit or was filtered: a wrong answer, not a failed call.
-        return "", finish
+        return "", finish if isinstance(finish, str) else None
     raise NotACompletion("a message without text")
 
 

@@ -55,9 +55,16 @@ class Messages:
         reason = data.get("stop_reason")
         if not isinstance(reason, str):
             raise _chat.NotACompletion("a message that did not end")
-        blocks = [block for block in content if isinstance(block, dict) and block.get("type") == "text"]
+        blocks = [block for block in content if isinstance(block, dict)]
+        calls = tuple(
+            _chat.tool_call(block["name"], block.get("input"), block.get("id"))
+            for block in blocks
+            if block.get("type") == "tool_use" and isinstance(block.get("name"), str)
+        )
         return Answer(
-            text="".join(block["text"] for block in blocks if isinstance(block.get("text"), str)),
+            text=_chat.with_calls(_texts(blocks, "text"), calls),
+            calls=calls,
+            reasoning=_texts(blocks, "thinking") or None,
             model=str(data.get("model") or ""),
             params=params,
             usage=_usage(data.get("usage")),
@@ -70,6 +77,7 @@ class Messages:
         message: dict[str, Json] = {}
         usage: dict[str, Json] = {}
         parts: list[str] = []
+        tools: list[dict[str, Json]] = []
         first = None
         for event in events:
             data = event.data
@@ -77,14 +85,26 @@ class Messages:
             if isinstance(start, dict):
                 message = start
                 usage |= start.get("usage") or {}
+            block = data.get("content_block")
+            if isinstance(block, dict) and block.get("type") == "tool_use":
+                tools.append({**block, "input": ""})
+                first = first or event.end
             if isinstance(delta, dict):
+                if delta.get("type") == "input_json_delta" and tools:
+                    tools[-1]["input"] += str(delta.get("partial_json") or "")
                 message["stop_reason"] = delta.get("stop_reason") or message.get("stop_reason")
                 if delta.get("type") == "text_delta" and delta.get("text"):
                     parts.append(str(delta["text"]))
                     first = first or event.end
             if isinstance(data.get("usage"), dict):
                 usage |= {name: count for name, count in data["usage"].items() if count is not None}
-        return _events.Whole({**message, "usage": usage, "content": [{"type": "text", "text": "".join(parts)}]}, first)
+        content = [{"type": "text", "text": "".join(parts)}, *tools]
+        return _events.Whole({**message, "usage": usage, "content": content}, first)
+
+
+def _texts(blocks: Sequence[Mapping[str, Json]], kind: str) -> str:
+    found = (block.get(kind) for block in blocks if block.get("type") == kind)
+    return "".join(text for text in found if isinstance(text, str))
 
 
 def _split(request: Request) -> tuple[str, list[dict[str, str]]]:

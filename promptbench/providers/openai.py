@@ -21,6 +21,9 @@ from promptbench.providers import _chat, _events, _hosted
 _DIALECT = _chat.Dialect({"temperature": "temperature", "topP": "top_p", "maxOutputTokens": "max_output_tokens"})
 
 
+_TEXT_EVENTS = ("response.output_text.delta", "response.function_call_arguments.delta")
+
+
 @dataclass(frozen=True, slots=True)
 class Responses:
     """The API Responses. `store` is false, because OpenAI otherwise keeps responses for weeks."""
@@ -51,10 +54,19 @@ class Responses:
             raise _chat.NotACompletion(f"a response that is '{status}'{_why(data.get('error'))}")
         texts = [part["text"] for part in _parts(output) if isinstance(part.get("text"), str)]
         refusals = [part["refusal"] for part in _parts(output) if isinstance(part.get("refusal"), str)]
-        if not (texts or refusals or status == "incomplete"):
+        items = [item for item in output if isinstance(item, dict) and isinstance(item.get("name"), str)]
+        calls = tuple(
+            _chat.tool_call(item["name"], item.get("arguments", item.get("input")), item.get("call_id"))
+            for item in items
+            if item.get("type") in ("function_call", "custom_tool_call")
+        )
+        thoughts = [part["text"] for part in _parts(output, "reasoning") if isinstance(part.get("text"), str)]
+        if not (texts or refusals or calls or status == "incomplete"):
             raise _chat.NotACompletion("a message without text")
         return Answer(
-            text="".join(texts or refusals),
+            text=_chat.with_calls("".join(texts or refusals), calls),
+            calls=calls,
+            reasoning="\n".join(thoughts) or None,
             model=str(data.get("model") or ""),
             params=params,
             usage=_usage(data.get("usage")),
@@ -64,17 +76,18 @@ class Responses:
 
     def joined(self, events: Sequence[_events.StreamEvent]) -> _events.Whole:
         """Return the response, which the last event contains whole. Raises BrokenStream if that is missing."""
-        first = next((event.end for event in events if event.data.get("type") == "response.output_text.delta"), None)
+        first = next((event.end for event in events if event.data.get("type") in _TEXT_EVENTS), None)
         for event in reversed(events):
             if isinstance(event.data.get("response"), dict):
                 return _events.Whole(event.data["response"], first)
         raise _events.BrokenStream("a stream that did not end")
 
 
-def _parts(output: list[Json]) -> Iterator[Mapping[str, Json]]:
+def _parts(output: list[Json], kind: str = "message") -> Iterator[Mapping[str, Json]]:
     for item in output:
-        content = item.get("content") if isinstance(item, dict) and item.get("type") == "message" else None
-        yield from (part for part in content or () if isinstance(part, dict))
+        if isinstance(item, dict) and item.get("type") == kind:
+            parts = item.get("content") or item.get("summary") or ()
+            yield from (part for part in parts if isinstance(part, dict))
 
 
 def _finish(data: Mapping[str, Json]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 
 from promptbench.core.canonical import escape_surrogates
 from promptbench.core.clock import now
-from promptbench.core.types import Answer, Usage
+from promptbench.core.types import Answer, ToolCall, Usage
 from promptbench.store.run_table import RunTable
 
 # These describe one call, not the answer, so replaying them would be wrong.
@@ -19,13 +19,15 @@ def dumps(answer: Answer) -> str:
     """Return an answer as JSON with its text unchanged, without the fields that describe one call only."""
     kept = {item.name: getattr(answer, item.name) for item in fields(answer) if item.name not in _PER_CALL}
     kept |= {"params": dict(answer.params), "usage": asdict(answer.usage) if answer.usage else None}
+    kept |= {"calls": [asdict(call) for call in answer.calls]}
     return escape_surrogates(json.dumps(kept, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
 
 
 def loads(text: str) -> Answer:
     """Return the answer that `dumps` wrote."""
     data = json.loads(text)
-    return Answer(**{**data, "usage": Usage(**data["usage"]) if data["usage"] else None})
+    calls = tuple(ToolCall(**call) for call in data.get("calls", ()))
+    return Answer(**{**data, "usage": Usage(**data["usage"]) if data["usage"] else None, "calls": calls})
 
 
 def record(

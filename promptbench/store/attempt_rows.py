@@ -17,6 +17,7 @@ from promptbench.core.types import (
     Repair,
     Rung,
     Score,
+    ToolCall,
     Usage,
 )
 from promptbench.store import answers
@@ -31,7 +32,7 @@ COLUMNS = (
     "variant, model, case_name, repeat, outcome, request_hash, answer.text, model_returned, params, finish_reason, "
     "structured, rung, well_formed, repairs, scores, error, tries, queue_ms, provider_ms, input_tokens, "
     "output_tokens, cached_tokens, reasoning_tokens, cost, started, connect_ms, first_byte_ms, limit_ms, backoff_ms, "
-    f"fallback, {FAILURE}"
+    f"fallback, calls, {FAILURE}"
 )
 # The provider that replays answers and never makes a call.
 _RECORDED = "recorded/"
@@ -41,7 +42,7 @@ def read(row: tuple[Any, ...]) -> Attempt:
     """Return the attempt in a row of `COLUMNS`."""
     (variant, model, case, repeat, outcome, request, text, returned, params, finish, structured) = row[:11]
     (rung, well_formed, repairs, scores, error, tries, queue, provider, *tokens, cost, started) = row[11:25]
-    connect, first_byte, limit, backoff, fallback, failure = row[25:]
+    connect, first_byte, limit, backoff, fallback, calls, failure = row[25:]
     answer = None
     if text is not None:
         answer = Answer(
@@ -55,6 +56,7 @@ def read(row: tuple[Any, ...]) -> Attempt:
             recorded=not tries or model.startswith(_RECORDED),
             connect_ms=connect,
             first_byte_ms=first_byte,
+            calls=tuple(ToolCall(*call) for call in json.loads(calls or "[]")),
         )
     return Attempt(
         key=AttemptKey(variant, model, case, repeat),

@@ -207,7 +207,7 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
                 answers.record(self._connection, request, key.model, answer, deterministic=deterministic, at=at)
         # Resuming a run replaces its errored attempts.
         execute(
-            f"INSERT OR REPLACE INTO attempt VALUES ({', '.join('?' * 31)})",
+            f"INSERT OR REPLACE INTO attempt VALUES ({', '.join('?' * 32)})",
             [
                 run,
                 key.variant,
@@ -237,9 +237,10 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
                 at,
                 timed.connect_ms if timed else None,
                 timed.first_byte_ms if timed else None,
-                attempt.limit_ms,
-                attempt.backoff_ms,
-                attempt.fallback,
+                *(attempt.limit_ms, attempt.backoff_ms, attempt.fallback),
+                json.dumps([(call.name, call.arguments, call.id) for call in answer.calls])
+                if answer and answer.calls
+                else None,
             ],
         )
         for number, failed in enumerate(attempt.failed_tries, 1):

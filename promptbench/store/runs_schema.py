@@ -267,6 +267,7 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
             PRIMARY KEY (run, model, case_name)
         ) STRICT, WITHOUT ROWID""",
     ),
+    "0013_tool_calls": ("ALTER TABLE attempt ADD COLUMN calls TEXT",),
 }
 
 COLUMNS: dict[str, dict[str, str]] = {
@@ -322,6 +323,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "limit_ms": "part of queue_ms: waiting for a rate limit",
         "backoff_ms": "part of queue_ms: waiting between tries, and for an unavailable model",
         "fallback": "the fallback model that answered instead of a disabled one; the attempt counts as errored",
+        "calls": "JSON list of [name, arguments as text, id]: the tools that the answer calls; null if none",
     },
     "recording": {
         "request_hash": "hash of the request that was answered",

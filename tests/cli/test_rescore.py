@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 
 import pytest
 
 from tests.cli.test_run import last_line
+from tests.helpers import fake_openai as fake
 from tests.helpers.fake_openai import FakeOpenAI
 from tests.helpers.project import Ended, ProjectFolder
 
@@ -103,3 +105,24 @@ def test_other_prompts_are_refused(ran: ProjectFolder) -> None:
 
 def test_a_run_that_is_not_there(project: ProjectFolder) -> None:
     assert project.run("runs", "rescore", "20260101-000000-abcd").code == 2
+
+
+def test_tool_calls_of_a_run_are_on_record_and_scored_again(project: ProjectFolder, server: FakeOpenAI) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "route", "arguments": '{"team": "billing"}'}}
+    server.script = [fake.answer("I route [this].", message={"tool_calls": [call]})]
+    suite = project.root / "suites/triage/suite.yaml"
+    checks = "{function call: {name: route, arguments: {team: billing}}}, not contains: nowhere"
+    text = suite.read_text(encoding="utf-8").replace("[json]", f"[{checks}]")
+    suite.write_text(re.sub(r"    expect: .*\n", "", text), encoding="utf-8")
+    assert project.run("run").code == 0
+    sent = len(server.received)
+    suite.write_text(suite.read_text(encoding="utf-8").replace("team: billing", "team: sales"), encoding="utf-8")
+    ended = rescored(project)
+    assert (ended.code, len(server.received)) == (1, sent)
+    assert "team: expected 'sales', got 'billing'" in ended.out
+    with sqlite3.connect(project.root / ".promptbench/runs.sqlite") as record:
+        [kept] = record.execute("SELECT DISTINCT calls, answer.text FROM attempt JOIN answer ON hash = answer_hash")
+    assert kept == (
+        '[["route", "{\\"team\\": \\"billing\\"}", "c1"]]',
+        'I route [this].\n[{"name": "route", "arguments": {"team": "billing"}}]',
+    )
