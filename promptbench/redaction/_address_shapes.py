@@ -1,11 +1,10 @@
-"""Detection of e-mail addresses, and of passwords in URLs."""
+"""Detection of e-mail addresses."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from promptbench.redaction import _secret_shapes
 from promptbench.redaction._placeholders import Digests, SensitiveSpan
 
 _LOCAL_BACKWARDS = re.compile(r"[\w.!#$&'*+=?^`{|}~-]+")
@@ -22,7 +21,6 @@ def may_contain(text: str) -> bool:
 
 def find(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
     """Yield the addresses. The search starts at each @, so a long text with few addresses is cheap."""
-    yield from _secret_shapes.find_in_urls(text, digests)
     for at in ("@", "%40"):
         position = text.find(at)
         while position >= 0:

@@ -148,12 +148,12 @@ def find_phones(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
 
 def is_phone(name: str, value: str) -> bool:
     """Return True if a field of this name and value is a telephone number."""
-    if not (value[:1] in "+(0123456789" and 7 <= len(value) <= 24 and is_phone_name(name)):
+    if not (value[:1] in "+(0123456789" and 7 <= len(value) <= 24 and is_sensitive_name(name)):
         return False
     return _PHONE_VALUE.fullmatch(value) is not None and 7 <= _count_digits(value) <= 15
 
 
-def is_phone_name(name: str) -> bool:
+def is_sensitive_name(name: str) -> bool:
     """Return True if a field of this name contains telephone numbers."""
     return _PHONE_NAME.search(name) is not None
 

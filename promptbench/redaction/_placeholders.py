@@ -11,16 +11,21 @@ from string import ascii_lowercase
 AFTER_ESCAPE = r"(?<=\\[nrtbf])|(?<=\\u[0-9a-fA-F]{4})"
 
 _MAX_CHARACTERS = 32
+_MARK = "REDACTED"
 
 
 @dataclass(frozen=True, slots=True)
 class SensitiveSpan:
-    """A part of a text and its placeholder, which is the same text if it is already a placeholder."""
+    """A part of a text and its placeholder, which is the same text if it is already a placeholder.
+
+    `unique` is True if the value is found only by what is next to it, but can be nothing else in the same record.
+    """
 
     start: int
     end: int
     placeholder: str
     kind: str
+    unique: bool = False
 
 
 class Digests:
@@ -44,6 +49,40 @@ class Digests:
             number, index = divmod(number, 26)
             found.append(ascii_lowercase[index])
         return ("".join(found) * (count // _MAX_CHARACTERS + 1))[:count]
+
+    def mask(self, value: str, head: str = "") -> str:
+        """Return `head`, the mark and letters of the value's digest; as long as the value, if that is long enough."""
+        if value.startswith(head + _MARK):
+            return value
+        return head + _MARK + self.letters("key", value, max(6, len(value) - len(head) - len(_MARK)))
+
+    def mask_block(self, body: str) -> str:
+        """Return the mark and letters instead of several lines."""
+        if _MARK in body:
+            return body
+        end = "\n" if body.endswith("\n") else ""
+        start = "\n" if body.startswith("\n") else ""
+        return start + _MARK + self.letters("key", body, 24) + end
+
+    def reshape(self, kind: str, written: str) -> str:
+        """Return letters for letters and digits for digits. The first half is X, x and 9, which marks a placeholder."""
+        positions = [index for index, char in enumerate(written) if char.isalnum()]
+        fixed = positions[: (len(positions) + 1) // 2]
+        if all(written[index] in "Xx9" for index in fixed):
+            return written
+        made = list(written)
+        # Two notations of one number, such as with and without spaces, get the same characters.
+        value = "".join(written[index] for index in positions).upper()
+        letters = iter(self.letters(kind, value, len(positions)))
+        figures = iter(self.digits(kind, value, len(positions)))
+        for index in positions:
+            char = written[index]
+            if char.isdigit():
+                made[index] = "9" if index in fixed else next(figures)
+            else:
+                new = "x" if index in fixed else next(letters)
+                made[index] = new.upper() if char.isupper() else new
+        return "".join(made)
 
     def _derive(self, kind: str, value: str) -> int:
         return int.from_bytes(hmac.digest(self._key, f"{kind}:{value}".encode("utf-8", "surrogatepass"), "sha256"))

@@ -1,6 +1,6 @@
 """Redaction of personal data and secrets: each value is replaced by a placeholder of the same shape.
 
-It covers e-mail addresses, telephone numbers, payment cards, bank accounts, keys, tokens, and a project's own patterns.
+`docs/guides/redaction.md` lists what is found and what is not. A project can add its own patterns.
 A value has the same placeholder everywhere in a project, so two mentions of a person stay one person, and a prompt that
 extracts an address still finds one. Placeholders are not replaced again. The time is linear in the length of the text.
 """
@@ -8,6 +8,7 @@ extracts an address still finds one. Placeholders are not replaced again. The ti
 from __future__ import annotations
 
 import operator
+import re
 from bisect import bisect
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from typing import Protocol, TypeVar
 import regex
 
 from promptbench.core.types import Json, LoggedCall, Message
-from promptbench.redaction import _address_shapes, _number_shapes, _secret_shapes
+from promptbench.redaction import _address_shapes, _identity_shapes, _named_shapes, _number_shapes, _secret_shapes
 from promptbench.redaction._placeholders import Digests, SensitiveSpan
 
 _Plain = TypeVar("_Plain")
@@ -33,6 +34,8 @@ _MAX_NAMES = 10_000
 _MAX_PASSES = 8
 # For one search with a pattern of the project.
 _SECONDS = 1.0
+# To find, not to replace.
+_NO_KEY = Digests(b"")
 _FIELDS = (
     "id", "answer", "model", "variables", "prompt", "prompt_version", "error", "finish_reason", "failed", "tags",
     "extra", "expected", "raw",
@@ -47,7 +50,9 @@ class _Detector(Protocol):
     def find(self, text: str, digests: Digests) -> Iterator[SensitiveSpan]: ...
 
 
-_BUILT_IN: tuple[_Detector, ...] = (_address_shapes, _secret_shapes, _number_shapes)
+_BUILT_IN: tuple[_Detector, ...] = (
+    _secret_shapes, _named_shapes, _address_shapes, _identity_shapes, _number_shapes
+)  # fmt: skip
 
 
 class Redactor:
@@ -74,7 +79,9 @@ class Redactor:
 
     def redact_value(self, value: Json) -> Json:
         """Return plain data with redacted texts and keys; the same object if there is nothing to replace."""
-        return _Pass(self, self._detectors).value(value)
+        one = _Pass(self, self._detectors)
+        done = one.value(value)
+        return _Pass(self, [_Echo(one.echoes)]).value(done) if one.echoes else done
 
     def redact_call(self, call: LoggedCall) -> LoggedCall:
         """Return a call with all fields and its raw record redacted; the same object if there is nothing to replace."""
@@ -93,12 +100,17 @@ class Redactor:
         detectors = [detector for detector in self._detectors if detector.may_contain(everything)]
         if plain and not detectors:
             return call
-        one = _Pass(self, detectors)
-        return replace(
-            call,
-            messages=tuple(Message(item.role, one.text(item.content)) for item in call.messages),
-            **{name: one.value(getattr(call, name)) for name in _FIELDS},
-        )
+        one = _Pass(self, detectors if plain else self._detectors)
+        done = _rebuild(call, one)
+        return _rebuild(done, _Pass(self, [_Echo(one.echoes)])) if one.echoes else done
+
+
+def _rebuild(call: LoggedCall, one: _Pass) -> LoggedCall:
+    return replace(
+        call,
+        messages=tuple(Message(item.role, one.text(item.content)) for item in call.messages),
+        **{name: one.value(getattr(call, name)) for name in _FIELDS},
+    )
 
 
 class _Pass:
@@ -108,6 +120,8 @@ class _Pass:
         self._digests, self._counts, self._clean_names = redactor.digests, redactor.counts, redactor.clean_names
         self._detectors = detectors
         self._known: dict[str, str] = {}
+        # Placeholders by value. A model repeats a password without the word that gave it away.
+        self.echoes: dict[str, str] = {}
 
     def text(self, text: str) -> str:
         if len(text) < _MIN_LENGTH:
@@ -160,6 +174,8 @@ class _Pass:
             parts += [text[end : span.start], span.placeholder]
             end = span.end
             self._counts[span.kind] += 1
+            if span.unique and span.end - span.start >= _MIN_LENGTH:
+                self.echoes[text[span.start : span.end]] = span.placeholder
         return "".join([*parts, text[end:]])
 
     def _find(self, text: str, detectors: Sequence[_Detector]) -> list[SensitiveSpan]:
@@ -175,13 +191,15 @@ class _Pass:
         return kept
 
     def _redact_field(self, name: str, value: Json) -> Json:
-        if isinstance(name, str) and _is_sensitive_name(name):
-            if isinstance(value, str) and _secret_shapes.is_secret(name, value):
-                return self._count("key", value, _secret_shapes.mask(value, self._digests))
+        if isinstance(name, str) and type(value) in (str, int) and _is_sensitive_name(name):
             if isinstance(value, str) and _number_shapes.is_phone(name, value):
                 return self._count("phone", value, _number_shapes.replace_phone(value, self._digests))
             if type(value) is int and value >= _MIN_PHONE and _number_shapes.is_phone(name, str(value)):
                 return self._count("phone", value, _number_shapes.replace_phone_integer(value, self._digests))
+            label = f"{self._redact_name(name)}: "
+            new = self.text(f"{label}{value}").removeprefix(label)
+            if new != str(value):
+                return int(new) if type(value) is int and new.isdecimal() else new
         return self.value(value)
 
     def _redact_integer(self, value: int) -> int:
@@ -226,18 +244,36 @@ def _gather_texts(value: Json, texts: dict[str, None]) -> bool:
 
 @lru_cache(maxsize=4096)
 def _is_sensitive_name(name: str) -> bool:
-    return _number_shapes.is_phone_name(name) or _secret_shapes.is_secret_name(name)
+    return any(shapes.is_sensitive_name(name) for shapes in (_number_shapes, _named_shapes, _identity_shapes))
 
 
 def _is_sensitive(name: str, value: str) -> bool:
-    return _number_shapes.is_phone(name, value) or _secret_shapes.is_secret(name, value)
+    if _number_shapes.is_phone(name, value):
+        return True
+    field = f"{name}: {value}"
+    return any(True for shapes in (_named_shapes, _identity_shapes) for _ in shapes.find(field, _NO_KEY))
+
+
+class _Echo:
+    """The values that a record gave away somewhere else."""
+
+    def __init__(self, placeholders: Mapping[str, str]) -> None:
+        self._placeholders = placeholders
+        longest_first = sorted(placeholders, key=len, reverse=True)
+        self._pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
+
+    def may_contain(self, text: str) -> bool:
+        return self._pattern.search(text) is not None
+
+    def find(self, text: str, digests: Digests) -> Iterator[SensitiveSpan]:
+        for match in self._pattern.finditer(text):
+            yield SensitiveSpan(match.start(), match.end(), self._placeholders[match[0]], "key")
 
 
 class _OwnPattern:
     """A regular expression for one kind of sensitive data.
 
-    In a placeholder letters replace letters and digits replace digits. Its first half is X, x and 9, which marks it as
-    a placeholder. Raise ValueError if the expression is invalid or matches the empty text.
+    Raise ValueError if the expression is invalid or matches the empty text.
     """
 
     def __init__(self, kind: str, pattern: str) -> None:
@@ -258,21 +294,4 @@ class _OwnPattern:
         for match in self._pattern.finditer(text, timeout=_SECONDS):
             start, end = match.span(1) if match.re.groups and match[1] else match.span()
             if start < end:
-                yield SensitiveSpan(start, end, self._build_placeholder(text[start:end], digests), self._kind)
-
-    def _build_placeholder(self, written: str, digests: Digests) -> str:
-        positions = [index for index, char in enumerate(written) if char.isalnum()]
-        fixed = positions[: (len(positions) + 1) // 2]
-        if all(written[index] in "Xx9" for index in fixed):
-            return written
-        made = list(written)
-        letters = iter(digests.letters(self._kind, written, len(positions)))
-        figures = iter(digests.digits(self._kind, written, len(positions)))
-        for index in positions:
-            char = written[index]
-            if char.isdigit():
-                made[index] = "9" if index in fixed else next(figures)
-            else:
-                new = "x" if index in fixed else next(letters)
-                made[index] = new.upper() if char.isupper() else new
-        return "".join(made)
+                yield SensitiveSpan(start, end, digests.reshape(self._kind, text[start:end]), self._kind)

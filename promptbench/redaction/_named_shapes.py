@@ -1,0 +1,169 @@
+"""Detection of passwords, keys, cookies and identity numbers by the words before them, in four languages.
+
+A value is found after a label and a separator (`Passwort: …`, `"api_key": "…"`), a verb (`my password is …`) or a space.
+The weaker the separator, the more a value must look like a secret, because `the password is wrong` must stay.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from promptbench.redaction._placeholders import Digests, SensitiveSpan
+
+_QUOTES = r"[\"'\\`*]{0,4}"
+_VERB = (
+    r"(?:['’]s|(?:[ ][\w'’.-]{1,30}){0,6}?[ ](?:is|was|ist|war|lautet|est|était|es|era))"
+    r"(?:[ ]?:)?[ ]{1,2}(?:(?:now|jetzt|nun)[ ])?"
+)
+_SEPARATOR = (
+    rf"(?:{_QUOTES}[ \t]{{0,2}}(?:\([^()\n]{{1,30}}\)[ \t]?)?(?P<mark>[:=]{{1,2}}>?|>)\s{{0,3}}|(?P<verb>{_VERB})|[ ]){_QUOTES}"
+)
+_NUMBER = r"(?:number|no\b\.?|nr\b\.?|num\b\.?|nummer|numéro|número|#)"
+# A label may be the end of a longer word, such as `db_password`. Each starts with a key of `_MARKS`.
+_LABELS = {
+    "password": r"pass(?:wor[dt]|wd|phrase|code)|pwd|kennwort|mot de passe|(?<![a-z])mdp|contrase(?:ñ|n\u0303?)a|clave",
+    "key": r"(?:key|token|secret|credentials?|authorization|schlüssel|clé(?: (?:d.)?(?:api|accès|secrète))?)(?:[ _-]key)?",
+    "id": rf"(?:pass(?=[ _.-]?{_NUMBER})|passport|passeport|pasaporte|ausweis|(?<![a-z])ssn|social[ _-]?security"
+    r"|(?<=sécurité )sociale|(?<=seguridad )social|sozialversicherungs|(?<![a-z])dni|identity[ _-]?card|identifikations"
+    r"|identité|identidad|tax[ _-]?id|steuer[ -]?id(?:nr)?|steuer(?=nummer|-?nr)|national[ _-]?(?:id\b|insurance))"
+    rf"(?:[ _.-]?{_NUMBER})?",
+    "cookie": r"cookies?",
+}
+_MARKS = {
+    "pass": ("password", "id"), "pwd": ("password",), "kennwort": ("password",), "mot de passe": ("password",),
+    "mdp": ("password",), "contrase": ("password",), "clave": ("password",),
+    "key": ("key",), "token": ("key",), "secret": ("key",), "credential": ("key",), "authorization": ("key",),
+    "schlüssel": ("key",), "clé": ("key",), "cookie": ("cookie",),
+    "pasaporte": ("id",), "ausweis": ("id",), "ssn": ("id",), "social": ("id",), "sozialv": ("id",), "dni": ("id",),
+    "identi": ("id",), "tax": ("id",), "steuer": ("id",), "national": ("id",),
+}  # fmt: skip
+_VALUES = {
+    "password": r"(?P<value>[^\s\"'\\`<>(\[{*.,;][^\s\"\\`]{3,256})",
+    "key": r"(?:(?:basic|token|bearer|apikey)[ ]+)?(?P<value>[^\s\"'\\,;&<>()\[\]{}]{8,512})",
+    "id": r"(?P<value>(?:[A-Z]{1,3}[ -]?)?[A-Z]{0,3}\d[A-Z\d]{0,12}(?:[ ./-](?:[A-Z][ ])?[A-Z\d]{0,4}\d[A-Z\d]{0,8}){0,8}"
+    r"(?:[ -][A-Z]\b)?)(?!\w)",
+    "cookie": r"(?P<value>[\w.-]{1,64}=[^\s;\"'\\]{1,4096}(?:;[ ]?[\w.-]{1,64}(?:=[^;\"'\\\r\n]{0,4096})?){0,64})",
+}  # fmt: skip
+_PATTERNS = {
+    kind: re.compile(rf"(?i:(?:{label}){_SEPARATOR})(?i:{_VALUES[kind]})") for kind, label in _LABELS.items()
+}
+_NAMES = re.compile(rf"(?i)(?:{'|'.join(f'(?:{label})' for label in _LABELS.values())})\Z")
+
+# What ends a value that is not quoted: the next field, an entity, or the punctuation of the sentence.
+_TAIL = re.compile(r"[,;&]\s?[\w.-]+[=:]|</|&(?:quot|amp|lt|gt|#)|[\"'),\]}>.;:!?…*]+$")
+_COOKIE = re.compile(r"([\w.-]+)=([^\s;]{4,})")
+_ATTRIBUTES = frozenset(("path", "domain", "expires", "max-age", "samesite", "priority", "version"))
+_ONE_WORD = re.compile(r"[\w+/=~-]+")
+_MIXED = re.compile(r"[^\W\d_].*\d|\d.*[^\W\d_]|[a-zß-ÿ][A-Z]|\d{5,}\Z|[!@#$%^&*+=~|?].")
+# After a space only.
+_STRONG = re.compile(r"(?=.*[A-Za-z])(?=.*\d)(?:.*[A-Z!@#$%^&*+=~|?]|.{8})")
+_LETTER_AND_DIGIT = re.compile(r"(?=.*[A-Za-z])(?=.*\d)", re.DOTALL)
+# A variable, an e-mail address (it has its own placeholder), a type of a schema, `2FA-protected`, `*****`.
+_NO_PASSWORD = re.compile(r"[$%]|.*://|[\w.+-]+@[\w-]+\.[\w.-]+\Z|\d\w{0,2}-[a-z]+\Z|(.)\1*\Z|[\w.]+\(")
+# What follows a plain word that is a whole value, and not the beginning of a sentence.
+_ALONE = re.compile(r"[ ]{0,2}(?:\Z|[\r\n\"'\\<,;.!?)}\]&|(/]|[\w-]{1,30}[:=])")
+_WORDS = frozenset(
+    """
+    required optional string text null none true false missing invalid wrong incorrect expired forgotten forgot reset
+    hidden changed change update updated empty unknown secret secrets password passwords passwort username value values
+    token your yours their please enter here there never must should minimum maximum length field input type varchar
+    boolean integer number object redacted masked removed hashed encrypted plain default help issue issues problem
+    problems error errors question request recovery login account access security settings policy strength placeholder
+    vergessen falsch ungültig abgelaufen zurücksetzen geändert ändern gesperrt pflichtfeld erforderlich leer unbekannt
+    bitte hilfe fehler frage problem eingeben neues altes oublié incorrect invalide expiré requis changé changer
+    réinitialiser obligatoire inconnu erreur aide olvidada olvidado incorrecta incorrecto caducada requerida cambiar
+    restablecer obligatorio desconocida ayuda
+    """.split()
+)
+
+
+def may_contain(text: str) -> bool:
+    """Return True if `text` has a label and what may be its value."""
+    return next(_match_labels(text), None) is not None
+
+
+def find(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
+    """Yield the labelled values."""
+    for kind, match in _match_labels(text):
+        if kind == "cookie":
+            yield from _find_in_cookies(match, digests)
+            continue
+        start, value = match.start("value"), match["value"]
+        if kind == "id":
+            if _is_id(value, weight=_weigh(match)):
+                yield SensitiveSpan(start, start + len(value), digests.reshape("id", value), "id", unique=True)
+            continue
+        if tail := _TAIL.search(value):
+            value = value[: tail.start()]
+        is_found = _is_password(value, match) if kind == "password" else _is_key(value, weight=_weigh(match))
+        if is_found:
+            unique = _MIXED.search(value) is not None
+            yield SensitiveSpan(start, start + len(value), digests.mask(value), "key", unique)
+
+
+def is_sensitive_name(name: str) -> bool:
+    """Return True if a field of this name may contain a secret or an identity number."""
+    return _NAMES.search(name) is not None
+
+
+def _match_labels(text: str) -> Iterator[tuple[str, re.Match[str]]]:
+    lower = text.lower()
+    if len(lower) != len(text):
+        # Some capitals have lower-case forms of two characters.
+        lower = "".join(char.lower() if len(char.lower()) == 1 else char for char in text)
+    for mark in filter(lower.__contains__, _MARKS):
+        position = lower.find(mark)
+        while position >= 0:
+            for kind in _MARKS[mark]:
+                if match := _PATTERNS[kind].match(text, position):
+                    yield kind, match
+            position = lower.find(mark, position + len(mark))
+
+
+def _weigh(match: re.Match[str]) -> int:
+    """Return how strongly a label claims its value: 2 after a colon, 1 after a verb or a line break, 0 after a space."""
+    if match["mark"] is None:
+        return 1 if match["verb"] else 0
+    return 1 if "\n" in match.string[match.end("mark") : match.start("value")] else 2
+
+
+def _find_in_cookies(match: re.Match[str], digests: Digests) -> Iterator[SensitiveSpan]:
+    for pair in _COOKIE.finditer(match.string, *match.span("value")) if match["mark"] else ():
+        if pair[1].lower() not in _ATTRIBUTES:
+            unique = _MIXED.search(pair[2]) is not None
+            yield SensitiveSpan(pair.start(2), pair.end(2), digests.mask(pair[2]), "key", unique)
+
+
+def _is_id(value: str, *, weight: int) -> bool:
+    """Return True for at least four digits, or after a colon or a verb two in a document's number of 8 to 10 characters."""
+    digits = sum(map(str.isdigit, value))
+    return len(value) >= 6 and (digits >= 4 or (weight > 0 and digits >= 2 and value.isupper() and 8 <= len(value) <= 10))
+
+
+def _is_key(value: str, *, weight: int) -> bool:
+    """Return True if a value looks random: letters and digits, with an entropy above 3 bits per character.
+
+    A value with dots or colons is a name or a path. Without a separator, only letters and digits are a key.
+    """
+    if len(value) < 16 or not _LETTER_AND_DIGIT.match(value) or not _ONE_WORD.fullmatch(value):
+        return False
+    return _measure_entropy(value) > 3.0 and (weight > 0 or (len(value) >= 20 and value.isalnum()))
+
+
+def _is_password(value: str, match: re.Match[str]) -> bool:
+    """Return True for a value with digits, symbols or inner capitals; after a colon, also for a word that stands alone."""
+    weight = _weigh(match)
+    if len(value) < 4 or _NO_PASSWORD.match(value) or value.lower() in _WORDS:
+        return False
+    if _MIXED.search(value):
+        return weight == 2 or (len(value) >= 6 and (weight == 1 or _STRONG.match(value) is not None))
+    is_word = weight == 2 and len(value) >= 5 and value.isalpha() and not match[0].lower().startswith("clave")
+    return is_word and _ALONE.match(match.string, match.start("value") + len(value)) is not None
+
+
+def _measure_entropy(value: str) -> float:
+    size = len(value)
+    return -sum(count / size * math.log2(count / size) for count in Counter(value).values())
