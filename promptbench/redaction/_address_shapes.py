@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from promptbench.redaction._placeholders import Digests, SensitiveSpan
 
+MARKS = ("@", "%00")
+
 _LOCAL_BACKWARDS = re.compile(r"[\w.!#$&'*+=?^`{|}~-]+")
 _DOMAIN = re.compile(r"[^\W_][\w-]*(?:\.[\w-]+)*\.[^\W\d_]{2,}")
 _PERSON = re.compile(r"person\d{10}")

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from promptbench.redaction._placeholders import Digests, SensitiveSpan
+from promptbench.redaction._placeholders import Digests, SensitiveSpan, find_marks
 
 _QUOTES = r"[\"'\\`*]{0,4}"
 _VERB = (
@@ -40,6 +40,7 @@ _MARKS = {
     "pasaporte": ("id",), "ausweis": ("id",), "ssn": ("id",), "social": ("id",), "sozialv": ("id",), "dni": ("id",),
     "identi": ("id",), "tax": ("id",), "steuer": ("id",), "national": ("id",),
 }  # fmt: skip
+MARKS = tuple(_MARKS)
 _VALUES = {
     "password": r"(?P<value>[^\s\"'\\`<>(\[{*.,;][^\s\"\\`]{3,256})",
     "key": r"(?:(?:basic|token|bearer|apikey)[ ]+)?(?P<value>[^\s\"'\\,;&<>()\[\]{}]{8,512})",
@@ -110,17 +111,10 @@ def is_sensitive_name(name: str) -> bool:
 
 
 def _match_labels(text: str) -> Iterator[tuple[str, re.Match[str]]]:
-    lower = text.lower()
-    if len(lower) != len(text):
-        # Some capitals have lower-case forms of two characters.
-        lower = "".join(char.lower() if len(char.lower()) == 1 else char for char in text)
-    for mark in filter(lower.__contains__, _MARKS):
-        position = lower.find(mark)
-        while position >= 0:
-            for kind in _MARKS[mark]:
-                if match := _PATTERNS[kind].match(text, position):
-                    yield kind, match
-            position = lower.find(mark, position + len(mark))
+    for mark, position in find_marks(text, _MARKS):
+        for kind in _MARKS[mark]:
+            if match := _PATTERNS[kind].match(text, position):
+                yield kind, match
 
 
 def _weigh(match: re.Match[str]) -> int:

@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from promptbench.redaction._placeholders import AFTER_ESCAPE, Digests, SensitiveSpan
+from promptbench.redaction._placeholders import AFTER_ESCAPE, Digests, SensitiveSpan, has_number
+
+# No mark: a number may be written in groups of any size.
+MARKS = ()
 
 _DIGITS = re.compile(r"[0-9](?:[ ()./\-\u00a0]{0,3}[0-9]){6,}")
 _TIME = re.compile(r"(?:19|20)\d\d[-/.]\d\d[-/.]\d\d(?: \d\d)?\Z")
@@ -59,7 +62,6 @@ _PHONE = re.compile(
 )
 _NAMED = re.compile(rf"(?i)(?<!\w){_CALL}\b\.?(?:[ :=#\-(+]|{_WORDS}\b){{0,10}}\Z")
 _REACH = 40
-_NAMES = re.compile("(?i)phon|tel|mobil|cell|fax|handy|whatsapp|call|rufnummer|t[ée]l")
 _COUNTRY = re.compile(r"(\+|00)(1|7|[2-9]\d)")
 _PHONE_NAME = re.compile(
     r"(?i)(?:^|[_\W]|[a-z])(?:phone|mobile|telephone|telefon|fax|msisdn|whatsapp)(?:[_ ]?(?:number|no|nr))?$"
@@ -70,13 +72,15 @@ _PHONE_ZEROS = "000"
 
 def may_contain(text: str) -> bool:
     """Return True if `text` has nine adjacent digits that are not a time, or seven after a word for a telephone."""
-    for run in _DIGITS.finditer(text):
+    for run in _DIGITS.finditer(text) if has_number(text) else ():
         written = run[0]
-        if len(written) >= 9 and not _TIME.match(written) and _count_digits(written) >= 9:
+        if _TIME.match(written):
+            continue
+        if len(written) >= 9 and _count_digits(written) >= 9:
             return True
         start = run.start()
         line = text.rfind("\n", max(0, start - _REACH), start) + 1 or max(0, start - _REACH)
-        if line < start and _NAMES.search(text, line, start) and not _TIME.match(written):
+        if line < start and _NAMED.search(text, line, start):
             return True
     return False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from string import ascii_lowercase
@@ -10,6 +11,9 @@ from string import ascii_lowercase
 # A position after an escape in JSON that is kept as text, where the preceding letter is not part of a word.
 AFTER_ESCAPE = r"(?<=\\[nrtbf])|(?<=\\u[0-9a-fA-F]{4})"
 
+# Digits become 0 and letters small, so one search finds all numbers of one form, and a word in capitals.
+_SHAPE = bytes(48 if chr(byte).isdigit() else ord(chr(byte).lower()) for byte in range(128)) + bytes(range(128, 256))
+_BETWEEN_DIGITS = " ()./+-\u00a0".encode()
 _MAX_CHARACTERS = 32
 _MARK = "REDACTED"
 
@@ -26,6 +30,31 @@ class SensitiveSpan:
     placeholder: str
     kind: str
     unique: bool = False
+
+
+@lru_cache(maxsize=4)
+def shape_of(text: str) -> bytes:
+    """Return `text` in UTF-8 with 0 for each digit, small letters, and without ISO dates."""
+    return text.encode("utf-8", "surrogatepass").translate(_SHAPE).replace(b"0000-00-00", b"")
+
+
+@lru_cache(maxsize=4)
+def has_number(text: str) -> bool:
+    """Return True if `text` has seven digits with at most punctuation and spaces between them, besides ISO dates."""
+    return b"0" * 7 in shape_of(text).translate(None, _BETWEEN_DIGITS)
+
+
+def find_marks(text: str, marks: Iterable[str]) -> Iterator[tuple[str, int]]:
+    """Yield each mark that is in `text`, in capitals or not, and its positions. A mark is in lower case."""
+    lower = text.lower()
+    if len(lower) != len(text):
+        # Some capitals have lower-case forms of two characters.
+        lower = "".join(char.lower() if len(char.lower()) == 1 else char for char in text)
+    for mark in filter(lower.__contains__, marks):
+        position = lower.find(mark)
+        while position >= 0:
+            yield mark, position
+            position = lower.find(mark, position + len(mark))
 
 
 class Digests:

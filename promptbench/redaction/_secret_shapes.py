@@ -26,12 +26,11 @@ _FORMS = (
     (r"hvs\.", r"[\w-]{20,}"),
     (r"hooks\.slack\.com/services/", r"T\w+/B\w+/\w+"),
 )  # fmt: skip
-# Every key of these forms has one of these; searching a text for them is faster than for the forms.
-_MARKS = (
-    "k-", "k_", "IA", "xox", "xai-", "pat-", "pat_", "hf_", "npm_", "AIza", "SPX-", "ya29.", "pypi-", "ec_", "SG.",
-    "hvs.", "ooks.slack",
+MARKS = (
+    "sk-", "sk_", "pk-", "pk_", "rk-", "rk_", "akia", "asia", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "_pat_", "glpat-",
+    "shpat_", "xox", "aiza", "gocspx-", "ya00.", "hf_", "npm_", "xai-", "pypi-", "whsec_", "sg.", "hvs.", "hooks.slack",
+    "eyj", "-----begin", "bearer", "basic", "://",
 )  # fmt: skip
-_GITHUB = re.compile("gh[pousr]_")
 _HEAD = re.compile("|".join(head for head, _ in _FORMS))
 _KEY = re.compile(rf"(?:(?<![\w-])|{AFTER_ESCAPE})(?:{'|'.join(f'(?:{head}){rest}' for head, rest in _FORMS)})")
 _JWT = re.compile(rf"(?:(?<![\w-])|{AFTER_ESCAPE})eyJ[\w-]{{8,}}\.[\w-]{{8,}}(?:\.[\w-]*)?")
@@ -43,24 +42,19 @@ _IN_URL = re.compile(r"(?<=://)[^/\s:@\"']{0,64}:([^/\s@\"']{1,256})(?=@)")
 
 def may_contain(text: str) -> bool:
     """Return True if `text` may contain a secret."""
-    if "eyJ" in text or "-----BEGIN" in text or _may_be_key(text) or ("://" in text and "@" in text):
-        return True
-    lower = text.lower()
-    return "bearer" in lower or "basic" in lower
+    return any(pattern.search(text) for pattern in (_KEY, _JWT, _BEARER, _BASIC, _PEM, _IN_URL))
 
 
 def find(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
     """Yield the secrets, each kind from left to right."""
-    if "-----BEGIN" in text:
-        for match in _PEM.finditer(text):
-            yield SensitiveSpan(match.start(2), match.end(2), digests.mask_block(match[2]), "key")
-    for applies, pattern in (("eyJ" in text, _JWT), (_may_be_key(text), _KEY)):
-        for match in pattern.finditer(text) if applies else ():
+    for match in _PEM.finditer(text):
+        yield SensitiveSpan(match.start(2), match.end(2), digests.mask_block(match[2]), "key")
+    for pattern in (_JWT, _KEY):
+        for match in pattern.finditer(text):
             head = "eyJ" if pattern is _JWT else _HEAD.match(match[0])[0]  # type: ignore[index]
             yield SensitiveSpan(match.start(), match.end(), digests.mask(match[0], head), "key")
-    lower = text.lower()
-    for word, pattern in (("bearer", _BEARER), ("basic", _BASIC), ("://", _IN_URL)):
-        for match in pattern.finditer(text) if word in lower else ():
+    for pattern in (_BEARER, _BASIC, _IN_URL):
+        for match in pattern.finditer(text):
             if pattern is not _BASIC or _is_basic(match[1]):
                 yield SensitiveSpan(match.start(1), match.end(1), digests.mask(match[1]), "key")
 
@@ -71,7 +65,3 @@ def _is_basic(value: str) -> bool:
         return b":" in base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_" if "-" in value else None)
     except ValueError:
         return False
-
-
-def _may_be_key(text: str) -> bool:
-    return any(map(text.__contains__, _MARKS)) or _GITHUB.search(text) is not None

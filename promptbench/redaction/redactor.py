@@ -11,16 +11,23 @@ import operator
 import re
 from bisect import bisect
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Protocol, TypeVar
 
 import regex
 
 from promptbench.core.types import Json, LoggedCall, Message
-from promptbench.redaction import _address_shapes, _identity_shapes, _named_shapes, _number_shapes, _secret_shapes
-from promptbench.redaction._placeholders import Digests, SensitiveSpan
+from promptbench.redaction import (
+    _address_shapes,
+    _birth_dates,
+    _identity_shapes,
+    _named_shapes,
+    _number_shapes,
+    _secret_shapes,
+)
+from promptbench.redaction._placeholders import Digests, SensitiveSpan, shape_of
 
 _Plain = TypeVar("_Plain")
 
@@ -43,7 +50,14 @@ _FIELDS = (
 
 
 class _Detector(Protocol):
-    """A detector of one kind of data. `may_contain` is fast, and True for every text in which `find` yields a span."""
+    """A detector of one kind of data. `may_contain` is fast, and True for every text in which `find` yields a span.
+
+    `MARKS` are lower-case texts with 0 for each digit. Every text in which `find` yields a span has one, if there are
+    any.
+    """
+
+    @property
+    def MARKS(self) -> tuple[str, ...]: ...  # noqa: N802 - a constant of a module
 
     def may_contain(self, text: str) -> bool: ...
 
@@ -51,8 +65,31 @@ class _Detector(Protocol):
 
 
 _BUILT_IN: tuple[_Detector, ...] = (
-    _secret_shapes, _named_shapes, _address_shapes, _identity_shapes, _number_shapes
+    _secret_shapes, _named_shapes, _birth_dates, _address_shapes, _identity_shapes, _number_shapes
 )  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _compile_marks() -> tuple[Callable[..., Sequence[tuple[int, int, int]]], tuple[_Detector, ...]]:
+    """Return the search for all marks at once, and the detector of each mark."""
+    from ahocorasick_rs import BytesAhoCorasick
+
+    marks = {
+        (written.encode(), detector)
+        for detector in _BUILT_IN
+        for mark in detector.MARKS
+        # The search ignores the case of ASCII only.
+        for written in (mark, "".join(char if char.isascii() else char.upper() for char in mark))
+    }
+    owners = tuple(detector for _, detector in marks)
+    return partial(BytesAhoCorasick([mark for mark, _ in marks]).find_matches_as_indexes, overlapping=True), owners
+
+
+def _select_detectors(detectors: Sequence[_Detector], text: str) -> list[_Detector]:
+    """Return those of `detectors` that may find something in `text`."""
+    search, owners = _compile_marks()
+    hit = {owners[index] for index, _, _ in search(shape_of(text))}
+    return [item for item in detectors if (item in hit or not item.MARKS) and item.may_contain(text)]
 
 
 class Redactor:
@@ -97,7 +134,7 @@ class Redactor:
             texts[message.content] = None
         everything = "\n".join(texts)
         # A detector that finds nothing suspicious in the whole call skips its single texts.
-        detectors = [detector for detector in self._detectors if detector.may_contain(everything)]
+        detectors = _select_detectors(self._detectors, everything)
         if plain and not detectors:
             return call
         one = _Pass(self, detectors if plain else self._detectors)
@@ -163,7 +200,7 @@ class _Pass:
         return text
 
     def _redact_once(self, text: str) -> str:
-        detectors = [detector for detector in self._detectors if detector.may_contain(text)]
+        detectors = _select_detectors(self._detectors, text)
         found = self._find(text, detectors) if detectors else []
         # Placeholders are found too, so that no other detector finds anything inside them.
         found = [span for span in found if span.placeholder != text[span.start : span.end]]
@@ -244,18 +281,20 @@ def _gather_texts(value: Json, texts: dict[str, None]) -> bool:
 
 @lru_cache(maxsize=4096)
 def _is_sensitive_name(name: str) -> bool:
-    return any(shapes.is_sensitive_name(name) for shapes in (_number_shapes, _named_shapes, _identity_shapes))
+    return any(shapes.is_sensitive_name(name) for shapes in (_number_shapes, _named_shapes, _birth_dates))
 
 
 def _is_sensitive(name: str, value: str) -> bool:
     if _number_shapes.is_phone(name, value):
         return True
     field = f"{name}: {value}"
-    return any(True for shapes in (_named_shapes, _identity_shapes) for _ in shapes.find(field, _NO_KEY))
+    return any(True for shapes in (_named_shapes, _birth_dates) for _ in shapes.find(field, _NO_KEY))
 
 
 class _Echo:
     """The values that a record gave away somewhere else."""
+
+    MARKS = ()
 
     def __init__(self, placeholders: Mapping[str, str]) -> None:
         self._placeholders = placeholders
@@ -275,6 +314,8 @@ class _OwnPattern:
 
     Raise ValueError if the expression is invalid or matches the empty text.
     """
+
+    MARKS = ()
 
     def __init__(self, kind: str, pattern: str) -> None:
         self._kind = kind
