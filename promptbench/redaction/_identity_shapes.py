@@ -1,16 +1,15 @@
-"""Detection of national identity numbers with check digits, and of public IP addresses.
+"""Detection of national identity numbers with check digits.
 
 Python-stdnum validates the identity numbers. It is imported when the first candidate is seen.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator
 from importlib import import_module
 
-from promptbench.redaction._placeholders import Digests, SensitiveSpan, has_number, shape_of
+from promptbench.redaction._placeholders import Digests, SensitiveSpan
 
 # The module of `stdnum`, and the form after the first digit. Only notations that hardly anything else has: a number of
 # eleven bare digits with one check digit would be every tenth order number.
@@ -27,68 +26,34 @@ _NUMBERS = {
     "kr.rrn": r"\d{5}-\d{7}",
     "cn.ric": r"\d{16}[\dX]",
 }
-_IP = r"(?:\d{0,2}(?:\.\d{1,3}){3}|[0-9a-fA-F]{3}:[0-9a-fA-F:]{2,34})(?!\w|\.\w)"
 _END = r"(?!\w|[.-]\w)"
 MARKS = (
-    "000-00-0000", "0000000", "00000-000", "00000+000", "000000 00000", "00.00-000", "000.000-00", "0000.0000.00",
-    "0 00 00 00", "0.0", "::", "0:",
+    "000-00-0000", "00000-000", "00000+000", "00000000000", "000000 00000", "00.00-000", "000.000-00", "0000.0000.00",
+    "0 00 00 00", *(f"0000000{dash}{letter}" for dash in ("", "-") for letter in "abcdefghjklmnpqrstvwxyz"),
 )  # fmt: skip
 _GROUPS = tuple(f"n{index}" for index in range(len(_NUMBERS)))
 # The search skips to a digit, so the pattern begins with one, and looks back for what is before it.
 _FORM = re.compile(
     r"\d(?:(?:(?<![\w.]\d)|(?<=\\[nrtbf]\d)|(?<=\\u[0-9a-fA-F]{4}\d))"
-    rf"(?:(?<!-\d)(?:{'|'.join(map('(?P<{}>{})'.format, _GROUPS, _NUMBERS.values()))}){_END}|(?P<ip>{_IP}))"
+    rf"(?:(?<!-\d)(?:{'|'.join(map('(?P<{}>{})'.format, _GROUPS, _NUMBERS.values()))}){_END})"
     rf"|(?<=(?<!\w)[XYZ]\d)(?P<nie>\d{{6}}-?[A-Z]){_END})"
 )
 _MODULES = {**dict(zip(_GROUPS, _NUMBERS, strict=True)), "nie": "es.nie"}
-_REACH = 40
-_VERSION = re.compile(r"(?i)(?:version|release|firmware|build|section|chapter|kapitel|abschnitt|update|§)\W{0,3}\Z")
-# Benchmark networks (RFC 2544) and documentation (RFC 3849): they belong to nobody.
-_IP4 = "198.18."
-_IP6 = "2001:db8::"
-
 
 def may_contain(text: str) -> bool:
-    """Return True if `text` may have an identity number or a public address."""
-    shape = shape_of(text)
-    # Most texts have a time or a decimal number.
-    is_possible = shape.count(b".0") > 2 or b"::" in shape or shape.count(b":") > 6 or has_number(text)
-    return is_possible and next(_match_forms(text), None) is not None
+    """Return True if `text` has an identity number."""
+    return next(_match_numbers(text), None) is not None
 
 
 def find(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
-    """Yield the identity numbers and public addresses."""
-    for start, end, kind in _match_forms(text):
-        written = text[start:end]
-        if kind == "id":
-            yield SensitiveSpan(start, end, digests.reshape("id", written), "id", unique=True)
-        else:
-            yield SensitiveSpan(start, end, _replace_ip(written, digests), "ip")
+    """Yield the identity numbers."""
+    for start, end in _match_numbers(text):
+        yield SensitiveSpan(start, end, digests.reshape("id", text[start:end]), "id", unique=True)
 
 
-def _match_forms(text: str) -> Iterator[tuple[int, int, str]]:
-    """Yield start, end and kind of each valid value."""
+def _match_numbers(text: str) -> Iterator[tuple[int, int]]:
     for match in _FORM.finditer(text):
-        start, end, form = match.start(), match.end(), match.lastgroup or ""
-        if form == "ip":
-            if _is_public(match[0]) and not _VERSION.search(text, max(0, start - _REACH), start):
-                yield start, end, "ip"
-            continue
-        start -= form == "nie"
+        form = match.lastgroup or ""
+        start, end = match.start() - (form == "nie"), match.end()
         if import_module(f"stdnum.{_MODULES[form]}").is_valid(text[start:end]):
-            yield start, end, "id"
-
-
-def _is_public(written: str) -> bool:
-    try:
-        return ipaddress.ip_address(written).is_global
-    except ValueError:
-        return False
-
-
-def _replace_ip(written: str, digests: Digests) -> str:
-    if ":" in written:
-        digits = digests.digits("ip", ipaddress.IPv6Address(written).compressed, 8)
-        return f"{_IP6}{digits[:4]}:{digits[4:]}"
-    high, low = divmod(int(digests.digits("ip", written, 9)) % 65536, 256)
-    return f"{_IP4}{high}.{low}"
+            yield start, end

@@ -11,7 +11,7 @@ import operator
 import re
 from bisect import bisect
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Protocol, TypeVar
@@ -23,6 +23,7 @@ from promptbench.redaction import (
     _address_shapes,
     _birth_dates,
     _identity_shapes,
+    _ip_addresses,
     _named_shapes,
     _number_shapes,
     _secret_shapes,
@@ -65,7 +66,8 @@ class _Detector(Protocol):
 
 
 _BUILT_IN: tuple[_Detector, ...] = (
-    _secret_shapes, _named_shapes, _birth_dates, _address_shapes, _identity_shapes, _number_shapes
+    _secret_shapes, _named_shapes, _birth_dates, _address_shapes, _identity_shapes, _ip_addresses,
+    _number_shapes,
 )  # fmt: skip
 
 
@@ -107,7 +109,7 @@ class Redactor:
         self.counts: Counter[str] = Counter()
         self.digests = Digests(key)
         self._detectors: tuple[_Detector, ...] = (*own, *_BUILT_IN)
-        # Names of fields without sensitive data, which records repeat.
+        # Names of fields that are not sensitive and name no sensitive value. Records repeat them.
         self.clean_names: set[str] = set()
 
     def redact_text(self, text: str) -> str:
@@ -123,19 +125,23 @@ class Redactor:
     def redact_call(self, call: LoggedCall) -> LoggedCall:
         """Return a call with all fields and its raw record redacted; the same object if there is nothing to replace."""
         texts: dict[str, None] = {}
+        names: set[str] = set()
+        gather = partial(_gather_texts, texts=texts, names=names, clean_names=self.clean_names)
         # Most texts are in the raw record too; each one is searched once.
-        plain = _gather_texts(call.raw, texts)
+        plain = gather(call.raw)
         for value in map(call.__getattribute__, _FIELDS):
             if type(value) is str:
                 texts[value] = None
             elif value:
-                plain = _gather_texts(value, texts) and plain
+                plain = gather(value) and plain
         for message in call.messages:
             texts[message.content] = None
-        everything = "\n".join(texts)
+        everything = "\n".join((*texts, *names))
         # A detector that finds nothing suspicious in the whole call skips its single texts.
         detectors = _select_detectors(self._detectors, everything)
         if plain and not detectors:
+            if len(self.clean_names) < _MAX_NAMES:
+                self.clean_names.update(name for name in names if not _is_sensitive_name(name))
             return call
         one = _Pass(self, detectors if plain else self._detectors)
         done = _rebuild(call, one)
@@ -186,7 +192,7 @@ class _Pass:
         if name in self._clean_names:
             return name
         new = self.text(name) if type(name) is str else name
-        if new is name and len(self._clean_names) < _MAX_NAMES:
+        if new is name and len(self._clean_names) < _MAX_NAMES and not _is_sensitive_name(name):
             self._clean_names.add(name)
         return new
 
@@ -228,7 +234,7 @@ class _Pass:
         return kept
 
     def _redact_field(self, name: str, value: Json) -> Json:
-        if isinstance(name, str) and type(value) in (str, int) and _is_sensitive_name(name):
+        if type(value) in (str, int) and name not in self._clean_names and _is_sensitive_name(name):
             if isinstance(value, str) and _number_shapes.is_phone(name, value):
                 return self._count("phone", value, _number_shapes.replace_phone(value, self._digests))
             if type(value) is int and value >= _MIN_PHONE and _number_shapes.is_phone(name, str(value)):
@@ -252,28 +258,31 @@ class _Pass:
         return new
 
 
-def _gather_texts(value: Json, texts: dict[str, None]) -> bool:
-    """Add all texts in `value` to `texts`. Return False if a number or a named field needs a closer look.
+def _gather_texts(value: Json, texts: dict[str, None], names: set[str], clean_names: Container[str]) -> bool:
+    """Add all texts in `value` to `texts`, and the names of fields that are not in `clean_names` to `names`.
 
-    Most calls have nothing to replace, and for those this is nearly all the work.
+    Return False if a number or a named field needs a closer look. Most calls have nothing to replace, and for those
+    this is nearly all the work.
     """
     kind, plain = type(value), True
     if kind is str:
         texts[value] = None
     elif kind is dict:
         for key, item in value.items():
-            texts[key] = None
             kind = type(item)
+            if key not in clean_names:
+                names.add(key)
+                if kind is str or kind is int:
+                    plain = plain and not (_is_sensitive_name(key) and _is_sensitive(key, str(item)))
             if kind is str:
                 texts[item] = None
-                plain = plain and not (_is_sensitive_name(key) and _is_sensitive(key, item))
             elif kind is int:
-                plain = plain and item < _MIN_CARD and not (_is_sensitive_name(key) and _is_sensitive(key, str(item)))
+                plain = plain and item < _MIN_CARD
             elif kind is dict or kind is list:
-                plain = _gather_texts(item, texts) and plain
+                plain = _gather_texts(item, texts, names, clean_names) and plain
     elif kind is list or kind is tuple:
         for item in value:
-            plain = _gather_texts(item, texts) and plain
+            plain = _gather_texts(item, texts, names, clean_names) and plain
     elif kind is int:
         plain = value < _MIN_CARD
     return plain

@@ -1,0 +1,57 @@
+"""Detection of public IP addresses. Those of private networks and of documentation stay."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+
+from promptbench.redaction._placeholders import Digests, SensitiveSpan, shape_of
+
+MARKS = ("0.0", "::", "0:")
+
+# The search skips to a digit; all IPv6 addresses that are in use begin with 2.
+_FORM = re.compile(
+    r"\d(?<![\w.:]\d)(?:\d{0,2}(?:\.\d{1,3}){3}(?!\w|\.\w)|(?<=2)[0-9a-fA-F]{3}:[0-9a-fA-F:]{2,34}(?![\w:]|\.\w))"
+    r"|(?<=\\[nrt])\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\w)"
+)
+_REACH = 24
+_VERSION = re.compile(r"(?i)(?:version|release|firmware|build|section|chapter|kapitel|abschnitt|update|§)\W{0,3}\Z")
+# Benchmark networks (RFC 2544) and documentation (RFC 3849): they belong to nobody.
+_IP4 = "198.18."
+_IP6 = "2001:db8::"
+
+
+def may_contain(text: str) -> bool:
+    """Return True if `text` may have an address."""
+    shape = shape_of(text)
+    # Most texts have a time or a decimal number.
+    is_possible = shape.count(b".0") > 2 or b"::" in shape or shape.count(b":") > 6
+    return is_possible and next(_match_addresses(text), None) is not None
+
+
+def find(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
+    """Yield the addresses."""
+    for match in _match_addresses(text):
+        yield SensitiveSpan(match.start(), match.end(), _replace(match[0], digests), "ip")
+
+
+def _match_addresses(text: str) -> Iterator[re.Match[str]]:
+    for match in _FORM.finditer(text):
+        if _is_public(match[0]) and not _VERSION.search(text, max(0, match.start() - _REACH), match.start()):
+            yield match
+
+
+def _is_public(written: str) -> bool:
+    try:
+        return ipaddress.ip_address(written).is_global
+    except ValueError:
+        return False
+
+
+def _replace(written: str, digests: Digests) -> str:
+    if ":" in written:
+        digits = digests.digits("ip", ipaddress.IPv6Address(written).compressed, 8)
+        return f"{_IP6}{digits[:4]}:{digits[4:]}"
+    high, low = divmod(int(digests.digits("ip", written, 9)) % 65536, 256)
+    return f"{_IP4}{high}.{low}"
