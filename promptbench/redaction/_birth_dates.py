@@ -55,7 +55,7 @@ def is_sensitive_name(name: str) -> bool:
 
 
 def _match_labels(text: str) -> Iterator[tuple[str, re.Match[str]]]:
-    for mark, position in find_marks(text, _LABELS):
+    for mark, position in find_marks(text, MARKS):
         if match := _PATTERNS[mark].match(text, position):
             yield mark, match
 

@@ -36,9 +36,10 @@ _GROUPS = tuple(f"n{index}" for index in range(len(_NUMBERS)))
 _FORM = re.compile(
     r"\d(?:(?:(?<![\w.]\d)|(?<=\\[nrtbf]\d)|(?<=\\u[0-9a-fA-F]{4}\d))"
     rf"(?:(?<!-\d)(?:{'|'.join(map('(?P<{}>{})'.format, _GROUPS, _NUMBERS.values()))}){_END})"
-    rf"|(?<=(?<!\w)[XYZ]\d)(?P<nie>\d{{6}}-?[A-Z]){_END})"
+    rf"|(?:(?<=(?<!\w)[XYZ]\d)|(?<=\\[nrtbf][XYZ]\d))(?P<nie>\d{{6}}-?[A-Z]){_END})"
 )
 _MODULES = {**dict(zip(_GROUPS, _NUMBERS, strict=True)), "nie": "es.nie"}
+
 
 def may_contain(text: str) -> bool:
     """Return True if `text` has an identity number."""

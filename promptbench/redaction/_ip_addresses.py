@@ -12,11 +12,13 @@ MARKS = ("0.0", "::", "0:")
 
 # The search skips to a digit; all IPv6 addresses that are in use begin with 2.
 _FORM = re.compile(
-    r"\d(?<![\w.:]\d)(?:\d{0,2}(?:\.\d{1,3}){3}(?!\w|\.\w)|(?<=2)[0-9a-fA-F]{3}:[0-9a-fA-F:]{2,34}(?![\w:]|\.\w))"
-    r"|(?<=\\[nrt])\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\w)"
+    r"\d(?:(?<![\w.]\d)|(?<=\\[nrtbf]\d))(?:\d{0,2}(?:\.\d{1,3}){3}(?!\w|\.\w)"
+    r"|(?<![0-9a-fA-F]:\d)(?<=2)[0-9a-fA-F]{3}:[0-9a-fA-F:]{2,34}(?![\w:]|\.\w))"
 )
 _REACH = 24
-_VERSION = re.compile(r"(?i)(?:version|release|firmware|build|section|chapter|kapitel|abschnitt|update|§)\W{0,3}\Z")
+_VERSION = re.compile(
+    r"(?i)(?:version|release|firmware|build|section|chapter|kapitel|abschnitt|update|§)\w{0,8}\W{0,6}\Z"
+)
 # Benchmark networks (RFC 2544) and documentation (RFC 3849): they belong to nobody.
 _IP4 = "198.18."
 _IP6 = "2001:db8::"

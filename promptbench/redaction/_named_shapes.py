@@ -1,7 +1,7 @@
 """Detection of passwords, keys, cookies and identity numbers by the words before them, in four languages.
 
-A value is found after a label and a separator (`Passwort: …`, `"api_key": "…"`), a verb (`my password is …`) or a space.
-The weaker the separator, the more a value must look like a secret, because `the password is wrong` must stay.
+A value is found after a label and a separator (`Passwort: …`, `"api_key": "…"`), a verb (`my password is …`) or a
+space. The weaker the separator, the more a value must look like a secret, because `the password is wrong` must stay.
 """
 
 from __future__ import annotations
@@ -12,20 +12,21 @@ from collections import Counter
 from collections.abc import Iterator
 
 from promptbench.redaction._placeholders import Digests, SensitiveSpan, find_marks
+from promptbench.redaction._secret_shapes import is_basic
 
 _QUOTES = r"[\"'\\`*]{0,4}"
 _VERB = (
     r"(?:['’]s|(?:[ ][\w'’.-]{1,30}){0,6}?[ ](?:is|was|ist|war|lautet|est|était|es|era))"
     r"(?:[ ]?:)?[ ]{1,2}(?:(?:now|jetzt|nun)[ ])?"
 )
-_SEPARATOR = (
-    rf"(?:{_QUOTES}[ \t]{{0,2}}(?:\([^()\n]{{1,30}}\)[ \t]?)?(?P<mark>[:=]{{1,2}}>?|>)\s{{0,3}}|(?P<verb>{_VERB})|[ ]){_QUOTES}"
-)
+_COLON = rf"{_QUOTES}[ \t]{{0,2}}(?:\([^()\n]{{1,30}}\)[ \t]?)?(?P<mark>[:=]{{1,2}}>?|>)\s{{0,3}}"
+_SEPARATOR = rf"(?:{_COLON}|(?P<verb>{_VERB})|[ ]){_QUOTES}"
 _NUMBER = r"(?:number|no\b\.?|nr\b\.?|num\b\.?|nummer|numéro|número|#)"
 # A label may be the end of a longer word, such as `db_password`. Each starts with a key of `_MARKS`.
 _LABELS = {
     "password": r"pass(?:wor[dt]|wd|phrase|code)|pwd|kennwort|mot de passe|(?<![a-z])mdp|contrase(?:ñ|n\u0303?)a|clave",
-    "key": r"(?:key|token|secret|credentials?|authorization|schlüssel|clé(?: (?:d.)?(?:api|accès|secrète))?)(?:[ _-]key)?",
+    "key": r"(?:key|token|secret|credentials?|authorization|schlüssel|clé(?: (?:d.)?(?:api|accès|secrète))?)"
+    r"(?:[ _-]key)?",
     "id": rf"(?:pass(?=[ _.-]?{_NUMBER})|passport|passeport|pasaporte|ausweis|(?<![a-z])ssn|social[ _-]?security"
     r"|(?<=sécurité )sociale|(?<=seguridad )social|sozialversicherungs|(?<![a-z])dni|identity[ _-]?card|identifikations"
     r"|identité|identidad|tax[ _-]?id|steuer[ -]?id(?:nr)?|steuer(?=nummer|-?nr)|national[ _-]?(?:id\b|insurance))"
@@ -44,13 +45,11 @@ MARKS = tuple(_MARKS)
 _VALUES = {
     "password": r"(?P<value>[^\s\"'\\`<>(\[{*.,;][^\s\"\\`]{3,256})",
     "key": r"(?:(?:basic|token|bearer|apikey)[ ]+)?(?P<value>[^\s\"'\\,;&<>()\[\]{}]{8,512})",
-    "id": r"(?P<value>(?:[A-Z]{1,3}[ -]?)?[A-Z]{0,3}\d[A-Z\d]{0,12}(?:[ ./-](?:[A-Z][ ])?[A-Z\d]{0,4}\d[A-Z\d]{0,8}){0,8}"
-    r"(?:[ -][A-Z]\b)?)(?!\w)",
+    "id": r"(?P<value>(?:[A-Z]{1,3}[ -]?)?[A-Z]{0,3}\d[A-Z\d]{0,12}"
+    r"(?:[ ./-](?:[A-Z][ ])?[A-Z\d]{0,4}\d[A-Z\d]{0,8}){0,8}(?:[ -][A-Z]\b)?)(?!\w)",
     "cookie": r"(?P<value>[\w.-]{1,64}=[^\s;\"'\\]{1,4096}(?:;[ ]?[\w.-]{1,64}(?:=[^;\"'\\\r\n]{0,4096})?){0,64})",
 }  # fmt: skip
-_PATTERNS = {
-    kind: re.compile(rf"(?i:(?:{label}){_SEPARATOR})(?i:{_VALUES[kind]})") for kind, label in _LABELS.items()
-}
+_PATTERNS = {kind: re.compile(rf"(?i:(?:{label}){_SEPARATOR})(?i:{_VALUES[kind]})") for kind, label in _LABELS.items()}
 _NAMES = re.compile(rf"(?i)(?:{'|'.join(f'(?:{label})' for label in _LABELS.values())})\Z")
 
 # What ends a value that is not quoted: the next field, an entity, or the punctuation of the sentence.
@@ -66,19 +65,20 @@ _LETTER_AND_DIGIT = re.compile(r"(?=.*[A-Za-z])(?=.*\d)", re.DOTALL)
 _NO_PASSWORD = re.compile(r"[$%]|.*://|[\w.+-]+@[\w-]+\.[\w.-]+\Z|\d\w{0,2}-[a-z]+\Z|(.)\1*\Z|[\w.]+\(")
 # What follows a plain word that is a whole value, and not the beginning of a sentence.
 _ALONE = re.compile(r"[ ]{0,2}(?:\Z|[\r\n\"'\\<,;.!?)}\]&|(/]|[\w-]{1,30}[:=])")
-_WORDS = frozenset(
-    """
-    required optional string text null none true false missing invalid wrong incorrect expired forgotten forgot reset
-    hidden changed change update updated empty unknown secret secrets password passwords passwort username value values
-    token your yours their please enter here there never must should minimum maximum length field input type varchar
-    boolean integer number object redacted masked removed hashed encrypted plain default help issue issues problem
-    problems error errors question request recovery login account access security settings policy strength placeholder
-    vergessen falsch ungültig abgelaufen zurücksetzen geändert ändern gesperrt pflichtfeld erforderlich leer unbekannt
-    bitte hilfe fehler frage problem eingeben neues altes oublié incorrect invalide expiré requis changé changer
-    réinitialiser obligatoire inconnu erreur aide olvidada olvidado incorrecta incorrecto caducada requerida cambiar
-    restablecer obligatorio desconocida ayuda
-    """.split()
-)
+_WORDS = frozenset((
+    "required", "optional", "string", "text", "null", "none", "true", "false", "missing", "invalid", "wrong",
+    "incorrect", "expired", "forgotten", "forgot", "reset", "hidden", "changed", "change", "update", "updated",
+    "empty", "unknown", "secret", "secrets", "password", "passwords", "passwort", "username", "value", "values",
+    "token", "your", "yours", "their", "please", "enter", "here", "there", "never", "must", "should", "minimum",
+    "maximum", "length", "field", "input", "type", "varchar", "boolean", "integer", "number", "object",
+    "redacted", "masked", "removed", "hashed", "encrypted", "plain", "default", "help", "issue", "issues",
+    "problem", "problems", "error", "errors", "question", "request", "recovery", "login", "account", "access",
+    "security", "settings", "policy", "strength", "placeholder", "vergessen", "falsch", "ungültig", "abgelaufen",
+    "zurücksetzen", "geändert", "ändern", "gesperrt", "pflichtfeld", "erforderlich", "leer", "unbekannt", "bitte",
+    "hilfe", "fehler", "frage", "eingeben", "neues", "altes", "oublié", "invalide", "expiré", "requis", "changé",
+    "changer", "réinitialiser", "obligatoire", "inconnu", "erreur", "aide", "olvidada", "olvidado", "incorrecta",
+    "incorrecto", "caducada", "requerida", "cambiar", "restablecer", "obligatorio", "desconocida", "ayuda",
+))  # fmt: skip
 
 
 def may_contain(text: str) -> bool:
@@ -99,7 +99,7 @@ def find(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
             continue
         if tail := _TAIL.search(value):
             value = value[: tail.start()]
-        is_found = _is_password(value, match) if kind == "password" else _is_key(value, weight=_weigh(match))
+        is_found = _is_password(value, match) if kind == "password" else _is_key(value, match)
         if is_found:
             unique = _MIXED.search(value) is not None
             yield SensitiveSpan(start, start + len(value), digests.mask(value), "key", unique)
@@ -111,14 +111,14 @@ def is_sensitive_name(name: str) -> bool:
 
 
 def _match_labels(text: str) -> Iterator[tuple[str, re.Match[str]]]:
-    for mark, position in find_marks(text, _MARKS):
+    for mark, position in find_marks(text, MARKS):
         for kind in _MARKS[mark]:
             if match := _PATTERNS[kind].match(text, position):
                 yield kind, match
 
 
 def _weigh(match: re.Match[str]) -> int:
-    """Return how strongly a label claims its value: 2 after a colon, 1 after a verb or a line break, 0 after a space."""
+    """Return how strongly a label claims its value: 2 by a colon, 1 by a verb or over a line break, 0 by a space."""
     if match["mark"] is None:
         return 1 if match["verb"] else 0
     return 1 if "\n" in match.string[match.end("mark") : match.start("value")] else 2
@@ -132,23 +132,27 @@ def _find_in_cookies(match: re.Match[str], digests: Digests) -> Iterator[Sensiti
 
 
 def _is_id(value: str, *, weight: int) -> bool:
-    """Return True for at least four digits, or after a colon or a verb two in a document's number of 8 to 10 characters."""
+    """Return True for four digits or more, or for two in a document's number of 8 to 10 characters after a colon."""
     digits = sum(map(str.isdigit, value))
-    return len(value) >= 6 and (digits >= 4 or (weight > 0 and digits >= 2 and value.isupper() and 8 <= len(value) <= 10))
+    return len(value) >= 6 and (
+        digits >= 4 or (weight > 0 and digits >= 2 and value.isupper() and 8 <= len(value) <= 10)
+    )
 
 
-def _is_key(value: str, *, weight: int) -> bool:
+def _is_key(value: str, match: re.Match[str]) -> bool:
     """Return True if a value looks random: letters and digits, with an entropy above 3 bits per character.
 
     A value with dots or colons is a name or a path. Without a separator, only letters and digits are a key.
     """
+    if match[0].lower().startswith("authorization") and is_basic(value):
+        return True
     if len(value) < 16 or not _LETTER_AND_DIGIT.match(value) or not _ONE_WORD.fullmatch(value):
         return False
-    return _measure_entropy(value) > 3.0 and (weight > 0 or (len(value) >= 20 and value.isalnum()))
+    return _measure_entropy(value) > 3.0 and (_weigh(match) > 0 or (len(value) >= 20 and value.isalnum()))
 
 
 def _is_password(value: str, match: re.Match[str]) -> bool:
-    """Return True for a value with digits, symbols or inner capitals; after a colon, also for a word that stands alone."""
+    """Return True for a value with digits, symbols or inner capitals, and after a colon for a word that is alone."""
     weight = _weigh(match)
     if len(value) < 4 or _NO_PASSWORD.match(value) or value.lower() in _WORDS:
         return False

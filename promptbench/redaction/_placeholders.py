@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from string import ascii_lowercase
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ahocorasick_rs import AhoCorasick
 
 # A position after an escape in JSON that is kept as text, where the preceding letter is not part of a word.
 AFTER_ESCAPE = r"(?<=\\[nrtbf])|(?<=\\u[0-9a-fA-F]{4})"
@@ -43,17 +47,22 @@ def has_number(text: str) -> bool:
     return b"0" * 7 in shape_of(text).replace(b"0000-00-00", b"").translate(None, _BETWEEN_DIGITS)
 
 
-def find_marks(text: str, marks: Iterable[str]) -> Iterator[tuple[str, int]]:
-    """Yield each mark that is in `text`, in capitals or not, and its positions. A mark is in lower case."""
+def find_marks(text: str, marks: tuple[str, ...]) -> Iterator[tuple[str, int]]:
+    """Yield each of the lower-case `marks` in `text`, in capitals or not, with its position."""
     lower = text.lower()
     if len(lower) != len(text):
         # Some capitals have lower-case forms of two characters.
         lower = "".join(char.lower() if len(char.lower()) == 1 else char for char in text)
-    for mark in filter(lower.__contains__, marks):
-        position = lower.find(mark)
-        while position >= 0:
-            yield mark, position
-            position = lower.find(mark, position + len(mark))
+    for index, position, _ in _compile_marks(marks).find_matches_as_indexes(lower, overlapping=True):
+        yield marks[index], position
+
+
+@lru_cache(maxsize=8)
+def _compile_marks(marks: tuple[str, ...]) -> AhoCorasick:
+    # It finds fifty marks in the time in which `in` finds six.
+    from ahocorasick_rs import AhoCorasick
+
+    return AhoCorasick(marks)
 
 
 class Digests:

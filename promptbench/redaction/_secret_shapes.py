@@ -55,11 +55,11 @@ def find(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
             yield SensitiveSpan(match.start(), match.end(), digests.mask(match[0], head), "key")
     for pattern in (_BEARER, _BASIC, _IN_URL):
         for match in pattern.finditer(text):
-            if pattern is not _BASIC or _is_basic(match[1]):
+            if pattern is not _BASIC or is_basic(match[1]):
                 yield SensitiveSpan(match.start(1), match.end(1), digests.mask(match[1]), "key")
 
 
-def _is_basic(value: str) -> bool:
+def is_basic(value: str) -> bool:
     """Return True if `value` is a user and a password in Base64 (RFC 7617), or their placeholder."""
     try:
         return b":" in base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_" if "-" in value else None)

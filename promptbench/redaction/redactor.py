@@ -58,7 +58,7 @@ class _Detector(Protocol):
     """
 
     @property
-    def MARKS(self) -> tuple[str, ...]: ...  # noqa: N802 - a constant of a module
+    def MARKS(self) -> tuple[str, ...]: ...
 
     def may_contain(self, text: str) -> bool: ...
 

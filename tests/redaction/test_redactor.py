@@ -32,6 +32,8 @@ SECRET = {
         "AIzaSyA1234567890abcdefghijklmnopqrstuvw", "hf_abcdefghij1234567890",
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N",
     ],
+    "id": ["536-90-4399", "54362315-K", "X2482300W", "2 95 10 99 126 111 93", "390.533.447-05", "131052-308T"],
+    "ip": ["81.2.69.142", "2a00:1450:4001:81b::200e"],
 }  # fmt: skip
 HARMLESS = [
     "order ORD-2024-118233, #1234567, 4711-2233, S-2291 and 112-3456789-1234567",
@@ -45,6 +47,19 @@ HARMLESS = [
     "the token was wrong, key: value, password: required, max_tokens: 1000, keyword = abcdefgh12345678",
     "risk-assessment-2024-overview, https://example.org/a/b?c=d, @channel, user@host, a@b",
     "bearer of bad news, see chapter 212-555",
+    "Please reset my password, the old password is not working. Password: required, at least 8 characters",
+    "Das Passwort ist falsch oder abgelaufen. Passwort: bitte zurücksetzen. Kennwort: siehe Brief",
+    "mot de passe oublié : que faire ? la contraseña es incorrecta. Palabra clave: envío",
+    "Key: customer-onboarding, token: Friday, secret: none; the key is under the mat. cookies=3",
+    "ticket 12345678A, part 12-34-5678, case 850312-1234, 26112410300, 536-90-4399-1",
+    "ordered on March 12, 2026; the report was born out of need; founded 12.03.1985; born in 1985",
+    'version 1.2.3.4, v2.0.0.1, "version": "1.0.40.0", 192.168.0.1, std::vector<int> a::b, 12:34:56:78:9a:bc',
+    "Mehrwertsteuer: 1234.56 EUR, tax id on request, passport renewed 2024, bus pass 30, Social: 120000 followers",
+    '{"password": {"type": "string", "minLength": 8}, "token": "string", "secret": null}',
+    'password=os.environ["DB_PASSWORD"], password=getpass(), password=None, password: str, password: ${DB}',
+    "Basic authentication and Bearer authentication are supported; basic knowledge required",
+    "the password for the portal is case-sensitive, my password is 2FA-protected, password is 8-16 characters",
+    "idempotency key 550e8400-e29b-41d4-a716-446655440000 and primary key customer_account_2024",
 ]
 EVERY = [(kind, text) for kind, texts in SECRET.items() for text in texts]
 
@@ -140,6 +155,48 @@ def test_what_its_surroundings_give_away(text: str) -> None:
     assert done != text
     assert sum(one.counts.values()) == 1
     assert one.redact_text(done) == done
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("password: CorrectHorseBatteryStaple.", "CorrectHorse"),
+        ("Das Passwort für mein Konto lautet Hunter22x, danke", "Hunter22x"),
+        ("le mot de passe de mon compte est Hunter22x.", "Hunter22x"),
+        ("La contraseña es Hunter22x", "Hunter22x"),
+        ("PASSWORT: Sonnenschein\nGruß", "Sonnenschein"),
+        ("DB_PASSWORD=Tr0ub4dor&3,x;user=bob", "Tr0ub4dor&3,x"),
+        ("<password>Hunter22x</password>", "Hunter22x"),
+        ('{\\"user_password\\": \\"Hunter22x\\"}', "Hunter22x"),
+        ("die CLÉ lautet 9f8a7b6c5d4e3f2a1b0c", "9f8a7b6c"),
+        ("Cookie: theme=dark1; sid=38afes7a8xx", "38afes7a8xx"),
+        ("Set-Cookie: sid=38afes7a8xx; Path=/; Expires=Wed, 21 Oct 2026 07:28:00 GMT", "38afes7a8xx"),
+        ("Authorization: Basic dXNlcjpwYXNzd29yZA==", "dXNlcjpwYXNzd29yZA"),
+        ("İ password: Hunter22x", "Hunter22x"),
+    ],
+)
+def test_what_a_label_gives_away(text: str, secret: str) -> None:
+    done = redactor().redact_text(text)
+    assert secret not in done
+    assert redactor().redact_text(done) == done
+
+
+def test_a_birth_date_keeps_its_year_and_its_notation() -> None:
+    text = "DOB: March 12th, 1985; geboren am 3. Mai 1985, née le 3 décembre 1985, date of birth: 1985-03-12"
+    assert redactor().redact_text(text) == (
+        "DOB: January 1st, 1985; geboren am 1. Januar 1985, née le 1 janvier 1985, date of birth: 1985-01-01"
+    )
+
+
+def test_a_password_is_replaced_where_the_model_repeats_it() -> None:
+    call = LoggedCall(
+        "1", "You said Hunter22x.", variables={"password": "Hunter22x", "id": 7}, raw=[{"SSN": 536904399}]
+    )
+    done: Any = redactor().redact_call(call)
+    assert "Hunter22x" not in repr(done)
+    assert done.variables["password"] in done.answer
+    assert isinstance(done.raw[0]["SSN"], int)
+    assert done.raw != call.raw
 
 
 def test_plain_data_with_all_its_texts_and_keys() -> None:
@@ -244,6 +301,12 @@ def test_a_text_without_digits_and_addresses_is_left_alone(text: str) -> None:
         "://a:",
         "030 1",
         "%40x.",
+        "password is ",
+        "Cookie: a=b; ",
+        "1.1.1.1",
+        "SSN 1 ",
+        "born 1 ",
+        "2a00:",
     ],
 )
 def test_the_time_is_linear(part: str) -> None:
