@@ -16,11 +16,6 @@ _HOST = "example.com"
 _MAX_LOCAL = 64
 
 
-def may_contain(text: str) -> bool:
-    """Return True if `text` has an @, plain or percent-encoded."""
-    return "@" in text or "%40" in text
-
-
 def find(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
     """Yield the addresses. The search starts at each @, so a long text with few addresses is cheap."""
     for at in ("@", "%40"):

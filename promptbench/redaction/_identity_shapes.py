@@ -41,20 +41,10 @@ _FORM = re.compile(
 _MODULES = {**dict(zip(_GROUPS, _NUMBERS, strict=True)), "nie": "es.nie"}
 
 
-def may_contain(text: str) -> bool:
-    """Return True if `text` has an identity number."""
-    return next(_match_numbers(text), None) is not None
-
-
 def find(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
     """Yield the identity numbers."""
-    for start, end in _match_numbers(text):
-        yield SensitiveSpan(start, end, digests.reshape("id", text[start:end]), "id", unique=True)
-
-
-def _match_numbers(text: str) -> Iterator[tuple[int, int]]:
     for match in _FORM.finditer(text):
         form = match.lastgroup or ""
         start, end = match.start() - (form == "nie"), match.end()
         if import_module(f"stdnum.{_MODULES[form]}").is_valid(text[start:end]):
-            yield start, end
+            yield SensitiveSpan(start, end, digests.reshape("id", text[start:end]), "id", unique=True)

@@ -24,24 +24,16 @@ _IP4 = "198.18."
 _IP6 = "2001:db8::"
 
 
-def may_contain(text: str) -> bool:
-    """Return True if `text` may have an address."""
-    shape = shape_of(text)
-    # Most texts have a time or a decimal number.
-    is_possible = shape.count(b".0") > 2 or b"::" in shape or shape.count(b":") > 6
-    return is_possible and next(_match_addresses(text), None) is not None
-
-
 def find(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
     """Yield the addresses."""
-    for match in _match_addresses(text):
-        yield SensitiveSpan(match.start(), match.end(), _replace(match[0], digests), "ip")
-
-
-def _match_addresses(text: str) -> Iterator[re.Match[str]]:
+    shape = shape_of(text)
+    # Most texts have a time or a decimal number.
+    if shape.count(".0") < 3 and "::" not in shape and shape.count(":") < 7:
+        return
     for match in _FORM.finditer(text):
-        if _is_public(match[0]) and not _VERSION.search(text, max(0, match.start() - _REACH), match.start()):
-            yield match
+        start, end = match.span()
+        if _is_public(match[0]) and not _VERSION.search(text, max(0, start - _REACH), start):
+            yield SensitiveSpan(start, end, _replace(match[0], digests), "ip")
 
 
 def _is_public(written: str) -> bool:

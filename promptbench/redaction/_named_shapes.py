@@ -32,6 +32,8 @@ _LABELS = {
     r"|identité|identidad|tax[ _-]?id|steuer[ -]?id(?:nr)?|steuer(?=nummer|-?nr)|national[ _-]?(?:id\b|insurance))"
     rf"(?:[ _.-]?{_NUMBER})?",
     "cookie": r"cookies?",
+    "birth date": r"birth(?:day|[ _-]?date)?|born|dob|d\.o\.b\.?|geb(?:oren|urtsdatum|urtstag|\.)|naissance"
+    r"|née?(?:\(e\))?|nacimiento|nacid[oa]",
 }
 _MARKS = {
     "pass": ("password", "id"), "pwd": ("password",), "kennwort": ("password",), "mot de passe": ("password",),
@@ -40,18 +42,30 @@ _MARKS = {
     "schlüssel": ("key",), "clé": ("key",), "cookie": ("cookie",),
     "pasaporte": ("id",), "ausweis": ("id",), "ssn": ("id",), "social": ("id",), "sozialv": ("id",), "dni": ("id",),
     "identi": ("id",), "tax": ("id",), "steuer": ("id",), "national": ("id",),
+    **dict.fromkeys(("birth", "born", "dob", "d.o.b", "geb", "naissance", "né", "nacimiento", "nacid"), ("birth date",)),
 }  # fmt: skip
 MARKS = tuple(_MARKS)
+_MONTH = (
+    r"(?:jan|feb|mar|mär|apr|avr|abr|may|mai|jun|juin|jul|juil|aug|aoû|ago|sep|oct|okt|nov|dec|dez|déc|dic|ene|fév)"
+    r"[^\W\d_]{0,7}\.?"
+)
+_DATE = (
+    r"(?:\d{1,4}(?:[./-]\d{1,2}[./-]\d{1,4}|(?:st|nd|rd|th|er|\.|º)?[ ](?:de[ ]|of[ ])?"
+    rf"{_MONTH}(?:[ ]del?)?,?[ ]\d{{4}})|{_MONTH}[ ]\d{{1,2}}(?:st|nd|rd|th)?,?[ ]\d{{4}})(?![^\WT_]|[./-]\d)"
+)
 _VALUES = {
     "password": r"(?P<value>[^\s\"'\\`<>(\[{*.,;][^\s\"\\`]{3,256})",
     "key": r"(?:(?:basic|token|bearer|apikey)[ ]+)?(?P<value>[^\s\"'\\,;&<>()\[\]{}]{8,512})",
     "id": r"(?P<value>(?:[A-Z]{1,3}[ -]?)?[A-Z]{0,3}\d[A-Z\d]{0,12}"
     r"(?:[ ./-](?:[A-Z][ ])?[A-Z\d]{0,4}\d[A-Z\d]{0,8}){0,8}(?:[ -][A-Z]\b)?)(?!\w)",
     "cookie": r"(?P<value>[\w.-]{1,64}=[^\s;\"'\\]{1,4096}(?:;[ ]?[\w.-]{1,64}(?:=[^;\"'\\\r\n]{0,4096})?){0,64})",
+    "birth date": rf"(?:(?:on|am|le|el|the)[ ]{{1,2}}){{0,2}}(?P<value>{_DATE})",
 }  # fmt: skip
 _PATTERNS = {kind: re.compile(rf"(?i:(?:{label}){_SEPARATOR})(?i:{_VALUES[kind]})") for kind, label in _LABELS.items()}
 _NAMES = re.compile(rf"(?i)(?:{'|'.join(f'(?:{label})' for label in _LABELS.values())})\Z")
 
+_DATE_PART = re.compile(rf"(\d+)(?:st|nd|rd|th)?|(?i:{_MONTH})")
+_JANUARY = {"g": "Januar", "nac": "enero", "n": "janvier"}
 # What ends a value that is not quoted: the next field, an entity, or the punctuation of the sentence.
 _TAIL = re.compile(r"[,;&]\s?[\w.-]+[=:]|</|&(?:quot|amp|lt|gt|#)|[\"'),\]}>.;:!?…*]+$")
 _COOKIE = re.compile(r"([\w.-]+)=([^\s;]{4,})")
@@ -81,11 +95,6 @@ _WORDS = frozenset((
 ))  # fmt: skip
 
 
-def may_contain(text: str) -> bool:
-    """Return True if `text` has a label and what may be its value."""
-    return next(_match_labels(text), None) is not None
-
-
 def find(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
     """Yield the labelled values."""
     for kind, match in _match_labels(text):
@@ -93,6 +102,9 @@ def find(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
             yield from _find_in_cookies(match, digests)
             continue
         start, value = match.start("value"), match["value"]
+        if kind == "birth date":
+            yield SensitiveSpan(start, match.end("value"), _replace_date(match), kind)
+            continue
         if kind == "id":
             if _is_id(value, weight=_weigh(match)):
                 yield SensitiveSpan(start, start + len(value), digests.reshape("id", value), "id", unique=True)
@@ -111,8 +123,8 @@ def is_sensitive_name(name: str) -> bool:
 
 
 def _match_labels(text: str) -> Iterator[tuple[str, re.Match[str]]]:
-    for mark, position in find_marks(text, MARKS):
-        for kind in _MARKS[mark]:
+    for index, position in find_marks(text, MARKS):
+        for kind in _MARKS[MARKS[index]]:
             if match := _PATTERNS[kind].match(text, position):
                 yield kind, match
 
@@ -129,6 +141,23 @@ def _find_in_cookies(match: re.Match[str], digests: Digests) -> Iterator[Sensiti
         if pair[1].lower() not in _ATTRIBUTES:
             unique = _MIXED.search(pair[2]) is not None
             yield SensitiveSpan(pair.start(2), pair.end(2), digests.mask(pair[2]), "key", unique)
+
+
+def _replace_date(match: re.Match[str]) -> str:
+    """Return the first day of the year. The year stays, so that an age is right (as in HIPAA's safe harbor)."""
+    written, label = match["value"], match[0].lower()
+    january = next((name for start, name in _JANUARY.items() if label.startswith(start)), "January")
+    has_year = re.search(r"\d{4}", written) is not None
+    last = [part.start() for part in _DATE_PART.finditer(written) if part[1]][-1]
+
+    def replace(part: re.Match[str]) -> str:
+        if not part[1]:
+            return january.upper() if part[0].isupper() else january
+        if len(part[1]) == 4 or (not has_year and part.start() == last):
+            return part[0]
+        return "1st" if part[0] != part[1] else "1".zfill(len(part[1]))
+
+    return _DATE_PART.sub(replace, written)
 
 
 def _is_id(value: str, *, weight: int) -> bool:

@@ -70,7 +70,16 @@ _PHONE_VALUE = re.compile(r"\+?[\d ()./\-]{7,24}")
 _PHONE_ZEROS = "000"
 
 
-def may_contain(text: str) -> bool:
+def find(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
+    """Yield the bank accounts, then the cards, then the telephone numbers."""
+    if not _may_contain(text):
+        return
+    yield from find_accounts(text, digests)
+    yield from find_cards(text, digests)
+    yield from find_phones(text, digests)
+
+
+def _may_contain(text: str) -> bool:
     """Return True if `text` has nine adjacent digits that are not a time, or seven after a word for a telephone."""
     for run in _DIGITS.finditer(text) if has_number(text) else ():
         written = run[0]
@@ -83,13 +92,6 @@ def may_contain(text: str) -> bool:
         if line < start and _NAMED.search(text, line, start):
             return True
     return False
-
-
-def find(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
-    """Yield the bank accounts, then the cards, then the telephone numbers."""
-    yield from find_accounts(text, digests)
-    yield from find_cards(text, digests)
-    yield from find_phones(text, digests)
 
 
 def find_accounts(text: str, digests: Digests) -> Iterator[SensitiveSpan]:

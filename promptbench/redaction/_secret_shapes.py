@@ -40,11 +40,6 @@ _PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,40})-----((?:[^-]|-(?!----))*)")
 _IN_URL = re.compile(r"(?<=://)[^/\s:@\"']{0,64}:([^/\s@\"']{1,256})(?=@)")
 
 
-def may_contain(text: str) -> bool:
-    """Return True if `text` may contain a secret."""
-    return any(pattern.search(text) for pattern in (_KEY, _JWT, _BEARER, _BASIC, _PEM, _IN_URL))
-
-
 def find(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
     """Yield the secrets, each kind from left to right."""
     for match in _PEM.finditer(text):

@@ -11,7 +11,7 @@ import operator
 import re
 from bisect import bisect
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Protocol, TypeVar
@@ -21,14 +21,13 @@ import regex
 from promptbench.core.types import Json, LoggedCall, Message
 from promptbench.redaction import (
     _address_shapes,
-    _birth_dates,
     _identity_shapes,
     _ip_addresses,
     _named_shapes,
     _number_shapes,
     _secret_shapes,
 )
-from promptbench.redaction._placeholders import Digests, SensitiveSpan, shape_of
+from promptbench.redaction._placeholders import Digests, SensitiveSpan, find_marks
 
 _Plain = TypeVar("_Plain")
 
@@ -51,47 +50,31 @@ _FIELDS = (
 
 
 class _Detector(Protocol):
-    """A detector of one kind of data. `may_contain` is fast, and True for every text in which `find` yields a span.
+    """A detector of one kind of data.
 
-    `MARKS` are lower-case texts with 0 for each digit. Every text in which `find` yields a span has one, if there are
-    any.
+    `MARKS` are lower-case texts with 0 for each digit. Every text in which `find` yields a span has one of them, if
+    there are any.
     """
 
     @property
     def MARKS(self) -> tuple[str, ...]: ...
 
-    def may_contain(self, text: str) -> bool: ...
-
     def find(self, text: str, digests: Digests) -> Iterator[SensitiveSpan]: ...
 
 
 _BUILT_IN: tuple[_Detector, ...] = (
-    _secret_shapes, _named_shapes, _birth_dates, _address_shapes, _identity_shapes, _ip_addresses,
+    _secret_shapes, _named_shapes, _address_shapes, _identity_shapes, _ip_addresses,
     _number_shapes,
 )  # fmt: skip
 
 
-@lru_cache(maxsize=1)
-def _compile_marks() -> tuple[Callable[..., Sequence[tuple[int, int, int]]], tuple[_Detector, ...]]:
-    """Return the search for all marks at once, and the detector of each mark."""
-    from ahocorasick_rs import BytesAhoCorasick
-
-    marks = {
-        (written.encode(), detector)
-        for detector in _BUILT_IN
-        for mark in detector.MARKS
-        # The search ignores the case of ASCII only.
-        for written in (mark, "".join(char if char.isascii() else char.upper() for char in mark))
-    }
-    owners = tuple(detector for _, detector in marks)
-    return partial(BytesAhoCorasick([mark for mark, _ in marks]).find_matches_as_indexes, overlapping=True), owners
+_MARKS, _OWNERS = zip(*((mark, detector) for detector in _BUILT_IN for mark in detector.MARKS), strict=True)
 
 
 def _select_detectors(detectors: Sequence[_Detector], text: str) -> list[_Detector]:
-    """Return those of `detectors` that may find something in `text`."""
-    search, owners = _compile_marks()
-    hit = {owners[index] for index, _, _ in search(shape_of(text))}
-    return [item for item in detectors if (item in hit or not item.MARKS) and item.may_contain(text)]
+    """Return those of `detectors` that find something in `text`."""
+    hit = {_OWNERS[index] for index, _ in find_marks(text, _MARKS)}
+    return [item for item in detectors if (item in hit or not item.MARKS) and any(item.find(text, _NO_KEY))]
 
 
 class Redactor:
@@ -290,14 +273,13 @@ def _gather_texts(value: Json, texts: dict[str, None], names: set[str], clean_na
 
 @lru_cache(maxsize=4096)
 def _is_sensitive_name(name: str) -> bool:
-    return any(shapes.is_sensitive_name(name) for shapes in (_number_shapes, _named_shapes, _birth_dates))
+    return any(shapes.is_sensitive_name(name) for shapes in (_number_shapes, _named_shapes))
 
 
 def _is_sensitive(name: str, value: str) -> bool:
     if _number_shapes.is_phone(name, value):
         return True
-    field = f"{name}: {value}"
-    return any(True for shapes in (_named_shapes, _birth_dates) for _ in shapes.find(field, _NO_KEY))
+    return any(_named_shapes.find(f"{name}: {value}", _NO_KEY))
 
 
 class _Echo:
@@ -309,9 +291,6 @@ class _Echo:
         self._placeholders = placeholders
         longest_first = sorted(placeholders, key=len, reverse=True)
         self._pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
-
-    def may_contain(self, text: str) -> bool:
-        return self._pattern.search(text) is not None
 
     def find(self, text: str, digests: Digests) -> Iterator[SensitiveSpan]:
         for match in self._pattern.finditer(text):
@@ -334,10 +313,6 @@ class _OwnPattern:
             raise ValueError(f"is not a valid regular expression: {error}") from None
         if self._pattern.search("") is not None:
             raise ValueError("matches the empty text")
-
-    def may_contain(self, text: str) -> bool:
-        """Return True if `text` has a match. Raise TimeoutError after one second."""
-        return self._pattern.search(text, timeout=_SECONDS) is not None
 
     def find(self, text: str, digests: Digests) -> Iterator[SensitiveSpan]:
         """Yield the matches; if the pattern has a group, the group."""
