@@ -42,7 +42,9 @@ _MARKS = {
     "schlüssel": ("key",), "clé": ("key",), "cookie": ("cookie",),
     "pasaporte": ("id",), "ausweis": ("id",), "ssn": ("id",), "social": ("id",), "sozialv": ("id",), "dni": ("id",),
     "identi": ("id",), "tax": ("id",), "steuer": ("id",), "national": ("id",),
-    **dict.fromkeys(("birth", "born", "dob", "d.o.b", "geb", "naissance", "né", "nacimiento", "nacid"), ("birth date",)),
+    "birth": ("birth date",), "born": ("birth date",), "dob": ("birth date",), "d.o.b": ("birth date",),
+    "geb": ("birth date",), "naissance": ("birth date",), "né": ("birth date",), "nacimiento": ("birth date",),
+    "nacid": ("birth date",),
 }  # fmt: skip
 MARKS = tuple(_MARKS)
 _MONTH = (

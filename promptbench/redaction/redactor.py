@@ -72,9 +72,9 @@ _MARKS, _OWNERS = zip(*((mark, detector) for detector in _BUILT_IN for mark in d
 
 
 def _select_detectors(detectors: Sequence[_Detector], text: str) -> list[_Detector]:
-    """Return those of `detectors` that find something in `text`."""
+    """Return those of `detectors` that may find something in `text`."""
     hit = {_OWNERS[index] for index, _ in find_marks(text, _MARKS)}
-    return [item for item in detectors if (item in hit or not item.MARKS) and any(item.find(text, _NO_KEY))]
+    return [item for item in detectors if item in hit or not item.MARKS]
 
 
 class Redactor:
@@ -122,6 +122,7 @@ class Redactor:
         everything = "\n".join((*texts, *names))
         # A detector that finds nothing suspicious in the whole call skips its single texts.
         detectors = _select_detectors(self._detectors, everything)
+        detectors = [detector for detector in detectors if any(detector.find(everything, _NO_KEY))]
         if plain and not detectors:
             if len(self.clean_names) < _MAX_NAMES:
                 self.clean_names.update(name for name in names if not _is_sensitive_name(name))
@@ -189,8 +190,7 @@ class _Pass:
         return text
 
     def _redact_once(self, text: str) -> str:
-        detectors = _select_detectors(self._detectors, text)
-        found = self._find(text, detectors) if detectors else []
+        found = self._find(text, _select_detectors(self._detectors, text))
         # Placeholders are found too, so that no other detector finds anything inside them.
         found = [span for span in found if span.placeholder != text[span.start : span.end]]
         if not found:
