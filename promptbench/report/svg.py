@@ -23,6 +23,8 @@ _TOP, _RIGHT, _BOTTOM = 14.0, 20.0, 44.0
 _NUMBERS, _NAMES = 62.0, 190.0
 _ROW = 18.0
 _LABEL = 26
+# The width of a mark's text.
+_MARK = 84.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def draw(chart: Chart) -> str:
         [point[0] for series in chart.series for point in series.points],
         left + 8,
         _WIDTH - _RIGHT,
-        8 if chart.kind == "ridges" else 2,
+        *((8, _MARK / (_WIDTH - _RIGHT - left)) if chart.kind == "ridges" else ()),
     )
     y = _scale(chart.y, [point[1] for series in chart.series for point in series.points], bottom, top)
     parts = [*_x_axis(chart, x, top, bottom), *_y_axis(chart, y, left, top, bottom)]
@@ -75,13 +77,15 @@ def draw(chart: Chart) -> str:
     return f'<svg viewBox="0 0 {_WIDTH:.0f} {total:.0f}" width="{_WIDTH:.0f}" aria-hidden="true">{"".join(parts)}</svg>'
 
 
-def _scale(axis: Axis, values: Sequence[float], start: float, end: float, margin: float = 2) -> Scale:
+def _scale(axis: Axis, values: Sequence[float], start: float, end: float, margin: float = 2, room: float = 0) -> Scale:
+    """Return the scale of an axis. A logarithmic one leaves a `margin` at both ends, and that share of its length."""
     if axis.ticks:
         return Scale(-0.5, len(axis.ticks) - 0.5, start, end)
     if axis.unit == "%":
         return Scale(0, 105, start, end)
     if axis.log:
         known = [value for value in values if value > 0] or [1.0]
+        margin = max(margin, (max(known) / min(known)) ** (room / (1 - 2 * room)))
         # Values of 0 have a place of their own, apart from the smallest one.
         return Scale(
             min(known) / (30 if min(values, default=1.0) <= 0 else margin), max(known) * margin, start, end, log=True
