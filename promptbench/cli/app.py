@@ -17,7 +17,7 @@ import typer
 
 from promptbench import __version__
 from promptbench.cli.completion import VARIABLE, prepare
-from promptbench.cli.output import coloured, out, say, visible
+from promptbench.cli.output import coloured, out, say, start_command, visible
 from promptbench.core.errors import Exit, PromptbenchError
 from promptbench.core.secrets import Secrets
 from promptbench.report.diagnostics import render
@@ -110,6 +110,7 @@ def _commands() -> typer.core.TyperGroup:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code. Never raise, never print a traceback."""
     try:
+        start_command(arguments)
         if os.environ.get(VARIABLE):
             prepare(_commands(), os.environ)
         code = _commands().main(_complete(arguments), prog_name="promptbench", standalone_mode=False)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from promptbench.core.secrets import Secrets, hide
 from promptbench.core.types import Json
 from promptbench.report.words import Target, clean
+
+_arguments: list[str] = []
 
 
 def out(text: str, *, end: str = "\n") -> None:
@@ -58,6 +61,16 @@ def target(*, verbose: bool = False, quiet: bool = False) -> Target:
     """Return the target for stdout: as wide as the terminal, or 100 columns if it is not one."""
     width = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 100
     return Target(width=max(40, width), colour=coloured(sys.stdout), verbose=verbose, quiet=quiet)
+
+
+def start_command(arguments: Sequence[str]) -> None:
+    """Keep the command line that is being run."""
+    _arguments[:] = arguments
+
+
+def present_command() -> str:
+    """Return the command line that is being run, as one would type it."""
+    return shlex.join(["promptbench", *_arguments])
 
 
 def _write(stream: TextIO, text: str) -> None:

@@ -6,13 +6,13 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from promptbench.cli.output import out, say, target
+from promptbench.cli.output import out, present_command, say, target
 from promptbench.core.errors import Exit, InputError, PromptbenchError, combine
 from promptbench.project import Project
-from promptbench.report.document import Report
+from promptbench.report.document import CodeBlock, Report, Section
 from promptbench.report.renderers import plugins
 from promptbench.report.words import Target
 
@@ -72,7 +72,11 @@ class Rendering:
             raise
 
     def write(self, project: Project, reports: Sequence[Report], *, exit_zero: bool = False) -> Exit:
-        """Write everything and return the exit code of the verdicts. Raises InputError if a file cannot be written."""
+        """Write everything and return the exit code of the verdicts. Raises InputError if a file cannot be written.
+
+        A failed result that names no command of its own is repeated by the present one.
+        """
+        reports = [_with_command(report) if report.exit and not report.command else report for report in reports]
         proven = any(report.proof is not None for report in reports)
         if self.wants("evidence") and not proven:
             say("no evidence is written: it needs a verdict on whole suites")
@@ -87,6 +91,12 @@ class Rendering:
             out(_render(reports, printed, target(verbose=self.verbose, quiet=self.quiet)), end="")
         code = combine(report.exit for report in reports)
         return Exit.YES if exit_zero and code in (Exit.NO, Exit.INCONCLUSIVE) else code
+
+
+def _with_command(report: Report) -> Report:
+    command, document = present_command(), report.document
+    sections = [*document.sections, Section([CodeBlock(command, label="again")])]
+    return replace(report, command=command, document=replace(document, sections=sections))
 
 
 def _is_folder(path: str) -> bool:

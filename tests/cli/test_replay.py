@@ -84,6 +84,8 @@ def test_asking_again_says_what_is_fixed(replayed: ProjectFolder, server: FakeOp
         "message 1 does not start with the prompt's text 'Which team is this for?'",
         "this is not the whole suite, so it cannot be promoted",
         "",
+        "again: promptbench replay suites/triage --log calls.jsonl --ask",
+        "",
         "of 4 logged failures 2 are fixed by triage.better.prompt, 1 still failing, 1 not reproduced by triage@1",
     ]
     assert server.received
