@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -387,22 +388,14 @@ def test_modes() -> None:
     assert judged(cases, deterministic=True, champion=CANDIDATE).mode is Mode.SAME
 
 
-def deterministic(
-    table: AttemptMatrix,
-    cases: Cases,
-    models: Sequence[str] = (MODEL,),
-    *,
-    champion: str | None = CHAMPION,
-    asked_all: bool = True,
-) -> Verdict:
+def deterministic(table: AttemptMatrix, cases: Cases, models: Sequence[str] = (MODEL,), **options: Any) -> Verdict:
     return judge(
         table,
-        champion=champion,
         candidate=CANDIDATE,
         models=[GatedModel(model, deterministic=True) for model in models],
         cases=infos(cases),
         policy=Policy(),
-        asked_all=asked_all,
+        **{"champion": CHAMPION, "asked_all": True, **options},
     )
 
 
@@ -431,9 +424,7 @@ def test_no_answer_from_one_model_is_no_verdict() -> None:
 
 
 def test_no_model_is_no_verdict() -> None:
-    result, sentence = several()
-    assert result is Result.NO_VERDICT
-    assert sentence == "NO VERDICT: no model uses the prompt"
+    assert several() == (Result.NO_VERDICT, "NO VERDICT: no model uses the prompt")
 
 
 @pytest.mark.parametrize(
@@ -444,7 +435,7 @@ def test_percent_rounds_no_blemish_away(share: float | None, shown: str) -> None
     assert percent(share) == shown
 
 
-def from_cache(cases: Cases, champion: int, candidate: int, **options: bool) -> Verdict:
+def from_cache(cases: Cases, champion: int, candidate: int, *, asked_all: bool = True) -> Verdict:
     """The verdict where so many attempts of each side, those at the first cases, have their answers from the cache."""
     left = {CHAMPION: champion, CANDIDATE: candidate}
     table = AttemptMatrix()
@@ -452,7 +443,7 @@ def from_cache(cases: Cases, champion: int, candidate: int, **options: bool) -> 
         kept = attempt.outcome is not Outcome.ERRORED and left[attempt.key.variant] > 0
         left[attempt.key.variant] -= kept
         table.add(replace(attempt, tries=0) if kept else attempt)
-    return deterministic(table, cases, asked_all=options.get("asked_all", True))
+    return deterministic(table, cases, asked_all=asked_all)
 
 
 BETTER: Cases = {**FIXES, **guards(2)}
