@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from promptbench.core.types import Json, Repair, Rung
+from promptbench.core.types import Json, Reading, Repair, Rung
 from promptbench.parsing.ladder import Ladder, Rule
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ def read_answer(text: str, schema: Any = None, *, rules: Sequence[RepairSpec] = 
     schema_error = _schema_reader(schema) if schema is not None else None
     own = sorted((_as_rule(spec) for spec in rules), key=lambda rule: rule.rung.depth)
     reading = Ladder(tuple(own)).read(text)
+    if reading.string is not None and schema_error is not None and schema_error(reading.string) is None:
+        reading = Reading(Rung.RAW, reading.string)
     unreadable = reading.rung is Rung.NONE
     return ParsedAnswer(
         reading.value,
@@ -90,7 +92,6 @@ def _schema_reader(schema: Any) -> Callable[[Json], str | None]:
     # Imported here: an application that gives no schema does not pay for jsonschema.
     from promptbench.checks import json_schema
     from promptbench.core.protocols import CheckContext, Subject
-    from promptbench.core.types import Reading
 
     described = schema.model_json_schema() if hasattr(schema, "model_json_schema") else schema
     check = json_schema.build({"schema": described}, CheckContext(Path()))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from promptbench.core.canonical import canonical
-from promptbench.plugins import Json, Reading, Score, Subject
+from promptbench.plugins import Json, Reading, Rung, Score, Subject
 
 _LONGEST_QUOTE = 80
 # A share such as 0.8 must be reached by 4 of 5, whatever the quotient is in binary.
@@ -43,9 +43,16 @@ def first_of(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
-def readable(subject: Subject) -> tuple[Reading, str | None]:
-    """Return the answer as data, and the problem if it cannot be read at the suite's accept level."""
+def readable(subject: Subject, wants_string: Callable[[str], bool] | None = None) -> tuple[Reading, str | None]:
+    """Return the answer as data, and the problem if it cannot be read at the suite's accept level.
+
+    If `wants_string` is true of an answer that is a JSON string as a whole, it is that string, whatever it contains.
+    """
     reading = subject.read()
+    if reading.string is not None and wants_string is not None and wants_string(reading.string):
+        reading = Reading(Rung.RAW, reading.string)
+        if subject.report_reading:
+            subject.report_reading(reading)
     if reading.rung.within(subject.accept):
         return reading, None
     if reading.error:

@@ -37,11 +37,9 @@ class FitsSchema:
 
         from promptbench.checks._bounded import MOST_STEPS, TooManySteps
 
-        reading, problem = readable(subject)
-        if problem:
-            return verdict("json schema", problem)
         try:
-            problem = self.schema.problem(reading.value)
+            reading, problem = readable(subject, lambda string: self.schema.problem(string) is None)
+            problem = problem or self.schema.problem(reading.value)
         except TooManySteps:
             problem = f"not validated: it takes more than {MOST_STEPS:,} steps to validate this answer by this schema"
         except (TimeoutError, MemoryError):

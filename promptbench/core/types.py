@@ -224,12 +224,17 @@ class Repair:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A model's text read as data. On rung `none`, `value` is None and `error` gives the reason in one sentence."""
+    """A model's text read as data. On rung `none`, `value` is None and `error` gives the reason in one sentence.
+
+    If the text is a JSON string that contains an object or array, `value` is what it contains and `string` the string,
+    which is on rung `raw` for whoever wants a string.
+    """
 
     rung: Rung
     value: Json = None
     repairs: tuple[Repair, ...] = ()
     error: str | None = None
+    string: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import re
 
-from promptbench.core.types import Repair
+from promptbench.core.types import Json, Repair
 from promptbench.parsing._candidates import ParsedValue
 from promptbench.parsing._names import ReadError
-from promptbench.parsing._wrap import Body, is_code
+from promptbench.parsing._outside import declines, guesses
+from promptbench.parsing._wrap import TOKENS_AFTER, TOKENS_BEFORE, WINDOW, Body, assigns, is_code
 
-_FENCE_BEFORE = re.compile(r"(?:`{3,}|~{3,})[ \t]*(?:[A-Za-z][\w+-]*)?\s*\Z|`\Z")
-_TAG_BEFORE = re.compile(r"<[A-Za-z][\w.:-]*(?:\s[^<>]*)?>\s*\Z")
-_FENCE_AFTER = re.compile(r"\s*+(?:`{3,}|~{3,}|`)")
-_TAG_AFTER = re.compile(r"\s*+</[A-Za-z][\w.:-]*>")
+_WRAPS_BEFORE = {
+    "fence": re.compile(r"(?:`{3,}|~{3,})[ \t]*(?:[A-Za-z][\w+-]*)?\s*\Z|`\Z"),
+    "chat_token": re.compile(rf"{TOKENS_BEFORE.pattern}\Z"),
+    "xml_wrap": re.compile(r"<[A-Za-z][\w.:-]*(?:\s[^<>]*)?>\s*\Z"),
+}
+_WRAP_AFTER = re.compile(
+    r"\s*+(?:(?P<fence>`{3,}|~{3,}|`)|(?P<think_block></think(?:ing)?>)|(?P<xml_wrap>\]\]>|</[A-Za-z][\w.:-]*>))",
+    re.IGNORECASE,
+)
 _FENCE_LANGUAGE = re.compile(r"[`~]+[ \t]*([A-Za-z][\w+-]*)?")
 
 _CODE_BEFORE = re.compile(
@@ -20,7 +26,7 @@ _CODE_BEFORE = re.compile(
 )
 _JSON_WORD_BEFORE = re.compile(r"(?:\A|[^\w])json\s*\Z", re.IGNORECASE)
 _SPACED = re.compile(r"[\w\])]\s+\Z")
-_CODE_AFTER = re.compile(r"\s*+(?:\.\w++\s*+[(\[=]|\(|\+|=(?!=)|\?\s)")
+_CODE_AFTER = re.compile(r"\(|\s*+(?:\.\w++\s*+[(\[=]|\+|=(?!=)|\?\s)")
 _DATA_BEFORE = re.compile(r"""["'”]\s*[:,]\s*\Z|[\]}]\s*,\s*\Z""")
 _DATA_AFTER = re.compile(r"""\s*+(?:,?\s*+["'“](?:[^"'“”\n]{1,200}+)?["'”]\s*+[:,\]}]|,\s*+["{\[]|:\s)""")
 _LABEL = re.compile(r"(?:\A|\n)\s*[\w$-]+\s*:\s*\Z")
@@ -30,72 +36,81 @@ _REFUSAL = re.compile(
     r"|I am (?:not able|unable)|As an AI|unable to (?:help|assist|comply|fulfil))",
     re.IGNORECASE,
 )
-_WINDOW = 200
+_KEYWORD = re.compile(
+    r"type|properties|required|items|enum|const|title|description|default|examples|format|pattern|additionalProperties"
+    r"|(?:any|one|all)Of|(?:min|max)(?:imum|Items|Length)|\$(?:ref|defs)|definitions"
+)
 
 
 def is_refusal(text: str, body: Body) -> bool:
     """Return True if the answer begins like a model that declines."""
-    return _REFUSAL.search(text, body.start, min(body.end, body.start + _WINDOW)) is not None
+    return _REFUSAL.search(text, body.start, min(body.end, body.start + WINDOW)) is not None
 
 
 def repairs_around(text: str, body: Body, found: ParsedValue) -> tuple[Repair, ...]:
     """Return the repairs that separate `found` from the rest of the body.
 
     Raises:
-        ReadError: if the value is code, or only a part of something.
+        ReadError: if the value is code, only a part of something, or not given as an answer.
     """
-    before, prose = _repairs_before(text, body, found)
+    before: list[Repair] = []
+    stop = found.start
+    while wrap := _last_wrap(text, body.start, stop):
+        stop, name = wrap
+        before.append(Repair(name, stop))
+    if prose := text[body.start : stop].strip():
+        _refuse_before(text, body, found, stop, before)
     closers, end = _extra_closers(text, body, found)
-    after, prose_after = _repairs_after(text, body, end)
-    if prose or prose_after is not None:
-        first = body.start if prose else prose_after
-        assert first is not None
-        before.append(Repair("prose_around", first))
+    after, rest = _repairs_after(text, body, end)
+    after = [repair for repair in after if repair.name not in {opener.name for opener in before}]
+    if after:
+        # What was cut off with the opening fence or tag may have had the opening bracket.
+        closers = [Repair("mismatched_closer", item.position) for item in closers]
+    if prose or text[rest : body.end].strip():
+        if is_schema(found.value):
+            raise ReadError("schema", "The value is a JSON Schema, not an answer", found.start)
+        before.append(Repair("prose_around", body.start if prose else rest))
+        after += guesses(text, body.start, stop, end, rest, body.end)
     return (*before, *closers, *after)
 
 
-def _repairs_before(text: str, body: Body, found: ParsedValue) -> tuple[list[Repair], bool]:
-    repairs: list[Repair] = []
-    stop, fence = found.start, False
-    while wrap := _last_wrap(text, body.start, stop):
-        stop, name = wrap
-        fence = fence or name == "fence"
-        repairs.append(Repair(name, stop))
-    if not text[body.start : stop].strip():
-        return repairs, False
-    tail = text[max(body.start, stop - _WINDOW) : stop]
-    if not fence:
+def _refuse_before(text: str, body: Body, found: ParsedValue, stop: int, wraps: list[Repair]) -> None:
+    tail = text[max(body.start, stop - WINDOW) : stop]
+    if all(wrap.name != "fence" for wrap in wraps):
         _refuse_code(text, body, stop, tail)
-    if not repairs and _DATA_BEFORE.search(tail):
+    if not wraps and _DATA_BEFORE.search(tail):
         raise ReadError("part", "The value is a part of something whose beginning is missing", found.start)
-    if _inline(text, body, found) and is_refusal(text, body):
+    inline = text[max(body.start, found.start - WINDOW) : found.start].rpartition("\n")[2].strip()
+    if (inline and is_refusal(text, body)) or declines(text, body.start, stop):
         raise ReadError("refusal", "The model declines to answer", body.start)
-    return repairs, True
+
+
+def is_schema(value: Json) -> bool:
+    """Return True if a value looks like a JSON Schema, which models repeat from their prompt."""
+    return isinstance(value, dict) and (
+        "$schema" in value
+        or isinstance(value.get("properties"), dict)
+        or (
+            value.get("type") in ("object", "array", "string", "number", "integer", "boolean", "null")
+            and all(map(_KEYWORD.fullmatch, value))
+        )
+    )
 
 
 def _last_wrap(text: str, start: int, stop: int) -> tuple[int, str] | None:
-    low = max(start, stop - _WINDOW)
-    if fence := _FENCE_BEFORE.search(text, low, stop):
-        return fence.start(), "fence"
-    if tag := _TAG_BEFORE.search(text, low, stop):
-        return tag.start(), "xml_wrap"
+    for name, pattern in _WRAPS_BEFORE.items():
+        if found := pattern.search(text, max(start, stop - WINDOW), stop):
+            return found.start(), "data_around" if assigns(found[0]) else name
     return None
 
 
 def _refuse_code(text: str, body: Body, stop: int, tail: str) -> None:
     last = max(text.rfind("```", body.start, stop), text.rfind("~~~", body.start, stop))
     language = _FENCE_LANGUAGE.match(text, last, stop) if last >= 0 else None
-    in_program = body.is_code or (language is not None and is_code((language[1] or "").lower()))
-    adjacent = _CODE_BEFORE.search(tail) and not _JSON_WORD_BEFORE.search(tail)
-    if adjacent and _SPACED.search(tail) and not re.search(r"\b(?:return|yield|await)\s*\Z", tail):
-        adjacent = False
-    if in_program or adjacent:
+    in_program = is_code(body.language) or (language is not None and is_code((language[1] or "").lower()))
+    spaced = _SPACED.search(tail) and not re.search(r"\b(?:return|yield|await)\s*\Z", tail)
+    if in_program or (_CODE_BEFORE.search(tail) and not _JSON_WORD_BEFORE.search(tail) and not spaced):
         raise ReadError("code", "The value is part of program code", stop)
-
-
-def _inline(text: str, body: Body, found: ParsedValue) -> bool:
-    line = text.rfind("\n", body.start, found.start) + 1
-    return bool(text[max(line, body.start) : found.start].strip())
 
 
 def _extra_closers(text: str, body: Body, found: ParsedValue) -> tuple[list[Repair], int]:
@@ -119,7 +134,7 @@ def _is_closed_once(text: str, body: Body, found: ParsedValue) -> bool:
     last = text[found.start : found.end].rstrip("}] \t\r\n")
     if not isinstance(found.value, dict) or "}" in last:
         return False
-    if _LABEL.search(text[max(body.start, found.start - _WINDOW) : found.start]):
+    if _LABEL.search(text[max(body.start, found.start - WINDOW) : found.start]):
         return False
     next_closer = _CLOSERS.match(text, found.end, body.end)
     if next_closer and "\n" in next_closer[0]:
@@ -132,18 +147,20 @@ def _indent(text: str, position: int) -> int:
     return len(text[line:position]) - len(text[line:position].lstrip(" \t"))
 
 
-def _repairs_after(text: str, body: Body, end: int) -> tuple[list[Repair], int | None]:
-    """Return the repairs after the value, and the offset where prose begins there; None if there is no prose."""
+def _repairs_after(text: str, body: Body, end: int) -> tuple[list[Repair], int]:
+    """Return the repairs right after the value, and the offset where the rest begins."""
     repairs: list[Repair] = []
     if _CODE_AFTER.match(text, end, body.end):
         raise ReadError("code", "The value is part of program code", end)
     if _DATA_AFTER.match(text, end, body.end):
         raise ReadError("part", "The value is a part of something that continues after it", end)
-    while wrap := _FENCE_AFTER.match(text, end, body.end) or _TAG_AFTER.match(text, end, body.end):
+    while wrap := TOKENS_AFTER.match(text, end, body.end) or _WRAP_AFTER.match(text, end, body.end):
+        repairs.append(Repair(wrap.lastgroup or "chat_token", wrap.end() - len(wrap[0].lstrip())))
         end = wrap.end()
+    if any(repair.name == "think_block" for repair in repairs):
+        # The thinking began before the text, so the value is in it.
+        repairs.append(Repair("mentioned", end))
     rest = text[end : body.end]
-    if not rest.strip():
-        return repairs, None
     for opener, closer in ("{}", "[]"):
         if rest.count(closer) > rest.count(opener):
             repairs.append(Repair("mismatched_closer", end + rest.rfind(closer)))

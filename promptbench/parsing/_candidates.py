@@ -1,4 +1,4 @@
-"""Find the values in a text, and skip brackets that belong to prose.
+"""Find the values in a text, and skip comments and brackets that belong to prose.
 
 An opening bracket that cannot be read ends the search: looking inside it would take a part for the whole.
 """
@@ -14,7 +14,8 @@ from promptbench.parsing import _strict
 from promptbench.parsing._names import ReadError
 from promptbench.parsing._wrap import Body
 
-_OPENER = re.compile(r"[{\[]")
+_OPENER = re.compile(r"[{\[<#/]")
+_COMMENT = re.compile(r"<!--|(?:^|(?<=\s))(?:/\*(?=\s)|//|#(?=[\s{\[]))", re.MULTILINE)
 _MOST_VALUES = 64
 
 _WORDS = re.compile(
@@ -57,7 +58,7 @@ def find_values(text: str, body: Body, depth: int, scan: Scan) -> tuple[list[Par
     position = body.start
     while opener := _OPENER.search(text, position, body.end):
         start = opener.start()
-        if skipped := _end_of_prose_group(text, start, body):
+        if skipped := (_end_of_prose_group if opener[0] in "{[" else _end_of_comment)(text, start, body):
             position = skipped
             continue
         try:
@@ -71,6 +72,15 @@ def find_values(text: str, body: Body, depth: int, scan: Scan) -> tuple[list[Par
         if len(values) > _MOST_VALUES:
             raise ReadError("many_values", f"There are more than {_MOST_VALUES} values", start)
     return values, None
+
+
+def _end_of_comment(text: str, start: int, body: Body) -> int:
+    comment = _COMMENT.match(text, start, body.end)
+    if comment is None:
+        return start + 1
+    closer = {"<!--": "-->", "/*": "*/"}.get(comment[0], "\n")
+    end = text.find(closer, comment.end(), body.end)
+    return body.end if end < 0 else end + len(closer)
 
 
 def _read_at(text: str, start: int, end: int, depth: int, scan: Scan) -> ParsedValue:

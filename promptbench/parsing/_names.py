@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from promptbench.core.types import Repair, Rung
 
 # The data is unchanged; only the text around it is removed.
-EXTRACTION = frozenset({"bom", "think_block", "fence", "xml_wrap", "prose_around"})
+EXTRACTION = frozenset({"bom", "think_block", "chat_token", "fence", "xml_wrap", "prose_around"})
 
 # The text is not JSON, but can be read in one way only.
 SAFE = frozenset(
@@ -44,6 +44,8 @@ RISKY = frozenset(
         "ellipsis",
         "bad_escape",
         "many_values",
+        "data_around",
+        "mentioned",
         "duplicate_key",
     }
 )

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from promptbench.core.types import Json, Repair
 from promptbench.parsing._candidates import ParsedValue
 from promptbench.parsing._names import ReadError
+from promptbench.parsing._outside import UNFINISHED
 from promptbench.parsing._strings import ITEM, KEY, MEMBER, QUOTES, Token, read_string
 from promptbench.parsing._words import read_number, read_word
 
@@ -23,6 +24,11 @@ _KEY_NUMBER = re.compile(r"(?:0|[1-9][0-9]*+)(?![\w.$-])")
 _KEY_WORDS = re.compile(r"[^\W\d][\w$ -]*+")
 _SMALL_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?=[ \t\r\n]*+[,}\]])")
 _ELLIPSIS = re.compile(r"\.{3}|…")
+_LEFT_OUT = re.compile(
+    rf"{UNFINISHED.pattern}|\b(?:more|rest|others?|same|similar|likewise|continues?d?|repeat(?:ed|s)?|additional|further"
+    r"|fill|add|skipped|elided|todo)\b",
+    re.IGNORECASE,
+)
 _COLON = re.compile(r"\s*+:")
 _STARTS_VALUE = frozenset("\"'“”‘’„{[-0123456789")
 _CALL = re.compile(r"[\w.]++\s*+\(")
@@ -118,6 +124,8 @@ class Scanner:
         if not found:
             return False
         self.note(name, start)
+        if _LEFT_OUT.search(found[0]):
+            self.note("ellipsis", start)
         # A comment with half a pair of quotes may be a text that lost the other half.
         if name != "block_comment" and (found[0].count('"') % 2 or found[0].rstrip(",]} \t\r").endswith("'")):
             self.note("missing_quote", start)

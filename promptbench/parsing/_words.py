@@ -9,8 +9,16 @@ from promptbench.core.types import Json
 from promptbench.parsing._names import ReadError
 from promptbench.parsing._strings import Token
 
-_JSON_LITERALS: Final[dict[str, Json]] = {"true": True, "false": False, "null": None}
-_PYTHON_LITERALS: Final[dict[str, Json]] = {"True": True, "False": False, "None": None}
+# By name, the value and the repairs that it needs.
+_LITERALS: Final[dict[str, tuple[Json, tuple[str, ...]]]] = {
+    "true": (True, ()),
+    "false": (False, ()),
+    "null": (None, ()),
+    "True": (True, ("python_literal",)),
+    "False": (False, ("python_literal",)),
+    "None": (None, ("python_literal",)),
+    "NaN": (None, ("nan_literal",)),
+}
 
 _NUMBER = re.compile(r"(-?(?:0|[1-9][0-9]*+))((?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?)")
 _NUMBER_TOKEN = re.compile(r"[+-]?(?:Infinity\b|[\w.]++(?:(?<=[eE])[+-][\w.]++)?)?")
@@ -82,25 +90,18 @@ def _literal(text: str, word: re.Match[str], end: int) -> Token | None:
         return _cut_literal(name, start, stop)
     if not _AFTER_LITERAL.match(text, stop, end):
         return None
-    if name in _JSON_LITERALS:
-        return Token(_JSON_LITERALS[name], stop, [])
-    if name in _PYTHON_LITERALS:
-        return Token(_PYTHON_LITERALS[name], stop, [("python_literal", start)])
-    if name == "NaN":
-        return Token(None, stop, [("nan_literal", start)])
+    if literal := _LITERALS.get(name):
+        return Token(literal[0], stop, [(repair, start) for repair in literal[1]])
     if name in _NO_DATA:
         raise ReadError("no_value", f"{name} is not a JSON value", start)
     return None
 
 
 def _cut_literal(name: str, start: int, stop: int) -> Token:
-    for literals in (_JSON_LITERALS, _PYTHON_LITERALS):
-        for literal, value in literals.items():
-            if literal.startswith(name):
-                notes = [("truncated_value", start)] if name != literal else []
-                if literals is _PYTHON_LITERALS:
-                    notes.append(("python_literal", start))
-                return Token(value, stop, notes)
+    for literal, (value, repairs) in _LITERALS.items():
+        if literal.startswith(name):
+            names = (*(["truncated_value"] if name != literal else []), *repairs)
+            return Token(value, stop, [(repair, start) for repair in names])
     return Token(None, stop, [], cut=True)
 
 

@@ -1,9 +1,10 @@
-"""Remove what models put around their answer: a byte order mark, their thinking, a code fence, an XML tag."""
+"""Remove what models put around their answer: a byte order mark, thinking, tokens of a chat, a code fence, a tag."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
 from promptbench.core.types import Repair
 from promptbench.parsing._names import ReadError
@@ -25,6 +26,17 @@ _DATA_OR_MARK = re.compile(rf"(?P<mark>{_MARK.pattern})|[{{\[\"`]", re.IGNORECAS
 
 _FENCE = re.compile(r"(?P<ticks>`{3,}|~{3,})[ \t]*(?P<language>[A-Za-z][\w+-]*)?(?!\S*`)|(?P<tick>`)(?!`)")
 _TAG = re.compile(r"<(?P<tag>[A-Za-z][\w.:-]*)(?:\s[^<>]*)?>(?:\s*<!\[CDATA\[)?")
+# Tokens that end or begin a turn. The role of the turn may follow.
+_TOKEN = (
+    r"(?:<\|(?!user|system|human)[^|<>\s]{1,40}\|>|<｜[^｜<>\s]{1,40}｜>|</?s>|<(?:bos|eos|pad|EOT|(?:start|end)_of_turn)>"
+    r"|\[(?:/INST|/?TOOL_CALLS|EOS)\])"
+)
+TOKENS_BEFORE: Final = re.compile(rf"(?:{_TOKEN}\s*+(?:(?:assistant|model|final)\b\s*+)?+)++")
+TOKENS_AFTER: Final = re.compile(rf"\s*+(?:{_TOKEN}\s*+)++")
+_TOKENS_AT_END = re.compile(rf"(?:{_TOKEN}\s*+)++\Z")
+# How far around a value its neighbours are looked for, in characters.
+WINDOW: Final = 200
+_ATTRIBUTE = re.compile(r"\s(?!(?:type|format|lang|language|class|encoding|version)\b)[\w:-]+\s*=", re.IGNORECASE)
 _CODE_LANGUAGES = re.compile(
     r"(?:py(?:thon)?3?|java(?:script)?|jsx?|typescript|tsx?|c|cpp|csharp|cs|go|rust|ruby|rb|php|bash|sh|shell|sql"
     r"|ya?ml|toml|xml|html|css|kotlin|swift|r|perl)\Z"
@@ -50,10 +62,6 @@ class Body:
     repairs: tuple[Repair, ...] = ()
     language: str = ""
 
-    @property
-    def is_code(self) -> bool:
-        return is_code(self.language)
-
 
 def is_code(language: str) -> bool:
     """Return True if a fence with this language, in lower case, holds a program and not data."""
@@ -61,7 +69,7 @@ def is_code(language: str) -> bool:
 
 
 def unwrap(text: str) -> Body:
-    """Return the text without mark, thinking, fence and tag. Raises ReadError if there is only thinking."""
+    """Return the text without mark, thinking, tokens, fence and tag. Raises ReadError if there is only thinking."""
     start = len(text) - len(text.lstrip(_BOM))
     repairs = [Repair("bom", 0)] if start else []
     if left_over := _thinking_without_opener(text, start):
@@ -114,7 +122,7 @@ def _end_of_thinking(text: str, found: re.Match[str]) -> int:
 def _peel(text: str, body: Body) -> Body:
     for _ in range(8):
         start, end = _trim(text, body.start, body.end)
-        inner = _peel_fence(text, start, end) or _peel_tag(text, start, end)
+        inner = _peel_tokens(text, start, end) or _peel_fence(text, start, end) or _peel_tag(text, start, end)
         if inner is None:
             return Body(start, end, body.repairs, body.language)
         body = Body(inner.start, inner.end, body.repairs + inner.repairs, inner.language or body.language)
@@ -122,11 +130,16 @@ def _peel(text: str, body: Body) -> Body:
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:
-    found = _SPACE.match(text, start, end)
-    start = found.end() if found else start
-    while end > start and text[end - 1].isspace():
-        end -= 1
-    return start, end
+    inner = text[start:end]
+    first = end - len(inner.lstrip())
+    return first, max(first, start + len(inner.rstrip()))
+
+
+def _peel_tokens(text: str, start: int, end: int) -> Body | None:
+    if before := TOKENS_BEFORE.match(text, start, end):
+        return Body(before.end(), end, (Repair("chat_token", start),))
+    after = _TOKENS_AT_END.search(text, max(start, end - WINDOW), end)
+    return Body(start, after.start(), (Repair("chat_token", after.start()),)) if after else None
 
 
 def _peel_fence(text: str, start: int, end: int) -> Body | None:
@@ -155,4 +168,9 @@ def _peel_tag(text: str, start: int, end: int) -> Body | None:
     if opener[0].endswith("<![CDATA["):
         _, inner_end = _trim(text, opener.end(), inner_end)
         inner_end -= 3 * text.endswith("]]>", opener.end(), inner_end)
-    return Body(opener.end(), inner_end, (Repair("xml_wrap", start),))
+    return Body(opener.end(), inner_end, (Repair("data_around" if assigns(opener[0]) else "xml_wrap", start),))
+
+
+def assigns(tag: str) -> bool:
+    """Return True if an opening tag has an attribute that may be a part of the answer, such as a function's name."""
+    return _ATTRIBUTE.search(tag) is not None

@@ -17,6 +17,7 @@ import warnings
 from promptbench.core.types import Json, Reading, Repair, Rung
 from promptbench.parsing._around import is_refusal
 from promptbench.parsing._names import ReadError, rung_of
+from promptbench.parsing._outside import guesses
 from promptbench.parsing._wrap import Body, unwrap
 from promptbench.parsing.json_text import DEFAULT_LIMITS, Limits
 
@@ -69,8 +70,9 @@ def _extract(text: str, body: Body, limits: Limits) -> Reading:
         raise ReadError("code", "The list is part of program code", start)
     tree = _parse(text, start, stop) if stop > start else None
     if tree is not None:
-        prose = Repair("prose_around", body.start if start > body.start else stop)
-        return _reading(text, Body(start, stop, (*body.repairs, prose)), tree, start, limits)
+        around = [Repair("prose_around", body.start if start > body.start else stop)]
+        around += guesses(text, body.start, start, stop, stop, body.end)
+        return _reading(text, Body(start, stop, (*body.repairs, *around)), tree, start, limits)
     if start > body.start:
         raise ReadError("broken", "The list of calls cannot be parsed", start)
     return _close(text, body, limits)

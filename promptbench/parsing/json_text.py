@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from promptbench.core.types import Json, Reading, Repair, Rung
 from promptbench.parsing import _strict
-from promptbench.parsing._around import is_refusal, repairs_around
+from promptbench.parsing._around import is_refusal, is_schema, repairs_around
 from promptbench.parsing._candidates import ParsedValue, find_values
 from promptbench.parsing._names import EXTRACTION, ReadError, rung_of
 from promptbench.parsing._scanner import Scanner
@@ -91,14 +91,13 @@ def _climb(text: str, limits: Limits) -> tuple[Reading, Mapping[str, str]]:
 
 def _reading(value: Json, repairs: tuple[Repair, ...], limits: Limits) -> Reading:
     # A string that contains nothing but an object or array was encoded twice.
-    for _ in range(_MOST_ENCODINGS):
-        if not isinstance(value, str) or not value.lstrip().startswith(("{", "[", '"')):
-            break
-        inner = _strict.parse(value, limits.depth)
-        if not isinstance(inner, (dict, list, str)):
-            break
-        value, repairs = inner, (*repairs, Repair("double_encoded", 0))
-    return Reading(rung_of(repairs), value, repairs)
+    inner, encodings = value, 0
+    while isinstance(inner, str) and inner.lstrip().startswith(("{", "[", '"')) and encodings < _MOST_ENCODINGS:
+        inner, encodings = _strict.parse(inner, limits.depth), encodings + 1
+    if not encodings or not isinstance(inner, (dict, list)):
+        return Reading(rung_of(repairs), value, repairs)
+    decoded = (*repairs, *(Repair("double_encoded", 0),) * encodings)
+    return Reading(rung_of(decoded), inner, decoded, string=None if repairs else str(value))
 
 
 def _scalar(text: str, body: Body, limits: Limits) -> ParsedValue | None:
@@ -180,11 +179,11 @@ def _only(text: str, body: Body, found: ParsedValue) -> ParsedValue:
 
 
 def _best(text: str, body: Body, values: list[ParsedValue], stopped: ReadError | None) -> ParsedValue:
-    """Return the last of several values; values in a fence take precedence, then objects."""
+    """Return the last of several values; values in a fence take precedence, then objects. A schema comes last."""
 
-    def rank(found: ParsedValue) -> tuple[bool, bool, int]:
+    def rank(found: ParsedValue) -> tuple[bool, bool, bool, int]:
         fenced = text.count("```", body.start, found.start) % 2 == 1
-        return fenced, isinstance(found.value, dict), found.start
+        return not is_schema(found.value), fenced, isinstance(found.value, dict), found.start
 
     second = values[1].start if len(values) > 1 else stopped.position if stopped else None
     best = max(values, key=rank)

@@ -13,7 +13,7 @@ from promptbench.parsing._names import EXTRACTION, RISKY, SAFE
 from promptbench.parsing.json_text import DEFAULT_LIMITS, Limits
 
 # Goes up when an answer moves to another rung although the names of the repairs stay the same.
-_EDITION = 1
+_EDITION = 2
 
 # Evidence names the ladder, because an answer may be on another rung of another ladder.
 LADDER: Final = digest([_EDITION, sorted(EXTRACTION), sorted(SAFE), sorted(RISKY)])

@@ -322,6 +322,19 @@ class AttemptDetails:
 
 
 @dataclass(frozen=True, slots=True)
+class RungChange:
+    """An answer that is on another rung of the format ladder than it is on in the record."""
+
+    model: str
+    prompt: str  # Its name in reports; empty for a model that uses none.
+    case: str
+    repeat: int  # Counts from 0.
+    before: str
+    after: str
+    repairs: Sequence[str]  # The names of the repairs it needs now.
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """A run or comparison with its verdict. `exit` is the verdict's exit code."""
 
@@ -351,6 +364,10 @@ class RunReport:
     checks: Sequence[CheckChange] = ()  # Checks that pass for one side only, with their numbers of cases.
     nlu: Nlu | None = None  # Figures of the checks `intent` and `slots` over all cases.
     qa: Qa | None = None  # Figures of the checks of answers from documents over all cases.
+    # Of a run that was scored again: the answers on another rung than in the record, and the hashes of the ladder then
+    # ("unknown" if the record has none) and now.
+    rungs: Sequence[RungChange] = ()
+    ladders: Sequence[str] = ()
     waits: Sequence[str] = ()  # Models whose queue took longer than their answers, and why.
     # Every case with every prompt on every model: by model, then in the suite's order, then by prompt. Read from the
     # record on iteration, because there may be many.

@@ -11,8 +11,8 @@ from collections import Counter
 
 from promptbench.core.types import Rung
 from promptbench.parsing import json_text
-from tests.parsing import breakage_guess  # noqa: F401  its kinds register themselves
-from tests.parsing.breakage import BREAKAGES, broken, document, same
+from tests.parsing import breakage_around, breakage_guess  # noqa: F401  their kinds register themselves
+from tests.parsing.breakage import BREAKAGES, broken, document, same, truth
 
 
 def corpus(each: int) -> list[tuple[str, object, str]]:
@@ -24,7 +24,7 @@ def corpus(each: int) -> list[tuple[str, object, str]]:
             doc = document(source)
             text = broken(kind, source, doc)
             if text is not None:
-                found.append((kind, doc, text))
+                found.append((kind, truth(kind, doc), text))
             if len(found) - first >= each:
                 break
     return found
@@ -34,14 +34,14 @@ def judge(each: int) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str, 
     counts: Counter[tuple[str, str]] = Counter()
     kinds: Counter[tuple[str, str, str]] = Counter()
     json_repair = _json_repair()
-    for kind, truth, text in corpus(each):
+    for kind, right, text in corpus(each):
         reading = json_text.read(text)
-        verdict = "refused" if reading.rung is Rung.NONE else "right" if same(reading.value, truth) else "wrong"
+        verdict = "refused" if reading.rung is Rung.NONE else "right" if same(reading.value, right) else "wrong"
         counts[reading.rung, verdict] += 1
         kinds[kind, reading.rung, verdict] += 1
         if json_repair:
             value = json_repair(text)
-            other = "right" if same(value, truth) else "refused" if value == "" else "wrong"
+            other = "right" if same(value, right) else "refused" if value == "" else "wrong"
             counts["json_repair", other] += 1
             counts["json_repair where ours refuses" if reading.rung is Rung.NONE else "-", other] += 1
     return counts, kinds

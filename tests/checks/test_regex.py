@@ -27,3 +27,26 @@ def test_a_search_without_end_is_stopped() -> None:
 def test_refuses(argument: Json) -> None:
     with pytest.raises(ValueError, match="pattern"):
         score("regex", argument, "x")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reason"),
+    [
+        ("a{1000000000}", "too large"),
+        ("((?:ab){1000,}c){1000}", "too large"),
+        ("[)}]{300000}", "too large"),
+        ("(?R)", "refers to itself or to a group: \\(\\?R\\)"),
+        ("(a|(?1))b", "refers to itself"),
+        ("(?P<x>a(?&x))", "refers to itself"),
+    ],
+)
+def test_refuses_what_would_take_all_memory(pattern: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        score("regex", pattern, "x")
+
+
+@pytest.mark.parametrize(
+    "pattern", ["a{0,1000000000}", r"\(\?R\)", r"\{300000\}", "[(?R)]{3}", "(a{9}b){9}", "x{300000"]
+)
+def test_takes_what_only_looks_large(pattern: str) -> None:
+    assert score("regex", f"(?:{pattern})?", "x").passed

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 
 import pytest
 
+from promptbench.parsing.ladder import LADDER
 from tests.cli.test_run import last_line
 from tests.helpers import fake_openai as fake
 from tests.helpers.fake_openai import FakeOpenAI
@@ -126,3 +128,20 @@ def test_tool_calls_of_a_run_are_on_record_and_scored_again(project: ProjectFold
         '[["route", "{\\"team\\": \\"billing\\"}", "c1"]]',
         'I route [this].\n[{"name": "route", "arguments": {"team": "billing"}}]',
     )
+
+
+@pytest.mark.parametrize(
+    ("ladder", "shown"), [("$.other", LADDER[7:15]), ("$.ladder", "unknown")], ids=["known", "unknown"]
+)
+def test_answers_on_another_rung_are_listed(ran: ProjectFolder, ladder: str, shown: str) -> None:
+    with sqlite3.connect(ran.root / ".promptbench" / "runs.sqlite") as record:
+        record.execute("UPDATE run SET facts = json_remove(facts, ?)", [ladder])
+        record.execute("UPDATE attempt SET rung = 'extracted' WHERE case_name = 'hello' AND rung = 'raw'")
+    out = rescored(ran, "latest", "--output", "json=rescored.json").out
+    [run] = json.loads((ran.root / "rescored.json").read_text(encoding="utf-8"))["runs"]
+    before, now = run["ladders"]
+    assert before.removeprefix("sha256:").startswith(shown)
+    assert now == LADDER
+    assert {(item["case"], item["before"], item["after"]) for item in run["rungs"]} == {("hello", "extracted", "raw")}
+    assert f"on another rung than in the record: {len(run['rungs'])} answers (ladder {shown}" in out
+    assert "hello, try 1, triage.better.prompt on openai/fake: extracted → raw" in out

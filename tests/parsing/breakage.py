@@ -16,6 +16,8 @@ from typing import Any
 
 Breakage = Callable[[random.Random, Any], str | None]
 BREAKAGES: dict[str, Breakage] = {}
+# Kinds in which the document is not the answer, or only a part of it: no reader may return it for certain.
+NO_ANSWER: set[str] = set()
 
 _TEXTS = [
     "", "a", "billing", "it's", 'say "hi"', "a, b", "x: y", "{braces}", "[list]", "line\nbreak", "tab\there",
@@ -64,6 +66,16 @@ def value(source: random.Random, depth: int) -> Any:
 def breakage(function: Breakage) -> Breakage:
     BREAKAGES[function.__name__] = function
     return function
+
+
+def no_answer(function: Breakage) -> Breakage:
+    NO_ANSWER.add(function.__name__)
+    return breakage(function)
+
+
+def truth(name: str, doc: Any) -> Any:
+    """What a reader should return for a text of this kind. Nothing is the same as what it is for `no_answer`."""
+    return object() if name in NO_ANSWER else doc
 
 
 def broken(name: str, source: random.Random, doc: Any) -> str | None:

@@ -8,11 +8,11 @@ from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
 from promptbench.core.types import Rung
-from promptbench.parsing import json_text
+from promptbench.parsing import _strict, json_text
 from promptbench.parsing._names import EXTRACTION, RISKY, SAFE
 from promptbench.parsing.json_text import Limits, fingerprint, read
-from tests.parsing import breakage_guess
-from tests.parsing.breakage import BREAKAGES, broken, same
+from tests.parsing import breakage_around, breakage_guess
+from tests.parsing.breakage import BREAKAGES, broken, same, truth
 
 SURE = (Rung.RAW, Rung.EXTRACTED, Rung.REPAIRED_SAFE)
 
@@ -39,10 +39,18 @@ REPAIRED = [
     ("fence", 'Here:\n```\n{"a": "```"}\n```\nDone.', {"a": "```"}),
     ("fence", "```json\n42\n```", 42),
     ("fence", '`{"a": 1}`', {"a": 1}),
-    ("xml_wrap", '<answer id="1">[1]</answer>', [1]),
+    ("xml_wrap", '<answer type="json">[1]</answer>', [1]),
+    ("xml_wrap", '{"a": 1}</json>', {"a": 1}),
+    ("fence", '{"a": 1}\n```', {"a": 1}),
+    ("fence", '{"a": 1}`', {"a": 1}),
+    ("chat_token", '{"a": 1}</s>', {"a": 1}),
+    ("chat_token", '<|im_start|>assistant\n{"a": 1}<|im_end|>\n', {"a": 1}),
+    ("chat_token", 'Well: {"a": 1}<｜end▁of▁sentence｜>', {"a": 1}),
     ("xml_wrap", '<a><![CDATA[{"a": 1}]]></a>', {"a": 1}),
     ("prose_around", 'As in [1], the [best] answer: {"a": 1}. Bye [2]', {"a": 1}),
     ("prose_around", 'json\n{"a": 1}', {"a": 1}),
+    ("prose_around", '## Result\n{"a": 1}\n\nNote: this follows from the rules.', {"a": 1}),
+    ("prose_around", '<!-- {a} --> Here you go:\n{"a": 1}', {"a": 1}),
     ("trailing_comma", "[1, 2,]", [1, 2]),
     ("trailing_comma", '{"a": 1, }', {"a": 1}),
     ("python_literal", "[True, False, None]", [True, False, None]),
@@ -79,6 +87,21 @@ REPAIRED = [
     ("orphan_members", '{"a": 1}, "b": 2}', {"a": 1, "b": 2}),
     ("orphan_members", '"a": 1, "b": {"c": 2}}', {"a": 1, "b": {"c": 2}}),
     ("ellipsis", '[1, {"a": 2, ...}, …]', [1, {"a": 2}]),
+    ("ellipsis", "[1, 2 // ... 8 more\n]", [1, 2]),
+    ("ellipsis", "[1, 2 /* and so on */]", [1, 2]),
+    ("data_around", 'intent: refund\nslots: {"city": "Rome"}', {"city": "Rome"}),
+    ("data_around", '<intent>refund</intent><slots>{"city": "Rome"}</slots>', {"city": "Rome"}),
+    ("data_around", '<invoke name="book">{"city": "Rome"}</invoke>', {"city": "Rome"}),
+    ("data_around", '**slots**: {"city": "Rome"}', {"city": "Rome"}),
+    ("data_around", 'answer: [1, 2], reason: "x"', [1, 2]),
+    ("data_around", '{"a": 1}, 5', {"a": 1}),
+    ("data_around", '1. {"a": 1}', {"a": 1}),
+    ("data_around", '{"a": 1}\n...', {"a": 1}),
+    ("data_around", '{"a": 1}\n\nWait, that is wrong.', {"a": 1}),
+    ("data_around", 'functions.book:0 {"a": 1}', {"a": 1}),
+    ("mentioned", 'The value {"a": 1} does not fit', {"a": 1}),
+    ("mentioned", 'For example: {"a": 1}', {"a": 1}),
+    ("mentioned", '{"a": 1}\n</think>', {"a": 1}),
     ("bad_escape", '["C:\\dir"]', ["C:\\dir"]),
     ("bad_escape", '["\\ud800"]', ["\ufffd"]),
     ("bad_escape", '["\ud800"]', ["\ufffd"]),
@@ -106,6 +129,10 @@ REFUSED = [
     ("no_data", "It is [billing], I think."),
     ("no_data", "42 is the answer"),
     ("refusal", "I'm sorry, but I can't help with that."),
+    ("schema", 'The schema {"type": "object"} does not fit'),
+    ("no_data", '<!-- {"a": 0} -->'),
+    ("no_data", '// {"a": 0}'),
+    ("refusal", 'I cannot help with that. It would be:\n{"a": 1}'),
     ("refusal", 'I cannot put this into {"a": 1} as you asked.'),
     ("too_deep", "[" * 300 + "]" * 300),
     ("too_deep", "[" * 100_000),
@@ -242,12 +269,47 @@ def test_no_wrong_value_above_the_risky_rungs(kind, document, random):
     text = broken(kind, random, document)
     if text is not None:
         reading = read(text)
-        assert reading.rung not in SURE or same(reading.value, document), (kind, text, reading)
+        assert reading.rung not in SURE or same(reading.value, truth(kind, document)), (kind, text, reading)
 
 
-def test_there_are_fifty_kinds_of_breakage():
+def test_there_are_a_hundred_kinds_of_breakage():
     assert breakage_guess
-    assert len(BREAKAGES) >= 50
+    assert breakage_around
+    assert len(BREAKAGES) >= 100
+
+
+EDITS = st.sampled_from(["", " ", "x", ",", "`", "```", "</s>", "</json>", "</think>", "…", "}", '"', "<!-- -->", "//"])
+
+
+@seed(20261128)
+@settings(max_examples=150, deadline=None, database=None)
+@given(DOCUMENTS, EDITS, st.randoms(use_true_random=False))
+def test_breaking_a_raw_document_never_gains_a_rung(document, edit, random):
+    text = json.dumps(document, ensure_ascii=False)
+    at = random.choice([0, len(text), random.randrange(len(text))])
+    edited = text[:at] + edit + text[at + random.randint(0, 1) :]
+    assert (read(edited).rung is Rung.RAW) == (_strict.parse(edited, 256) is not _strict.MISSING)
+
+
+LABELS = st.sampled_from(["intent", "Team", "order status", "x-y", "is_open", "Confidence", "result", "answer", "ключ"])
+
+
+@seed(20261128)
+@settings(max_examples=150, deadline=None, database=None)
+@given(
+    DOCUMENTS,
+    LABELS,
+    st.text(st.characters(categories=["L", "N"]), min_size=1) | st.sampled_from(["a long text of many words", "0.9"]),
+    st.sampled_from(
+        ["{0}: {1}", "**{0}**: {1}", "**{0}:** {1}", "<{0}>{1}</{0}>", "- {0}: {1}", "{0} = {1}", '"{0}": {1}']
+    ),
+    st.sampled_from(
+        ["{0}\n{1}", "{1}\n{0}", "{1}\n\n{0}\n", "```json\n{1}\n```\n{0}", "{0}\n```\n{1}\n```", "{1}, {0}"]
+    ),
+)
+def test_labelled_text_outside_the_value_is_never_on_a_safe_rung(document, label, word, form, order):
+    text = order.format(form.format(label, word), json.dumps(document))
+    assert read(text).rung not in SURE, text
 
 
 ALPHABET = st.sampled_from(list("{}[]:,\"'“”’\\/#*`~<>()=+-.0123456789eEtrufalsnNTF \n\t\x00\ufeff\ud800\xa0…&;$_"))

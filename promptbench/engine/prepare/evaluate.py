@@ -117,7 +117,12 @@ def evaluate(
     )
     result = _result(checks, scores, threshold)
     passed, errored = bool(result), result is None
-    readings = as_json or other
+    # A check that wants a string may have taken the answer as one.
+    readings = (
+        [found for found in other if as_json and as_json[0].string is not None and found.rung is Rung.RAW]
+        or as_json
+        or other
+    )
     if not readings:
         return Evaluation(passed, None, False, (), scores, errored)
     rung = readings[0].rung

@@ -339,8 +339,8 @@ def same_judges(prepared: PreparedSuite) -> frozenset[str]:
 
 
 def plan_hash(prepared: PreparedSuite, cache: CacheMode, rule: int = RULE) -> str:
-    """Return the hash by which a run is resumed: of the plan, the rule of the gate and the use of the cache."""
-    return digest([prepared.plan_hash, rule, cache.value])
+    """Return the hash by which a run is resumed: of the plan, the ladder, the gate's rule and the use of the cache."""
+    return digest([prepared.plan_hash, prepared.ladder.hash, rule, cache.value])
 
 
 def _cache(

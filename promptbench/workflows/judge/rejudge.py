@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -16,7 +16,7 @@ from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuit
 from promptbench.engine.scoring import checks_of, score_attempt
 from promptbench.gate.judge import Result
 from promptbench.project import Project
-from promptbench.report.model import RunReport
+from promptbench.report.model import RungChange, RunReport
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunInfo, RunStore
 from promptbench.workflows.judge.baseline import production_baseline
@@ -65,6 +65,8 @@ def gate_run(project: Project, run: str, *, evidence: bool = False) -> RunReport
 def rescore(project: Project, run: str) -> RunReport:
     """Score the answers of a recorded run by the suite's checks as they are now, and judge them.
 
+    The report has the answers that are on another rung of the format ladder than in the record.
+
     The scores are a new run, as old as its answers. Answers to requests that the suite no longer makes are left out. If
     the gate needs answers that are not recorded, the run stays open, and the suite's own command resumes it.
 
@@ -79,22 +81,42 @@ def rescore(project: Project, run: str) -> RunReport:
         runs.cases().keep(new.id, run_cases(prepared))
         runs.looks().copy(info.id, new.id)
         record = record_of(runs, new)
-        attempts = _rescored(prepared, source, info.id)
-        while batch := list(islice(attempts, _BATCH)):
-            runs.add(new.id, [(attempt, False) for attempt in batch])
+        pairs = _rescored(prepared, source, info.id)
+        changes: list[RungChange] = []
+        while batch := list(islice(pairs, _BATCH)):
+            runs.add(new.id, [(attempt, False) for _, attempt in batch])
+            changes += _rung_changes(prepared, batch)
+        ladders = (str(info.facts.get("ladder", "unknown")), prepared.ladder.hash)
         table = table_of(prepared, runs, new.id)
         verdicts = judge_all(prepared, table, asked_all=None, record=record)
         if all(model.complete for verdict in verdicts for model in verdict.models):
             verdicts = without_judges(project, prepared, runs, new, verdicts)
             judged = finish(runs, JudgedRun(prepared, new, verdicts, table, record))
             [report] = add_promotions(project, store, runs, [judged], [build(runs, judged)])
-            return report
+            return replace(report, rungs=changes, ladders=ladders)
         sentence = (
             "INCONCLUSIVE: with these checks the gate needs answers that this run does not have; "
             f"`{info.facts['command']}` makes these calls"
         )
         verdicts = tuple(undecided(verdict, Result.INCONCLUSIVE, sentence) for verdict in verdicts)
-        return build(runs, JudgedRun(prepared, new, verdicts, table, record))
+        return replace(build(runs, JudgedRun(prepared, new, verdicts, table, record)), rungs=changes, ladders=ladders)
+
+
+def _rung_changes(prepared: PreparedSuite, pairs: Sequence[tuple[Attempt, Attempt]]) -> list[RungChange]:
+    labels = {variant.hash: variant.label for variant in prepared.variants}
+    return [
+        RungChange(
+            model=new.key.model,
+            prompt=labels.get(new.key.variant, ""),
+            case=new.key.case,
+            repeat=new.key.repeat,
+            before=old.rung.value,
+            after=new.rung.value,
+            repairs=list(dict.fromkeys(repair.name for repair in new.repairs)),
+        )
+        for old, new in pairs
+        if old.rung and new.rung and old.rung is not new.rung
+    ]
 
 
 def _whole_run(runs: RunStore, run: str) -> RunInfo:
@@ -133,8 +155,8 @@ def prepare_again(project: Project, store: Store, runs: RunStore, info: RunInfo)
     return as_confirmed(prepared, runs, info)
 
 
-def _rescored(prepared: PreparedSuite, source: RunStore, run: str) -> Iterator[Attempt]:
-    """Yield the attempts whose requests the suite would still make, with their new scores."""
+def _rescored(prepared: PreparedSuite, source: RunStore, run: str) -> Iterator[tuple[Attempt, Attempt]]:
+    """Yield the attempts whose requests the suite would still make, as recorded and with their new scores."""
     variants = {variant.hash: variant for variant in prepared.variants}
     models = {model.name: model for model in prepared.models}
     for attempt in source.attempts(run):
@@ -148,7 +170,10 @@ def _rescored(prepared: PreparedSuite, source: RunStore, run: str) -> Iterator[A
         # It has a recording already.
         answer = replace(attempt.answer, recorded=True) if attempt.answer else None
         judgings = tuple(_recorded_judgings(prepared, source, run, case, attempt))
-        yield replace(score_attempt(prepared, case, replace(attempt, answer=answer), judgings), judgings=judgings)
+        yield (
+            attempt,
+            replace(score_attempt(prepared, case, replace(attempt, answer=answer), judgings), judgings=judgings),
+        )
 
 
 def _recorded_judgings(

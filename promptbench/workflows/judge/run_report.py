@@ -21,7 +21,16 @@ from promptbench.report.document import (
     TableColumn,
     Text,
 )
-from promptbench.report.model import AttemptDetails, Explored, Judgement, Promotion, Row, RunReport, TokenTimes
+from promptbench.report.model import (
+    AttemptDetails,
+    Explored,
+    Judgement,
+    Promotion,
+    Row,
+    RungChange,
+    RunReport,
+    TokenTimes,
+)
 from promptbench.report.nlu import compared, figures, labels
 from promptbench.report.qa import figures as qa_figures
 from promptbench.report.words import duration, money, share, tail
@@ -33,6 +42,7 @@ NOT_IN_JSON = ("failures", "proof", "explored")
 # Waiting in the queue is shown from this many milliseconds on: below, it is this machine being busy.
 _WAITED = 10.0
 _MOST_DIFF_LINES = 400
+_MOST_RUNGS = 50
 _FEW = "~ p99 of fewer than 100 calls: between the two slowest of them"
 SIDES = {"champion": "production"}
 
@@ -105,6 +115,7 @@ def _title(run: RunReport, judged: Judgement | None) -> str:
 def _sections(run: RunReport) -> Iterator[Section]:
     yield Section(list(_figures(run)), title="")
     yield Section(list(_ladder(run.rows)))
+    yield Section(_rung_changes(run.rungs, run.ladders) if run.rungs else [])
     yield from _answers(run)
     yield Section(list(_latency(run.rows)))
     yield from _by_tokens(run.rows)
@@ -198,6 +209,20 @@ def _ladder(rows: Sequence[Row]) -> Iterator[Text]:
             repairs = ", ".join(f"{name} {count}" for name, count in row.repairs.items())
             of = f"{row.prompt} on {row.model}" if several and row.prompt else row.prompt or row.model
             yield Text(f"format of {of}: {rungs}" + (f" ({repairs})" if repairs else ""), "quiet")
+
+
+def _rung_changes(changes: Sequence[RungChange], ladders: Sequence[str]) -> list[Block]:
+    lines = [
+        f"{change.case}, try {change.repeat + 1}, {_of(change.prompt, change.model)}: "
+        + " → ".join(rung.replace("_", " ") for rung in (change.before, change.after))
+        + (f" ({', '.join(change.repairs)})" if change.repairs else "")
+        for change in changes
+    ]
+    title = f"on another rung than in the record: {number_of(len(changes), 'answer')} (ladder "
+    title += " → ".join(dict.fromkeys(name.removeprefix("sha256:")[:8] for name in ladders)) + ")"
+    if len(lines) > _MOST_RUNGS:
+        lines[_MOST_RUNGS:] = [f"and {len(lines) - _MOST_RUNGS} more, which --json has"]
+    return [ItemList(lines, title=title, tone="warn")]
 
 
 def _answers(run: RunReport) -> Iterator[Section]:
