@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -43,6 +44,15 @@ def test_value_rung_repairs_and_schema_error() -> None:
     assert "team" in (answer.schema_error or "")
     assert read_answer('{"team": "billing"}', SCHEMA).valid
     assert read_answer("Sorry!").error
+
+
+def test_a_string_that_contains_json_is_raw_for_a_schema_that_wants_a_string() -> None:
+    text = json.dumps("[1, 2]")
+    assert (read_answer(text, {"type": "string"}).value, read_answer(text, {"type": "array"}).value) == (
+        "[1, 2]",
+        [1, 2],
+    )
+    assert (read_answer(text, {"type": "string"}).rung, read_answer(text).rung) == ("raw", "repaired_safe")
 
 
 def test_a_pydantic_model_is_a_schema() -> None:

@@ -1,7 +1,8 @@
 """regex: the answer matches a pattern.
 
 What: searches the answer for a regular expression, anywhere; `^` and `$` match at its start and end. A search that
-    takes longer than a second is stopped and fails.
+    takes longer than a second is stopped and fails. A pattern that refers to itself or to a group by `(?R)` or `(?1)`,
+    or has over 200,000 elements with its repeats written out, is an error.
 When: the form is fixed and no other check says it.
 Options: one pattern, in single quotes.
 Example:

@@ -23,9 +23,9 @@ _HINTS = (
     *("left out", "partial", "incomplete", "only the first", "scratch", "on second", "on reflection", "i meant"),
     *("ignore ", "actually", "wait", "correction", "alternatively"),
 )
-_SIGN = re.compile(r"[<|=→>{\[]")
+_SIGN = re.compile(r"[<|=→>{\[*]")
 _DATA = re.compile(
-    r"""</?[A-Za-z][^<>\n]{0,200}+>|^[ \t]*+\||[{\[]\s*+["'“{\[]"""
+    r"""</?[^\W\d][^<>\n]{0,200}+>|^[ \t]*+\||\|[^|\n]{0,80}+\||\*\*[^*\n]{1,80}+\*\*[ \t]*+[-–—]|[{\[]\s*+["'“{\[]"""
     r"""|[\w\])"'`*][ \t]*+(?::=|=>|->|→|=)[ \t]*+[^\s=]""",
     re.MULTILINE,
 )
@@ -38,7 +38,7 @@ _LINE = re.compile(r"[^\n]++")
 _ITEM = re.compile(r"[ \t]*+(?:>|(?:[-*+•–—]|\(?(?:\d{1,3}|[A-Za-z])[.)])(?:[ \t]|\Z))")
 _LABEL = re.compile(
     r"(?:^|[.!?;,|•]\s|\(|//|<!--|/\*|\s[-–—]\s)(?:[\s>*+•#-]++|\(?\d{1,3}[.)]\s)*+"
-    r"(?P<label>[^:：=.!?;,(){}\[\]|]{1,80}?)\s*+[:：](?!//)"
+    r"(?P<label>(?:[^:：=.!?;,(){}\[\]|]|\.(?=\w)|\([^()\n]{0,40}+\)){1,80}?)\s*+[:：](?!//)"
 )
 _SCALAR = re.compile(r"""[-+]?[\d.,]*\d%?|"[^"]*"|'[^']*'|“[^”]*”|\[[^\[\]]*\]""")
 _CLAUSE = re.compile(r"[.!?;,(|:]\s")
@@ -158,10 +158,12 @@ def _is_data(line: str, *, introduces: bool) -> bool:
 def _is_label(label: str, rest: str) -> bool:
     label, rest = label.strip(_MARKUP), rest.strip(_MARKUP)
     words, following = _WORD.findall(label), len(rest.split())
-    if not words or not rest or (label[-1].isdigit() and rest[0].isdigit()):
+    if not words or (rest and label[-1].isdigit() and rest[0].isdigit()):
         return False
-    is_comment = label[0].isupper() and _COMMENTS.match(words[0])
-    return following < _FEWEST_WORDS or not (is_comment or (len(words) > 1 and _SENTENCE.search(label)))
+    is_prose = label[0].isupper() and _COMMENTS.match(words[0])
+    if not rest:
+        return not (is_prose or _is_introduction(label))
+    return following < _FEWEST_WORDS or not (is_prose or (len(words) > 1 and _SENTENCE.search(label)))
 
 
 def _is_introduction(label: str) -> bool:

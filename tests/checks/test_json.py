@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from promptbench.checks import plugins
+from promptbench.core.protocols import CheckContext
 from promptbench.core.types import Json, Rung
+from promptbench.engine.prepare.evaluate import evaluate
 from tests.helpers.subjects import score
 
 
@@ -39,3 +44,21 @@ def test_nested_without_end() -> None:
 def test_takes_no_other_argument(argument: Json) -> None:
     with pytest.raises(ValueError, match="has no options"):
         score("json", argument, "{}")
+
+
+@pytest.mark.parametrize(
+    ("checks", "rung"),
+    [
+        ([("json", None)], Rung.RAW),
+        ([("json schema", {"type": "string"})], Rung.RAW),
+        ([("json schema", {"type": "array"})], Rung.REPAIRED_SAFE),
+        ([("expect", [1, 2])], Rung.REPAIRED_SAFE),
+        ([("json schema", {"type": "array"}), ("function call", {"name": "f"})], Rung.REPAIRED_SAFE),
+    ],
+)
+def test_a_string_that_contains_json_is_raw_for_whom_wants_a_string(checks: list[tuple[str, Json]], rung: Rung) -> None:
+    context = CheckContext(Path())
+    built = [plugins.load(name.replace(" ", "_")).build(argument, context) for name, argument in checks]
+    found = evaluate('"[1, 2]"', built, Rung.RAW, {})
+    assert (found.rung, found.well_formed) == (rung, rung is Rung.RAW)
+    assert found.passed == (rung is Rung.RAW)

@@ -20,6 +20,7 @@ RAW = [
     ('{"a": 1}', {"a": 1}),
     (' \t\r\n[1, 2.5, "x", null, true]\n', [1, 2.5, "x", None, True]),
     ('"text"', "text"),
+    ('"\\"x\\""', '"x"'),
     ("null", None),
     ("-0", 0),
     ('{"code": "```json\\n{}\\n```"}', {"code": "```json\n{}\n```"}),
@@ -291,7 +292,23 @@ def test_breaking_a_raw_document_never_gains_a_rung(document, edit, random):
     assert (read(edited).rung is Rung.RAW) == (_strict.parse(edited, 256) is not _strict.MISSING)
 
 
-LABELS = st.sampled_from(["intent", "Team", "order status", "x-y", "is_open", "Confidence", "result", "answer", "ключ"])
+LABELS = st.sampled_from(
+    [
+        "intent",
+        "Team",
+        "order status",
+        "x-y",
+        "is_open",
+        "result",
+        "answer",
+        "ключ",
+        "a.b",
+        "first name",
+        "Final answer",
+        "1",
+        "日期",
+    ]
+)
 
 
 @seed(20261128)
