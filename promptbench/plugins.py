@@ -253,6 +253,9 @@ class ProviderSpec:
     # Return a problem for each key of a prompt's `config` that the model does not take.
     unsupported: Callable[[str, ProviderContext, Mapping[str, Json]], list[Problem]] = lambda name, context, config: []
 
+    # Return what of a prompt's output schema the server will not enforce although the settings want it, in a sentence.
+    unenforced: Callable[[str, ProviderContext, Mapping[str, Json]], str | None] = lambda name, context, schema: None
+
     # Return whether the model gets messages. A model that is a function gets only the variables of a case.
     reads_prompt: Callable[[str, ProviderContext], bool] = lambda name, context: True
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from promptbench.core.diagnostics import Code, did_you_mean
 from promptbench.core.protocols import Problem
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request, ToolCall, Usage
-from promptbench.providers import _events
+from promptbench.providers import _enforced, _events
 
 TIMEOUT_WORD = "timeout"  # a key of a prompt's `config` that is about the call and not sent
 
@@ -55,9 +55,29 @@ OPENAI = Dialect({**_COMMON, "maxOutputTokens": "max_completion_tokens"})
 COMPATIBLE = Dialect({**_COMMON, "maxOutputTokens": "max_tokens"})
 
 
+TOKEN_LIMITS = ("max_tokens", "max_completion_tokens")
+
+
+def limited(dialect: Dialect, options: Mapping[str, Json]) -> Dialect:
+    """Return the dialect with the field for the token limit that the setting `token_limit` names, if it is there."""
+    field = options.get("token_limit")
+    return Dialect({**dialect.words, "maxOutputTokens": field}) if field in TOKEN_LIMITS else dialect
+
+
+def named_schema(schema: Mapping[str, Json]) -> dict[str, Json]:
+    """Return an output schema as OpenAI's APIs take it; `strict` where it can be enforced, else it is refused."""
+    return {"name": "output", "schema": dict(schema), "strict": _enforced.openai_gap(schema) is None}
+
+
 def schema_format(schema: Mapping[str, Json]) -> dict[str, Json]:
-    """Return `response_format` for an output schema. Not strict: strict rejects schemas with optional fields."""
-    return {"type": "json_schema", "json_schema": {"name": "output", "schema": dict(schema), "strict": False}}
+    """Return `response_format` for an output schema."""
+    return {"type": "json_schema", "json_schema": named_schema(schema)}
+
+
+def not_enforced(schema: Mapping[str, Json]) -> str | None:
+    """Return why OpenAI enforces nothing of a schema, None if it enforces it."""
+    gap = _enforced.openai_gap(schema)
+    return f"OpenAI does not enforce this output schema, because {gap}" if gap else None
 
 
 def encode(body: Mapping[str, Json]) -> bytes:
@@ -77,6 +97,10 @@ class Chat:
 
     dialect: Dialect
     path: str = "/chat/completions"
+    own: bool = False  # The server is OpenAI's or Azure's, so it is known what it enforces.
+
+    def unenforced(self, schema: Mapping[str, Json]) -> str | None:
+        return not_enforced(schema) if self.own else None
 
     @property
     def streamed(self) -> Mapping[str, Json]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from promptbench.core import addresses
+from promptbench.core.diagnostics import Code
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
 from promptbench.plugins import (
     Billing,
@@ -44,6 +45,9 @@ class Api(Protocol):
     @property
     def streamed(self) -> Mapping[str, Json]:
         """The fields that a body has in addition when the answer is streamed."""
+
+    def unenforced(self, schema: Mapping[str, Json]) -> str | None:
+        """Return what of an output schema the server is known not to enforce, in a sentence; None if nothing."""
 
     def body(self, name: str, request: Request, schema: Mapping[str, Json] | None) -> dict[str, Json]:
         """Return what is posted. Raises ProviderFailure for what this API would not accept."""
@@ -90,6 +94,9 @@ class HostedServer:
             *_options.number_problems(options, provider, ("timeout", "concurrency", _options.WINDOW)),
             *_options.boolean_problems(options, provider, ("structured",)),
         ]
+        if options.get("token_limit", "max_tokens") not in _chat.TOKEN_LIMITS:
+            message = f"the setting 'token_limit' of {provider} must be one of {', '.join(_chat.TOKEN_LIMITS)}"
+            found.append(Problem(Code.SETTINGS.name, message, 'write it as token_limit = "max_completion_tokens"'))
         wrong_address = _credentials.address_problem(self.source, self.url)
         if wrong_address:
             return [*found, wrong_address]
@@ -153,6 +160,10 @@ def hosted_spec(
         made = setup(name, context)
         return made.api.dialect.problems(config, made.server.model)
 
+    def unenforced(name: str, context: ProviderContext, schema: Mapping[str, Json]) -> str | None:
+        made = setup(name, context)
+        return made.api.unenforced(schema) if made.options.get("structured") is True else None
+
     def shaped_by(name: str, context: ProviderContext) -> Json:
         made = setup(name, context)
         # Neither the caller nor a timeout shapes an answer.
@@ -172,6 +183,7 @@ def hosted_spec(
         connect=connect,
         problems=problems,
         unsupported=unsupported,
+        unenforced=unenforced,
         runs_here=runs_here,
         shaped_by=shaped_by,
         context_window=context_window,
@@ -213,7 +225,8 @@ class Hosted(Provider):
         # The plain response: the SDK's typed models cost half of the call's CPU time, and hide the body of a server
         # that does not answer as it should.
         response = await self._reply(client.post(self._api.path, cast_to=httpx2.Response, content=content), seconds)
-        return self._answer(response, clock, params, structured=schema is not None)
+        structured = schema is not None and self._api.unenforced(schema) is None
+        return self._answer(response, clock, params, structured=structured)
 
     async def listed(self) -> Mapping[str, str | None] | None:
         import httpx2

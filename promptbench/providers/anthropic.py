@@ -17,7 +17,7 @@ from typing import Any
 
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request, Usage
 from promptbench.plugins import ProviderContext, ProviderOption
-from promptbench.providers import _chat, _events, _hosted
+from promptbench.providers import _chat, _enforced, _events, _hosted
 
 # Anthropic requires a limit; this is the default. Thinking counts towards it.
 ANSWER_TOKENS = 4096
@@ -32,6 +32,10 @@ class Messages:
 
     dialect: _chat.Dialect = _DIALECT
     path: str = "/v1/messages"
+
+    def unenforced(self, schema: Mapping[str, Json]) -> str | None:
+        gap = _enforced.anthropic_gap(schema)
+        return f"Anthropic does not enforce the keyword '{gap}' of this output schema" if gap else None
 
     @property
     def streamed(self) -> Mapping[str, Json]:

@@ -45,7 +45,7 @@ def _setup(name: str, context: ProviderContext) -> _hosted.Setup:
     return _hosted.Setup(
         name,
         server,
-        _chat.Chat(_chat.OPENAI),
+        _chat.Chat(_chat.limited(_chat.OPENAI, context.options), own=True),
         context.options,
         client=client,
         facts={"deployment": name, "api_version": version, **({"model": model} if model else {})},

@@ -3,7 +3,8 @@
 The key is in OPENAI_API_KEY, or in the variable that the setting `api_key_env` names; a server on this machine needs
 none. The address is the setting `base_url` or OPENAI_BASE_URL, never a suite's. Other settings: `api` (`chat`, or
 `responses`), `timeout` in seconds (120), `concurrency` (at most this many calls at once), `structured` (send the
-prompt's output schema), `context_window` in tokens (as the list of `genai-prices` has it).
+prompt's output schema), `context_window` in tokens (as the list of `genai-prices` has it), `token_limit` (the
+field that carries `maxOutputTokens` by chat).
 """
 
 from __future__ import annotations
@@ -31,12 +32,15 @@ class Responses:
     dialect: _chat.Dialect = _DIALECT
     path: str = "/responses"
 
+    def unenforced(self, schema: Mapping[str, Json]) -> str | None:
+        return _chat.not_enforced(schema)
+
     @property
     def streamed(self) -> Mapping[str, Json]:
         return {"stream": True}
 
     def body(self, name: str, request: Request, schema: Mapping[str, Json] | None) -> dict[str, Json]:
-        text = {"type": "json_schema", "name": "output", "schema": dict(schema or {}), "strict": False}
+        text = {"type": "json_schema", **_chat.named_schema(schema or {})}
         return {
             "model": name,
             "input": [message.as_dict() for message in request.messages],
@@ -123,9 +127,14 @@ _REASONING = re.compile(r"o\d|gpt-5(?!\.[1-4])|gpt-5\.\d-pro|gpt-[6-9]")
 _NOT_WITH_REASONING = ("temperature", "topP")
 
 
+def _reasons(name: str) -> bool:
+    # A gateway may put the vendor before the name, as in openai/o3.
+    return "-chat" not in name and _REASONING.match(name.rpartition("/")[2]) is not None
+
+
 def _dialect_of(name: str, dialect: _chat.Dialect) -> _chat.Dialect:
     """Return what a model of OpenAI's own takes of a dialect."""
-    if "-chat" in name or not _REASONING.match(name):
+    if not _reasons(name):
         return dialect
     return _chat.Dialect({word: sent for word, sent in dialect.words.items() if word not in _NOT_WITH_REASONING})
 
@@ -134,12 +143,14 @@ def _setup(name: str, context: ProviderContext) -> _hosted.Setup:
     server = _hosted.server_of("openai", name, context, home=_HOME)
     own = addresses.host(server.url).partition(":")[0].endswith("api.openai.com")
     responses = context.options.get("api", "chat") == "responses"
-    dialect = _DIALECT if responses else _chat.OPENAI if own else _chat.COMPATIBLE
+    # The reasoning models refuse `max_tokens`, wherever they are called.
+    chat = _chat.limited(_chat.OPENAI if own or _reasons(name) else _chat.COMPATIBLE, context.options)
+    dialect = _DIALECT if responses else chat
     dialect = _dialect_of(name, dialect) if own else dialect
     return _hosted.Setup(
         name,
         server,
-        Responses(dialect) if responses else _chat.Chat(dialect),
+        Responses(dialect) if responses else _chat.Chat(dialect, own=own),
         context.options,
         client=lambda: _hosted.openai_client(server.url, server.key(context.environ)),
         shape={"api": context.options.get("api", "chat")},

@@ -30,7 +30,7 @@ def _setup(name: str, context: ProviderContext) -> _hosted.Setup:
     return _hosted.Setup(
         name.partition("/")[2],
         server,
-        _chat.Chat(_chat.COMPATIBLE),
+        _chat.Chat(_chat.limited(_chat.COMPATIBLE, options)),
         options,
         client=lambda: _hosted.openai_client(server.url, server.key(context.environ)),
     )

@@ -74,7 +74,12 @@ def test_the_version_comes_from_the_settings_then_from_the_environment() -> None
 
 
 def test_sends_the_schema_only_when_the_settings_say_so() -> None:
-    schema = {"type": "object", "properties": {"team": {"type": "string"}}}
+    schema = {
+        "type": "object",
+        "properties": {"team": {"type": "string"}},
+        "required": ["team"],
+        "additionalProperties": False,
+    }
     with FakeAzure() as server:
         assert not ask(server, ask_for(MODEL, schema=schema)).structured
         assert ask(server, ask_for(MODEL, schema=schema), structured=True).structured

@@ -92,7 +92,12 @@ def test_refuses_what_json_cannot_carry(text: str, params: dict[str, Any]) -> No
 
 
 def test_sends_the_schema_only_when_the_settings_say_so() -> None:
-    schema = {"type": "object", "properties": {"team": {"type": "string"}}}
+    schema = {
+        "type": "object",
+        "properties": {"team": {"type": "string"}},
+        "required": ["team"],
+        "additionalProperties": False,
+    }
     with fake.FakeOpenAI() as server:
         plain = ask(server, ask_for("openai/m-1", schema=schema))
         structured = ask(server, ask_for("openai/m-1", schema=schema), structured=True)
@@ -100,7 +105,7 @@ def test_sends_the_schema_only_when_the_settings_say_so() -> None:
     bodies = [received.body for received in server.received]
     assert [plain.structured, structured.structured, without.structured] == [False, True, False]
     assert ["response_format" in body for body in bodies] == [False, True, False]
-    assert bodies[1]["response_format"]["json_schema"] == {"name": "output", "schema": schema, "strict": False}
+    assert bodies[1]["response_format"]["json_schema"] == {"name": "output", "schema": schema, "strict": True}
 
 
 def test_reads_cached_and_reasoning_tokens() -> None:
@@ -331,10 +336,15 @@ def test_responses_answer_with_the_servers_words() -> None:
 
 
 def test_responses_are_sent_the_schema_when_the_settings_say_so() -> None:
-    schema = {"type": "object", "properties": {"team": {"type": "string"}}}
+    schema = {
+        "type": "object",
+        "properties": {"team": {"type": "string"}},
+        "required": ["team"],
+        "additionalProperties": False,
+    }
     with fake.FakeOpenAI() as server:
         answer = ask(server, ask_for("openai/m-1", schema=schema), api="responses", structured=True)
-    format = {"type": "json_schema", "name": "output", "schema": schema, "strict": False}
+    format = {"type": "json_schema", "name": "output", "schema": schema, "strict": True}
     assert server.received[0].body["text"] == {"format": format}
     assert answer.structured
 

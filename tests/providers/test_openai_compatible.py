@@ -57,7 +57,12 @@ def test_the_key_is_of_the_server_and_only_its() -> None:
 
 
 def test_sends_the_schema_only_when_the_settings_say_so() -> None:
-    schema = {"type": "object", "properties": {"team": {"type": "string"}}}
+    schema = {
+        "type": "object",
+        "properties": {"team": {"type": "string"}},
+        "required": ["team"],
+        "additionalProperties": False,
+    }
     with fake.FakeOpenAI() as server:
         assert not ask(server.base_url, ask_for(MODEL, schema=schema)).structured
         assert ask(server.base_url, ask_for(MODEL, schema=schema), structured=True).structured

@@ -304,6 +304,11 @@ class _ModelConnector:
         for prompt in prompts if uses_prompt and without_key else ():
             for problem in spec.unsupported(model, context, prompt.config):
                 self._found.add(Code[problem.code], f"{prompt.file}: {problem.message}", location, hint=problem.hint)
+            schema = prompt.output_schema
+            if schema is not None and (gap := spec.unenforced(model, context, schema)):
+                hint = "change the schema, or keep it: 'json schema: output' checks the answers in any case"
+                message, warning = f"{prompt.file}: {gap}", Severity.WARNING
+                self._found.add(Code.NOT_ENFORCED, message, location, hint=hint, severity=warning)
         joined = not problems or (without_key and self._options.without_keys)
         severity = Severity.WARNING if joined else Severity.ERROR
         for problem in problems:
