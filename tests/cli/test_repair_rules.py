@@ -128,4 +128,4 @@ def test_a_broken_rule_stops_every_command_that_reads_answers(ruled: ProjectFold
     for words in (("run",), ("validate",), ("repairs", "list"), check):
         ended = ruled.run(*words)
         assert ended.code == 2
-        assert "repairs/arrow.py:12:15: error[PB701]" in ended.err
+        assert "repairs/arrow.py:12:15: error[PB701]" in ended.out + ended.err
