@@ -23,7 +23,7 @@ def pages() -> dict[str, str]:
         "checks.md": _WRITTEN + "\n".join(_checks()),
         "suite.md": _WRITTEN + "\n".join(_suite()),
         "commands.md": _WRITTEN + "\n".join(_commands()),
-        "settings.md": _WRITTEN + "\n".join(_settings()),
+        "configuration.md": _WRITTEN + "\n".join(_settings()),
         "databases.md": _WRITTEN + "\n".join(_databases()),
     }
 
@@ -105,7 +105,7 @@ def _kind(annotation: Any) -> str:
 def _settings() -> Iterator[str]:
     from promptbench.settings.settings import USER_ONLY, VARIABLES, LimitsFile, SettingsFile
 
-    yield """# Settings
+    yield """# All settings
 
 A project's settings are in `promptbench.toml`, or in `[tool.promptbench]` of `pyproject.toml`; the user's are in
 `~/.config/promptbench/config.toml` (or below `$XDG_CONFIG_HOME`; on Windows below `%APPDATA%`). Dashes and underscores
