@@ -272,3 +272,29 @@ def test_names_are_unique_and_readable(captured: ProjectFolder) -> None:
         "My order is late and broken (2)",
         "hello (2)",
     ]
+
+
+def test_no_secret_of_a_log_is_in_any_file_of_the_project(captured: ProjectFolder) -> None:
+    secrets = ("Hunter22x", "12.03.1985", "C01X00T47", "536-90-4399", "81.2.69.142", "38afes7a8xx", "bob@acme.com")
+    text = (
+        "Mein Passwort lautet Hunter22x, geboren am 12.03.1985, passport: C01X00T47, SSN 536-90-4399, from 81.2.69.142, "
+        "Cookie: sid=38afes7a8xx, bob@acme.com"
+    )
+    log = call("A", text, '{"team": "Hunter22x"') + call("B", text, "Hunter22x?") + call("C", text, None, error=text)
+    captured.write("calls.jsonl", log)
+    reports = ("--output", "json=report.json", "--output", "html=report.html")
+    ended = [
+        captured.run("import", "calls.jsonl"),
+        captured.run("capture", SUITE, "--log", "calls.jsonl#A"),
+        captured.run("failures", "suites/triage", *reports),
+        captured.run("replay", "suites/triage", *reports),
+        captured.run(
+            "replay", "suites/triage", "--log", "calls.jsonl", "--output", "json=r.json", "--output", "html=r.html"
+        ),
+    ]
+    assert all(item.code in (0, 1) for item in ended), [item.err for item in ended]
+    assert not [item for item in secrets if any(item in part.out + part.err for part in ended)]
+    (captured.root / "calls.jsonl").unlink()
+    files = {path: path.read_bytes() for path in captured.root.rglob("*") if path.is_file()}
+    assert any(b"999-99-" in content for content in files.values())
+    assert [(path.name, item) for path, content in files.items() for item in secrets if item.encode() in content] == []

@@ -26,8 +26,12 @@ PLANTED = {
     "card": "4111 1111 1111 1111",
     "iban": "DE89 3704 0044 0532 0130 00",
     "key": "sk-proj-abc123DEF456ghi789",
+    "id": "536-90-4399",
+    "ip": "81.2.69.142",
 }
-TEXT = "Hello, " + ", ".join(PLANTED.values()) + "\nbye"
+# What only the words before it give away.
+LABELLED = {"Mein Passwort lautet": "Hunter22x", "born on": "12.03.1985", "passport number": "C01X00T47"}
+TEXT = "Hello, " + ", ".join((*PLANTED.values(), *map(" ".join, LABELLED.items()))) + "\nbye"
 ANSWER = json.dumps({"said": TEXT})
 
 
@@ -199,7 +203,14 @@ def test_nothing_that_was_planted_reaches_the_disk(name: str, packed: bool, proj
     assert ended.data["redacted"].keys() >= PLANTED.keys()
     state = b"".join(written(project.root))
     assert b"@example.com" in state
-    for value in (*PLANTED.values(), "4111111111111111", "acme.co.uk", "abc123DEF456ghi789", "1234567"):
+    for value in (
+        *PLANTED.values(),
+        *LABELLED.values(),
+        "4111111111111111",
+        "acme.co.uk",
+        "abc123DEF456ghi789",
+        "1234567",
+    ):
         assert value.encode() not in state
     assert project.run("import", "logs").out.splitlines()[-1].startswith("imported 1 call: 0 new, 1 already there")
 
