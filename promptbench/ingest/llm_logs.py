@@ -8,9 +8,7 @@ tool. llm condenses the stored payload of a response; the finish reason stays re
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -70,17 +68,20 @@ def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
 
 @contextmanager
 def _opened(file: Log) -> Iterator[sqlite3.Connection]:
-    """Yield the database, read-only. A compressed one, or one from a pipe, is first written to a temporary file."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = file.path
-        if path is None:
-            path = Path(folder) / "logs.db"
-            with file.open() as source, path.open("wb") as target:
-                shutil.copyfileobj(source, target)
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
-            database.row_factory = sqlite3.Row
-            database.text_factory = lambda value: value.decode("utf-8", "replace")
-            yield database
+    """Yield the database, read-only. One that is compressed or from a pipe is read into memory: it is not redacted."""
+    with closing(sqlite3.connect(":memory:") if file.path is None else _connect(file.path)) as database:
+        if file.path is None:
+            with file.open() as source:
+                content = source.read()
+            # A database in memory cannot be in WAL mode, which these two bytes declare.
+            database.deserialize(content[:18] + content[18:20].replace(b"\2", b"\1") + content[20:])
+        database.row_factory = sqlite3.Row
+        database.text_factory = lambda value: value.decode("utf-8", "replace")
+        yield database
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
 
 
 def _tables(database: sqlite3.Connection) -> frozenset[str]:

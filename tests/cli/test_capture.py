@@ -277,7 +277,7 @@ def test_names_are_unique_and_readable(captured: ProjectFolder) -> None:
 def test_no_secret_of_a_log_is_in_any_file_of_the_project(captured: ProjectFolder) -> None:
     secrets = ("Hunter22x", "12.03.1985", "C01X00T47", "536-90-4399", "81.2.69.142", "38afes7a8xx", "bob@acme.com")
     text = (
-        "Mein Passwort lautet Hunter22x, geboren am 12.03.1985, passport: C01X00T47, SSN 536-90-4399, from 81.2.69.142, "
+        "Mein Passwort lautet Hunter22x, geboren am 12.03.1985, passport: C01X00T47, SSN 536-90-4399, 81.2.69.142, "
         "Cookie: sid=38afes7a8xx, bob@acme.com"
     )
     log = call("A", text, '{"team": "Hunter22x"') + call("B", text, "Hunter22x?") + call("C", text, None, error=text)
