@@ -64,7 +64,10 @@ def _reason(error: Any, above: tuple[Json, ...]) -> str:
         names = ", ".join(_name(error, number) for number in ranked[:5])
         return mismatch(path, f"one of {len(ranked)} choices ({names})", quoted(error.instance))
     inner = _reason(_worst(by_branch[ranked[0]]), place)
-    return inner if len(of_its_type) == 1 else f"{inner} (taken as {_name(error, ranked[0])})"
+    # In nested choices only the innermost is named.
+    if len(of_its_type) == 1 or "(taken as " in inner:
+        return inner
+    return f"{inner} (taken as {_name(error, ranked[0])})"
 
 
 def _rank(errors: Sequence[Any]) -> tuple[bool, bool, int]:

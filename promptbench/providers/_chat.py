@@ -214,18 +214,18 @@ def _text(message: Mapping[str, Json], finish: Json, *, called: bool) -> tuple[s
     raise NotACompletion("a message without text")
 
 
-def read_usage(data: Json) -> Usage | None:
-    """Return the token counts, None if the server does not report them."""
+def read_usage(data: Json, sent: str = "prompt", made: str = "completion") -> Usage | None:
+    """Return the token counts, None if the server does not report them; `sent` and `made` begin their names."""
     if not isinstance(data, dict):
         return None
-    given, made = data.get("prompt_tokens"), data.get("completion_tokens")
-    if not (isinstance(given, int) and isinstance(made, int)):
+    inputs, outputs = data.get(f"{sent}_tokens"), data.get(f"{made}_tokens")
+    if not (isinstance(inputs, int) and isinstance(outputs, int)):
         return None
     return Usage(
-        given,
-        made,
-        cached_tokens=detail(data, "prompt_tokens_details", "cached_tokens"),
-        reasoning_tokens=detail(data, "completion_tokens_details", "reasoning_tokens"),
+        inputs,
+        outputs,
+        cached_tokens=detail(data, f"{sent}_tokens_details", "cached_tokens"),
+        reasoning_tokens=detail(data, f"{made}_tokens_details", "reasoning_tokens"),
     )
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from promptbench.core import addresses
 from promptbench.core.diagnostics import Code
-from promptbench.core.types import Answer, Json, Request, Usage
+from promptbench.core.types import Answer, Json, Request
 from promptbench.plugins import Problem, ProviderContext, ProviderOption
 from promptbench.providers import _chat, _events, _hosted
 
@@ -73,7 +73,7 @@ class Responses:
             reasoning="\n".join(thoughts) or None,
             model=str(data.get("model") or ""),
             params=params,
-            usage=_usage(data.get("usage")),
+            usage=_chat.read_usage(data.get("usage"), "input", "output"),
             finish_reason=_finish(data) if texts or not refusals else "refusal",
             structured=structured,
         )
@@ -103,20 +103,6 @@ def _finish(data: Mapping[str, Json]) -> str:
 def _why(error: Json) -> str:
     message = error.get("message") if isinstance(error, dict) else None
     return f": {message}" if isinstance(message, str) else ""
-
-
-def _usage(data: Json) -> Usage | None:
-    if not isinstance(data, dict):
-        return None
-    given, made = data.get("input_tokens"), data.get("output_tokens")
-    if not (isinstance(given, int) and isinstance(made, int)):
-        return None
-    return Usage(
-        given,
-        made,
-        cached_tokens=_chat.detail(data, "input_tokens_details", "cached_tokens"),
-        reasoning_tokens=_chat.detail(data, "output_tokens_details", "reasoning_tokens"),
-    )
 
 
 _HOME = "https://api.openai.com/v1"

@@ -268,6 +268,8 @@ ADDRESS = {"title": "address", "type": "object", "required": ["street", "town"]}
             '[{"kind": "circle", "radius": "1"}]',
             "0.radius: expected number, got '1' (taken as 'circle')",
         ),
+        # Of nested choices the innermost is named.
+        ({"oneOf": [SHAPE, {"required": ["x", "y"]}]}, '{"kind": "circle"}', "missing 'radius' (taken as 'circle')"),
     ],
 )
 def test_of_a_choice_the_branch_that_was_meant(schema: Json, text: str, said: str) -> None:
