@@ -137,6 +137,9 @@ class LogFormatSpec:
     specificity: int = 0
     # Like `read`, but for calls that need neither an input nor an answer, only a latency. Default: `read`.
     read_timings: Callable[[Log], Iterator[LoggedCall | BadRecord]] | None = None
+    # True if each line of a JSON Lines file is one call with an id of its own, and no other line or file changes it.
+    # Lines that were imported before are then skipped without being read.
+    by_line: bool = False
 
 
 # ---- repair rules: group promptbench.repairs, and the files of the setting `repairs` ---------------------------------

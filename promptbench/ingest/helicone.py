@@ -104,4 +104,4 @@ def _error(status: float, own: Mapping[str, Json], body: Mapping[str, Json]) -> 
     )
 
 
-SPEC = LogFormatSpec(matches=matches, read=record_reader(_build_call), specificity=50)
+SPEC = LogFormatSpec(matches=matches, read=record_reader(_build_call), specificity=50, by_line=True)

@@ -152,4 +152,4 @@ def _read_generation(generation: dict[str, Json], overall: Mapping[str, Json]) -
     )
 
 
-SPEC = LogFormatSpec(matches=matches, read=record_reader(_build_call), specificity=50)
+SPEC = LogFormatSpec(matches=matches, read=record_reader(_build_call), specificity=50, by_line=True)

@@ -104,4 +104,4 @@ def _latency(data: Mapping[str, Json]) -> float | None:
     return milliseconds_between(data.get("startTime"), data.get("endTime")) if seconds is None else seconds * 1_000
 
 
-SPEC = LogFormatSpec(matches=matches, read=record_reader(_build_call), specificity=50)
+SPEC = LogFormatSpec(matches=matches, read=record_reader(_build_call), specificity=50, by_line=True)

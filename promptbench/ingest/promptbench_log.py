@@ -82,4 +82,4 @@ def _read_tokens(data: dict[str, Json] | None) -> Usage | None:
     return Usage(**known) if {"input_tokens", "output_tokens"} <= known.keys() else None
 
 
-SPEC = LogFormatSpec(matches=matches, read=record_reader(build_call), specificity=100)
+SPEC = LogFormatSpec(matches=matches, read=record_reader(build_call), specificity=100, by_line=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any
@@ -27,7 +27,7 @@ _TOKENS = tuple(item.name for item in fields(Usage))
 _TEXTS = (
     "answer", "model", "time", "prompt", "prompt_version", "error", "finish_reason", "failed", "format",
 )  # fmt: skip
-_COLUMNS = ("id", "source", "source_id", *_TEXTS, "tier", "latency_ms", "cost", *_TOKENS, *_JSON, "imported")
+_COLUMNS = ("id", "source", "source_id", *_TEXTS, "tier", "latency_ms", "cost", *_TOKENS, *_JSON, "imported", "line")
 _INSERT = f"INSERT OR IGNORE INTO logged_call ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 # A model by its full name, or by its name without the provider.
 _OF_MODEL = "model IN (?, ?) AND answer NOTNULL"
@@ -41,17 +41,29 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(","
 class CallStore(RunTable):
     """The `logged_call` table."""
 
-    def add(self, calls: Iterable[LoggedCall], source: str) -> int:
-        """Commit calls in batches, skipping known ones. Return the number of new calls."""
+    def add(self, calls: Iterable[LoggedCall], source: str, line_of: Callable[[], bytes | None] = lambda: None) -> int:
+        """Commit calls in batches, skipping known ones. Return the number of new calls.
+
+        `line_of` returns the digest of the line that the last call is from.
+        """
         added = 0
-        for batch in _batches(calls):
+        for batch in _batches(calls, line_of):
             at = now()
-            rows = [_row(call, source, at) for call in batch]
+            rows = [(*_row(call, source, at), line) for call, line in batch]
             with self.transaction() as connection:
                 before = connection.total_changes
                 connection.executemany(_INSERT, rows)
                 added += connection.total_changes - before
         return added
+
+    def has_lines(self) -> bool:
+        """Return True if the digest of any line is in the table."""
+        return self._row("SELECT 1 FROM logged_call WHERE line IS NOT NULL LIMIT 1") is not None
+
+    def find_line(self, line: bytes) -> str | None:
+        """Return the tier of the call in the line with this digest, empty without one; None for an unknown line."""
+        row = self._row("SELECT tier FROM logged_call WHERE line = ?", [line])
+        return None if row is None else row[0] or ""
 
     def known(self, calls: Iterable[LoggedCall]) -> int:
         """Return the number of the calls that are already in the table."""
@@ -213,11 +225,13 @@ def _input_key(messages: Sequence[Message], variables: Mapping[str, Json]) -> tu
     return (("vars", canonical(_plain(dict(variables)))),)
 
 
-def _batches(calls: Iterable[LoggedCall]) -> Iterator[list[LoggedCall]]:
-    batch: list[LoggedCall] = []
+def _batches(
+    calls: Iterable[LoggedCall], line_of: Callable[[], bytes | None]
+) -> Iterator[list[tuple[LoggedCall, bytes | None]]]:
+    batch: list[tuple[LoggedCall, bytes | None]] = []
     characters = 0
     for call in calls:
-        batch.append(call)
+        batch.append((call, line_of()))
         characters += len(call.answer or "") + sum(len(message.content) for message in call.messages)
         if len(batch) >= BATCH or characters >= BATCH_CHARACTERS:
             yield batch

@@ -12,7 +12,7 @@ from promptbench.store.database import immediate, storage_errors
 
 WHAT = "run record"
 
-Value = str | int | float | None
+Value = str | bytes | int | float | None
 
 
 class RunTable:

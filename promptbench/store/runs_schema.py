@@ -268,6 +268,10 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
         ) STRICT, WITHOUT ROWID""",
     ),
     "0013_tool_calls": ("ALTER TABLE attempt ADD COLUMN calls TEXT",),
+    "0014_logged_line": (
+        "ALTER TABLE logged_call ADD COLUMN line BLOB",
+        "CREATE INDEX logged_call_line ON logged_call (line) WHERE line IS NOT NULL",
+    ),
 }
 
 COLUMNS: dict[str, dict[str, str]] = {
@@ -450,6 +454,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "extra": "JSON: the record's fields without a column",
         "expected": "JSON: the correct answer, if the log has one",
         "raw": "JSON: the whole record, redacted",
+        "line": "keyed digest of the line in the log, which is not read again; null if a call is not one line",
         "imported": "ISO 8601, UTC",
     },
 }

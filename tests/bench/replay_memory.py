@@ -1,4 +1,4 @@
-"""The memory and time of `replay` on a log, beside a bare loop of `json.loads` over the same file.
+"""The memory and time of `replay` on a log, beside the floor of `tests.bench.importing`.
 
     python -m tests.bench.replay_memory [RECORDS]
 
@@ -36,7 +36,7 @@ def main() -> None:
                 process.returncode = os.waitstatus_to_exitcode(status)
             assert process.returncode == 0
             seconds = usage.ru_utime + usage.ru_stime
-            print(f"{part:,} calls: {usage.ru_maxrss / 1024:.0f} MiB, {seconds / floor:.1f} x the bare loop")
+            print(f"{part:,} calls: {usage.ru_maxrss / 1024:.0f} MiB, {seconds / floor:.1f} x the floor")
 
 
 if __name__ == "__main__":

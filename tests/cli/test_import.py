@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -400,3 +401,19 @@ def _kept(path: Path) -> int:
         return 0  # not there yet
     finally:
         database.close()
+
+
+def test_a_known_line_is_not_read_again(project: ProjectFolder) -> None:
+    lines = [json.dumps({"promptbench": "call/1", "id": n, "vars": {"m": n}, "answer": "x"}) for n in range(3)]
+    failed = json.dumps({"promptbench": "call/1", "id": "f", "vars": {"m": 9}, "answer": "y", "failed": "bad"})
+    project.write("log.jsonl", "\n".join([*lines, failed, "{", ""]))
+    first, again = (project.run("import", "log.jsonl", "--json").data for _ in range(2))
+    assert (first["added"], again["added"], again["already_there"]) == (4, 0, 4)
+    assert [again[name] for name in ("calls", "selected", "bad", "failed")] == [4, 4, 1, {"content": 1}]
+    # A log that has grown, and a call that was removed, are read; so is a line that is read in another way.
+    project.write("log.jsonl", "\n".join([*lines, failed, lines[0].replace("0", "7"), ""]))
+    with closing(sqlite3.connect(project.root / ".promptbench" / "runs.sqlite")) as runs, runs:
+        runs.execute("DELETE FROM logged_call WHERE source_id = '1'")
+    assert project.run("import", "log.jsonl", "--json").data["added"] == 2
+    assert project.run("import", "log.jsonl", "--json", "--log-model", "m").data["added"] == 5
+    assert project.run("import", "log.jsonl", "--json", "--failed-only").data["selected"] == 1

@@ -47,6 +47,7 @@ class LogFile:
         others: The other files of the same import, for formats that consist of two files.
         mapping: Field to column, for tables whose columns have other than the usual names.
         model: The model of calls that name none.
+        is_known: Return True for a line of JSON Lines that need not be read.
     """
 
     name: str
@@ -56,6 +57,7 @@ class LogFile:
     others: Sequence[LogFile] = field(default=(), repr=False)
     mapping: Mapping[str, str] = field(default_factory=dict)
     model: str = ""
+    is_known: Callable[[str], bool] = field(default=lambda line: False, repr=False)
 
     @classmethod
     def from_path(cls, path: Path, name: str | None = None) -> LogFile:
@@ -183,7 +185,7 @@ class LogFile:
             location = f"line {number}"
             if line is None:
                 yield BadRecord(location, TOO_LONG)
-            elif not line.isspace():
+            elif not line.isspace() and not self.is_known(line):
                 yield _parse(location, line)
 
     def _document_records(self, at: tuple[str, ...]) -> Iterator[tuple[str, Json] | BadRecord]:

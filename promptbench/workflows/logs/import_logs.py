@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from promptbench import __version__
 from promptbench.core.call_filter import CallFilter
 from promptbench.core.diagnostics import suggest
 from promptbench.core.errors import EnvironmentFailure, InputError, NothingSelected
 from promptbench.core.plugins import module_name
 from promptbench.core.types import BadRecord, Json, LoggedCall
 from promptbench.engine.failure_signature import strip_details
-from promptbench.ingest import detect_format, generic, plugins
+from promptbench.ingest import detect_format, generic, load_format, plugins
 from promptbench.ingest.files.calls import read_records
+from promptbench.ingest.files.log_file import LogFile
 from promptbench.ingest.files.log_paths import STDIN, OpenedLog, UnreadableLog, find_logs
 from promptbench.ingest.files.unknown_log import describe_unknown
 from promptbench.project import Project
@@ -129,8 +133,9 @@ def import_logs(
     redactor = load_redactor(project, keep_key=not dry_run) if redact else None
     found = find_logs(paths, stdin, columns, model)
     report = ImportReport(dry_run=dry_run)
+    patterns = dict(project.settings.values.redact)
     with project.recordings() if dry_run else project.runs() as runs:
-        importer = _Importer(report, call_filter, redactor, runs.calls() if runs else None, listen)
+        importer = _Importer(report, call_filter, redactor, runs.calls() if runs else None, listen, patterns)
         for log in found:
             importer.import_file(log, format_)
     report.redacted = redactor.counts if redactor else None
@@ -141,6 +146,32 @@ def import_logs(
     return report
 
 
+class _KnownLines:
+    """The lines that an earlier import read in the same way. The digests are keyed, so that nobody can guess a line."""
+
+    def __init__(self, store: CallStore, key: bytes) -> None:
+        self._store = store
+        self._key = key
+        self._line: bytes | None = None
+        self._has_lines = store.has_lines()  # A first import need not look for each line.
+        self.count = 0
+        self.tiers: Counter[str] = Counter()
+
+    def is_known(self, line: str) -> bool:
+        """Return True for a line whose call is in the record."""
+        content = line.encode("utf-8", "surrogatepass")
+        self._line = hashlib.blake2b(content, key=self._key, digest_size=12).digest()
+        tier = self._store.find_line(self._line) if self._has_lines else None
+        self.count += tier is not None
+        if tier:
+            self.tiers[tier] += 1
+        return tier is not None
+
+    def line(self) -> bytes | None:
+        """Return the digest of the last line."""
+        return self._line
+
+
 class _Importer:
     def __init__(
         self,
@@ -149,12 +180,14 @@ class _Importer:
         redactor: Redactor | None,
         store: CallStore | None,
         listen: ProgressListener,
+        patterns: Mapping[str, str],
     ) -> None:
         self._report = report
         self._filter = call_filter
         self._redactor = redactor
         self._store = store
         self._listen = listen
+        self._patterns = sorted(patterns.items())
         self._last_update = 0.0
 
     def import_file(self, log: OpenedLog | UnreadableLog, format_: str | None) -> None:
@@ -170,11 +203,27 @@ class _Importer:
         if file.format is None:
             file.saw = describe_unknown(log.file)
             return
+        lines = self._known_lines(log.file, file.format)
+        if lines:
+            log = OpenedLog(replace(log.file, is_known=lines.is_known), log.position, log.named)
         calls = self._select_calls(log, file)
         if self._store is None or self._report.dry_run:
             file.added = sum(1 for call in calls if self._store is None or not self._store.known([call]))
         else:
-            file.added = self._store.add(calls, self._redactor.redact_text(file.name) if self._redactor else file.name)
+            name = self._redactor.redact_text(file.name) if self._redactor else file.name
+            file.added = self._store.add(calls, name, lines.line if lines else lambda: None)
+        if lines:
+            file.calls += lines.count
+            file.selected += lines.count
+            self._report.tiers += lines.tiers
+
+    def _known_lines(self, log: LogFile, format_: str) -> _KnownLines | None:
+        """Return the lines of the format that are in the record; None if each line must be read."""
+        if self._store is None or self._filter or not load_format(format_).by_line:
+            return None
+        shaped_by = json.dumps([__version__, format_, log.model, sorted(log.mapping.items()), self._patterns])
+        secret = self._redactor.digests.letters("line", shaped_by, 32) if self._redactor else ""
+        return _KnownLines(self._store, hashlib.sha256(f"{secret} {shaped_by}".encode()).digest())
 
     def _select_calls(self, log: OpenedLog, file: ImportedFile) -> Iterator[LoggedCall]:
         """Yield the redacted calls that pass the filter."""
