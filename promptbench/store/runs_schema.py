@@ -454,7 +454,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "extra": "JSON: the record's fields without a column",
         "expected": "JSON: the correct answer, if the log has one",
         "raw": "JSON: the whole record, redacted",
-        "line": "keyed digest of the line in the log, which is not read again; null if a call is not one line",
         "imported": "ISO 8601, UTC",
+        "line": "keyed digest of the line in the log, which is not read again; null if a call is not one line",
     },
 }
