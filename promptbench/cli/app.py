@@ -17,10 +17,9 @@ import typer
 
 from promptbench import __version__
 from promptbench.cli.completion import VARIABLE, prepare
-from promptbench.cli.output import coloured, out, say, start_command, visible
+from promptbench.cli.output import out, say, show, start_command, visible
 from promptbench.core.errors import Exit, PromptbenchError
 from promptbench.core.secrets import Secrets
-from promptbench.report.diagnostics import render
 
 
 class _Commands(typer.core.TyperGroup):
@@ -129,7 +128,7 @@ def run(arguments: Sequence[str]) -> int:
         return Exit.INPUT
     except PromptbenchError as error:
         if error.diagnostics:
-            say(render(error.diagnostics, colour=coloured(sys.stderr)))
+            say(show(error.diagnostics, sys.stderr))
         say(f"error: {visible(error.message)}")
         if error.hint:
             say(f"hint: {visible(error.hint)}")

@@ -10,8 +10,10 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
+from promptbench.core.diagnostics import Diagnostic
 from promptbench.core.secrets import Secrets, hide
 from promptbench.core.types import Json
+from promptbench.report.diagnostics import render
 from promptbench.report.words import Target, clean
 
 _arguments: list[str] = []
@@ -55,6 +57,12 @@ def coloured(stream: TextIO) -> bool:
     if os.environ.get("FORCE_COLOR"):
         return True
     return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def show(items: Iterable[Diagnostic], stream: TextIO) -> str:
+    """Return diagnostics as a stream shows them: with colour, and with excerpts that fit, if it is a terminal."""
+    width = {"width": shutil.get_terminal_size((80, 24)).columns} if stream.isatty() else {}
+    return render(items, colour=coloured(stream), **width)
 
 
 def target(*, verbose: bool = False, quiet: bool = False) -> Target:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from promptbench.cli.output import out, present_command, say, target
+from promptbench.core.diagnostics import Diagnostic
 from promptbench.core.errors import Exit, InputError, PromptbenchError, combine
 from promptbench.project import Project
 from promptbench.report.document import CodeBlock, Report, Section
@@ -71,7 +72,14 @@ class Rendering:
                 out(github.errors(error.message, error.diagnostics, folder, level=level), end="")
             raise
 
-    def write(self, project: Project, reports: Sequence[Report], *, exit_zero: bool = False) -> Exit:
+    def annotate(self, project: Project | None, items: Sequence[Diagnostic]) -> None:
+        """Annotate errors at their lines if the format is GitHub's."""
+        if self.printed == "github":
+            from promptbench.report.renderers import github
+
+            out(github.error_commands(items, _in_checkout(project, os.environ)), end="")
+
+    def write(self, project: Project | None, reports: Sequence[Report], *, exit_zero: bool = False) -> Exit:
         """Write everything and return the exit code of the verdicts. Raises InputError if a file cannot be written.
 
         A failed result that names no command of its own is repeated by the present one.
@@ -132,13 +140,15 @@ def _render(reports: Sequence[Report], name: str, where: Target) -> str:
         raise InputError(f"cannot write {name}: {error}") from None
 
 
-def _in_checkout(project: Project, environ: Mapping[str, str]) -> str:
+def _in_checkout(project: Project | None, environ: Mapping[str, str]) -> str:
     """Return the project's folder within the repository that GitHub checked out, with a slash at its end."""
+    if project is None:  # Its settings are invalid.
+        return ""
     root, checkout = project.settings.root.resolve(), Path(environ.get("GITHUB_WORKSPACE") or ".").resolve()
     return f"{root.relative_to(checkout).as_posix()}/" if checkout in root.parents else ""
 
 
-def _to_github(project: Project, reports: Sequence[Report], environ: Mapping[str, str]) -> None:
+def _to_github(project: Project | None, reports: Sequence[Report], environ: Mapping[str, str]) -> None:
     """Write annotations to stdout, where the runner reads them, and the summary to the step's file if there is one."""
     from promptbench.report.renderers import github, markdown
 

@@ -9,10 +9,9 @@ from typing import Annotated
 import typer
 
 from promptbench.cli.options import AsJson
-from promptbench.cli.output import coloured, out, out_json, out_lines, say
+from promptbench.cli.output import out, out_json, out_lines, say, show
 from promptbench.core.errors import Exit
 from promptbench.core.words import number_of
-from promptbench.report.diagnostics import render
 from promptbench.report.words import clean
 
 sheet = typer.Typer(help="Edit the cases of a suite in a spreadsheet.", no_args_is_help=True)
@@ -60,7 +59,7 @@ def import_(
 
     done = import_sheet(Project.open(), file, suite, remove=remove, dry_run=dry_run)
     if done.warnings:
-        say(render(done.warnings, colour=coloured(sys.stderr)))
+        say(show(done.warnings, sys.stderr))
     if as_json:
         out_json(done.as_dict())
         return Exit.YES

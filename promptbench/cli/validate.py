@@ -1,51 +1,77 @@
-"""`promptbench validate`: check suites without calling a model."""
+"""`promptbench validate`: check suites and prompt files without calling a model."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from promptbench.cli.options import AsJson, Prompts, Suites
-from promptbench.cli.output import coloured, out, out_json, say, without_keys
-from promptbench.core.errors import Exit, InputError
-from promptbench.core.words import number_of
-from promptbench.report.diagnostics import as_data, in_order, render
+from promptbench.cli.options import AsJson, Format, Prompts, Quiet
+from promptbench.cli.output import out, say, show, without_keys
+from promptbench.cli.rendering import Rendering
+from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import InputError
+from promptbench.report.diagnostics import in_order
 
 
 def validate(
-    suites: Suites = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="FILE",
+            help="Suite files, their folders, or prompt files (.prompt, .md, .txt). Default: all suites below suites/.",
+        ),
+    ] = None,
     prompt: Prompts = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", metavar="PROVIDER/NAME", help="Also the cost of a prompt file on this model."),
+    ] = None,
     red: Annotated[
         bool,
         typer.Option("--red", help="Every logged answer must still fail its case. Use it in CI."),
     ] = False,
+    format_: Format = "terminal",
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the number of errors and warnings.")] = False,
+    quiet: Quiet = False,
 ) -> int:
-    """Check suites and every file they name. No model is called."""
+    """Check suites and every file they name, or prompt files. No model is called."""
     from promptbench.project import Project, Selection
+    from promptbench.workflows.start.prompt_files import PromptFacts, is_prompt_file, look_at_prompts
     from promptbench.workflows.start.validate import validate as validate_suites
+    from promptbench.workflows.start.validate import validation_report
 
-    selection = Selection(paths=tuple(suites or ()), prompts=tuple(prompt or ()))
-    code = Exit.YES
+    rendering = Rendering.of(format_, None, as_json=as_json, quiet=quiet)
+    prompts = [path for path in files or () if is_prompt_file(path)]
+    suites = [path for path in files or () if path not in prompts]
+    if model and not prompts:
+        raise InputError("--model needs a prompt file", hint="name one: `promptbench validate FILE.prompt --model …`")
+    found = Diagnostics()
+    facts: list[PromptFacts] = []
+    project: Project | None = None
     try:
-        found = in_order(validate_suites(Project.open(), selection, red=red))
+        project = Project.open()
+        facts, problems = look_at_prompts(project, prompts, model or ())
+        found.extend(problems)
+        if suites or not prompts:
+            selection = Selection(paths=tuple(suites), prompts=tuple(prompt or ()))
+            found.extend(validate_suites(project, selection, red=red))
     except InputError as error:
         if not error.diagnostics:
             raise
-        found, code = in_order(error.diagnostics), Exit.INPUT
-    if as_json:
-        diagnostics = [as_data(item) for item in found]
-        out_json({"schema_version": 1, "valid": code == Exit.YES, "diagnostics": diagnostics})
-        return code
-    if found and not quiet:
-        out(without_keys(render(found, colour=coloured(sys.stdout))))
-    errors = [item for item in found if item.severity == "error"]
-    count = number_of(len(errors), "error") if errors else "no errors"
-    warnings = len(found) - len(errors)
-    out(f"{count}, {number_of(warnings, 'warning')}" if warnings else count)
+        found.extend(error.diagnostics)
+    items = in_order(found)
+    as_text = rendering.printed in ("terminal", "plain")
+    if as_text and items and not quiet:
+        out(without_keys(show(items, sys.stdout)))
+    report = validation_report(items, facts, with_table=not as_text)
+    rendering.annotate(project, items)
+    # The diagnostics say where: the command need not be repeated below them.
+    rendering.write(project, [replace(report, exit=Exit.YES) if as_text else report])
+    errors = [item for item in items if item.severity == "error"]
     if errors and sys.stderr.isatty():
         say(f"hint: `promptbench explain {errors[0].code.value}` explains the first one")
-    return code
+    return report.exit

@@ -8,12 +8,13 @@ from promptbench.core.diagnostics import Diagnostic, Severity
 from promptbench.core.types import Json
 from promptbench.report.words import clean, cut, width_of
 
-_EXCERPT = 100
+_WIDTH = 108
+_MARGIN = 8  # Left of an excerpt: the line's number and a bar.
 
 
-def render(items: Iterable[Diagnostic], *, colour: bool = False) -> str:
-    """Format all diagnostics, by file and line."""
-    blocks = ["\n".join(_block(item, colour)) for item in in_order(items)]
+def render(items: Iterable[Diagnostic], *, colour: bool = False, width: int = _WIDTH) -> str:
+    """Format all diagnostics, by file and line. Excerpts of files fit `width` columns; messages are not wrapped."""
+    blocks = ["\n".join(_block(item, colour, max(width, 40) - _MARGIN)) for item in in_order(items)]
     return "\n\n".join(blocks) + ("\n" if blocks else "")
 
 
@@ -36,12 +37,12 @@ def as_data(item: Diagnostic) -> dict[str, Json]:
     }
 
 
-def _block(item: Diagnostic, colour: bool) -> Iterator[str]:
+def _block(item: Diagnostic, colour: bool, width: int) -> Iterator[str]:
     name = _paint(f"{item.severity.value}[{item.code.value}]", _COLOURS[item.severity], colour)
     yield f"{clean(str(item.location))}: {name} {clean(item.message)}"
     if item.location.line and item.location.text.strip():
         margin = len(str(item.location.line))
-        text, column, length = _window(item)
+        text, column, length = _window(item, width)
         yield f"{' ' * margin} |"
         yield f"{item.location.line} | {text}"
         yield f"{' ' * margin} | {' ' * column}{_paint('^' * length, _COLOURS[item.severity], colour)}"
@@ -49,18 +50,18 @@ def _block(item: Diagnostic, colour: bool) -> Iterator[str]:
         yield f"  {_paint('hint:', _CYAN, colour)} {clean(item.hint)}"
 
 
-def _window(item: Diagnostic) -> tuple[str, int, int]:
+def _window(item: Diagnostic, width: int) -> tuple[str, int, int]:
     # Return the line, or a part of a long one, and the carets' column and length in terminal columns.
     #
     # Unprintable characters are escaped, and some letters are two columns wide.
     raw, first = item.location.text, item.location.column - 1
     text, before = clean(raw), clean(raw[:first])
-    start, left = (len(before), _EXCERPT // 2) if width_of(text) > _EXCERPT else (0, 0)
+    start, left = (len(before), width // 2) if width_of(text) > width else (0, 0)
     while start and left > 0:  # An excerpt begins half its width before the location.
         start -= 1
         left -= width_of(before[start])
     lead = "…" if start else ""
-    shown = cut(text[start:], _EXCERPT)
+    shown = cut(text[start:], width)
     visible = clean(raw[first : first + item.location.length])[: max(0, len(shown) - (len(before) - start))]
     return lead + shown, len(lead) + width_of(before[start:]), max(1, width_of(visible))
 

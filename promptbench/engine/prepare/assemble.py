@@ -82,7 +82,7 @@ def assemble(suite: Suite, options: PrepareOptions, found: Diagnostics) -> Prepa
     champion = load_champion(candidates, options, found)
     _warn_changed_schemas(suite, candidates, champion, found)
     variants = [*candidates, *([champion] if champion else [])]
-    connector = _ModelConnector(suite, options, found)
+    connector = ModelConnector(suite, options, found)
     models = connector.connect([variant.prompt for variant in variants])
     builder = CaseBuilder(
         suite,
@@ -161,7 +161,7 @@ def _report_missing_cases(suite: Suite, cases: PreparedCases, found: Diagnostics
             )
 
 
-class _ModelConnector:
+class ModelConnector:
     """Connects the models and judges of one suite. Nothing is called."""
 
     def __init__(self, suite: Suite, options: PrepareOptions, found: Diagnostics) -> None:

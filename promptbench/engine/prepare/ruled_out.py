@@ -90,7 +90,10 @@ class SchemaFit:
                 return (Misfit((), f"expected JSON, got {quoted(value)}", hint, "type", value),)
         if not whole and _obviously_fits(self._schema, value):
             return ()
-        key = f"{whole}{canonical(value)}"
+        try:
+            key = f"{whole}{canonical(value)}"
+        except (ValueError, RecursionError):  # a text such as NaN, which Python takes for JSON
+            return ()
         if key not in self._known:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()

@@ -57,9 +57,13 @@ def workflow_commands(reports: Sequence[Report], folder: str = "") -> str:
 
 def errors(message: str, diagnostics: Iterable[Diagnostic], folder: str = "", *, level: str = "error") -> str:
     """Return workflow commands for what kept a run from starting: the errors at their locations."""
+    return f"{error_commands(diagnostics, folder)}{_command(level, message, title='promptbench')}\n"
+
+
+def error_commands(diagnostics: Iterable[Diagnostic], folder: str = "") -> str:
+    """Return workflow commands for the first errors, at their locations."""
     found = [item for item in diagnostics if item.severity is Severity.ERROR]
-    lines = [_error(item, folder) for item in found[: MOST - 1]]
-    return "".join(f"{line}\n" for line in (*lines, _command(level, message, title="promptbench")))
+    return "".join(f"{_error(item, folder)}\n" for item in found[: MOST - 1])
 
 
 def _error(item: Diagnostic, folder: str) -> str:

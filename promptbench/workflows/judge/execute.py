@@ -425,7 +425,12 @@ def _more(
 
 def prices_of(project: Project, prepared: PreparedSuite) -> Prices:
     """Return the prices of a suite's models. Raises InputError if the price file is invalid."""
-    values, models = project.settings.values, list(prepared.reachable)
+    return prices_for(project, prepared.reachable)
+
+
+def prices_for(project: Project, models: Sequence[PreparedModel]) -> Prices:
+    """Return the prices of models. Raises InputError if the price file is invalid."""
+    values = project.settings.values
     market = Market(
         {model.ref.provider: model.billing.address for model in models if model.billing.address},
         frozenset(model.name for model in models if model.local),

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from promptbench.core.diagnostics import Diagnostics
-from promptbench.core.errors import InputError
+from promptbench.core.diagnostics import Diagnostic, Diagnostics, Severity
+from promptbench.core.errors import Exit, InputError
 from promptbench.core.protocols import CheckContext
-from promptbench.core.types import Rung
+from promptbench.core.types import Json, Rung
+from promptbench.core.words import number_of
 from promptbench.engine.prepare import checks
 from promptbench.engine.prepare.evaluate import Evaluation, evaluate, needs_judge
 from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.red_first import check_red_first
 from promptbench.project import Project, input_error
+from promptbench.report.diagnostics import as_data
+from promptbench.report.document import Document, Report, Section, TableBlock, TableColumn
 from promptbench.suite.cases import read_checks
 from promptbench.suite.loader import load
 from promptbench.suite.models import Suite, Where
+from promptbench.workflows.start.prompt_files import PromptFacts, prompt_sections
 from promptbench.yaml.marked import parse
 from promptbench.yaml.source import Source
 
@@ -58,6 +62,36 @@ def validate(project: Project, selection: Selection, *, red: bool = False) -> Di
     if red and found.errors:
         raise input_error(found)
     return found
+
+
+def validation_report(
+    items: Sequence[Diagnostic], prompts: Sequence[PromptFacts], *, with_table: bool = False
+) -> Report:
+    """Return the report on diagnostics, which are in order, and on prompt files.
+
+    Args:
+        items: the diagnostics.
+        prompts: the prompt files that are valid.
+        with_table: True to list the diagnostics in the document, for formats without source excerpts.
+    """
+    errors = [item for item in items if item.severity is Severity.ERROR]
+    count = number_of(len(errors), "error") if errors else "no errors"
+    warnings = len(items) - len(errors)
+    columns = [TableColumn(head, numeric=False, wrap=True) for head in ("location", "code", "problem", "hint")]
+    rows = [[str(item.location), f"{item.severity} {item.code.value}", item.message, item.hint or ""] for item in items]
+    table = [Section([TableBlock(columns, rows)])] if with_table and rows else []
+    data: dict[str, Json] = {"valid": not errors, "diagnostics": [as_data(item) for item in items]}
+    return Report(
+        "validate",
+        Document(
+            "Validation" if with_table else "",
+            [*table, *prompt_sections(prompts)],
+            f"{count}, {number_of(warnings, 'warning')}" if warnings else count,
+        ),
+        lambda: data | ({"prompts": [item.as_dict() for item in prompts]} if prompts else {}),
+        exit=Exit.INPUT if errors else Exit.YES,
+        problems=[f"{item.location}: {item.severity}[{item.code.value}] {item.message}" for item in items],
+    )
 
 
 def check_text(
