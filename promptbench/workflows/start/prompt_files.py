@@ -126,7 +126,7 @@ def _no_suite(path: Path, prompt: Prompt) -> Suite:
     cases = SuiteCases(path, shown, [], [])
     return Suite(
         name=prompt.name, about=None, path=path, document=document, prompts=(), models=(), checks=(), threshold=None,
-        logs=(), accept=Rung.EXTRACTED, cases=cases, gate=GateFile(),
+        at=None, logs=(), accept=Rung.EXTRACTED, cases=cases, gate=GateFile(),
     )  # fmt: skip
 
 
