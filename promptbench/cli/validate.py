@@ -13,7 +13,7 @@ from promptbench.cli.options import AsJson, Format, Prompts, Quiet
 from promptbench.cli.output import out, say, show, without_keys
 from promptbench.cli.rendering import Rendering
 from promptbench.core.diagnostics import Diagnostics
-from promptbench.core.errors import InputError
+from promptbench.core.errors import Exit, InputError
 from promptbench.report.diagnostics import in_order
 
 
