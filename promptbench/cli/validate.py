@@ -11,7 +11,6 @@ import typer
 
 from promptbench.cli.options import AsJson, Format, Prompts, Quiet
 from promptbench.cli.output import out, say, show, without_keys
-from promptbench.cli.rendering import Rendering
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import Exit, InputError
 from promptbench.report.diagnostics import in_order
@@ -39,6 +38,7 @@ def validate(
     quiet: Quiet = False,
 ) -> int:
     """Check suites and every file they name, or prompt files. No model is called."""
+    from promptbench.cli.rendering import Rendering
     from promptbench.project import Project, Selection
     from promptbench.workflows.start.prompt_files import PromptFacts, is_prompt_file, look_at_prompts
     from promptbench.workflows.start.validate import validate as validate_suites
