@@ -1,7 +1,8 @@
 """Read one record at a time; a record that cannot be read is reported with its location.
 
 Formats of two files are joined by an id. The requests are kept in a temporary database, which SQLite spills to disk, so
-that memory stays constant.
+that memory stays constant. They are encrypted there, because they are not redacted before they are joined: a password
+is found in an answer by the request that names it, and filters see what was logged.
 
 In a call's `extra` the fields of the source keep their names. These mean the same in every format:
 
@@ -20,7 +21,10 @@ In a call's `extra` the fields of the source keep their names. These mean the sa
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
+import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -31,6 +35,8 @@ from promptbench.core.types import BadRecord, Json, LoggedCall
 from promptbench.ingest import _table
 from promptbench.ingest._fields import as_text
 from promptbench.plugins import LogFormatSpec
+
+_NONCE = 32
 
 
 class NotACall(ValueError):
@@ -68,20 +74,31 @@ def record_reader(
 
 
 class JoinedRecords:
-    """Objects by id. A later object replaces an earlier one."""
+    """Objects by id, readable only by this object. A later object replaces an earlier one."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
-        database.execute("CREATE TABLE record (id TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID")
+        self._secret = secrets.token_bytes(_NONCE)
+        database.execute("CREATE TABLE record (id BLOB PRIMARY KEY, content BLOB NOT NULL)")
 
     def add(self, key: str, value: dict[str, Json]) -> None:
-        self._database.execute("INSERT OR REPLACE INTO record VALUES (?, ?)", (key, json.dumps(value)))
+        nonce = secrets.token_bytes(_NONCE)
+        content = nonce + self._encrypt(nonce, json.dumps(value).encode())
+        self._database.execute("INSERT OR REPLACE INTO record VALUES (?, ?)", (self._digest(key), content))
 
     def find(self, key: str) -> dict[str, Json]:
         """Return the object with this id; an empty one if there is none."""
-        row = self._database.execute("SELECT content FROM record WHERE id = ?", (key,)).fetchone()
-        found: dict[str, Json] = json.loads(row[0]) if row else {}
+        row = self._database.execute("SELECT content FROM record WHERE id = ?", (self._digest(key),)).fetchone()
+        found: dict[str, Json] = json.loads(self._encrypt(row[0][:_NONCE], row[0][_NONCE:])) if row else {}
         return found
+
+    def _digest(self, key: str) -> bytes:
+        return hmac.digest(self._secret, key.encode("utf-8", "surrogatepass"), "sha256")[:16]
+
+    def _encrypt(self, nonce: bytes, content: bytes) -> bytes:
+        """Return `content` encrypted, or decrypted, by SHAKE256 (FIPS 202) as a stream cipher."""
+        stream = hashlib.shake_256(self._secret + nonce).digest(len(content))
+        return (int.from_bytes(content) ^ int.from_bytes(stream)).to_bytes(len(content))
 
 
 @contextmanager

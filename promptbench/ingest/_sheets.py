@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+import io
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,6 @@ from promptbench.ingest._fields import as_iso_time
 from promptbench.tables.workbook import WorkbookError, open_workbook, read_rows, visible_sheets
 
 _ZIP_MAGIC = b"PK\x03\x04"
-_MAX_IN_MEMORY = 16 * 1024 * 1024
 
 SheetRecords = tuple[tuple[str, ...], Iterator[tuple[str, dict[str, Json]] | BadRecord]]
 
@@ -68,12 +66,12 @@ def _as_json(value: Any) -> Json:
 
 @contextmanager
 def seekable(file: Log) -> Iterator[BinaryIO]:
-    """Open a ZIP archive, whose list of contents is at its end. One that is not on the disk is copied first."""
+    """Open a ZIP archive, whose list of contents is at its end.
+
+    One that is compressed or from a pipe is read into memory: a copy on the disk would not be redacted.
+    """
     with file.open() as source:
         if file.path is not None:
             yield source
             return
-        with tempfile.SpooledTemporaryFile(_MAX_IN_MEMORY) as copy:
-            shutil.copyfileobj(source, copy)
-            copy.seek(0)
-            yield copy  # type: ignore[misc]
+        yield io.BytesIO(source.read())

@@ -75,6 +75,7 @@ def _opened(file: Log) -> Iterator[sqlite3.Connection]:
                 content = source.read()
             # A database in memory cannot be in WAL mode, which these two bytes declare.
             database.deserialize(content[:18] + content[18:20].replace(b"\2", b"\1") + content[20:])
+        database.execute("PRAGMA temp_store = MEMORY")
         database.row_factory = sqlite3.Row
         database.text_factory = lambda value: value.decode("utf-8", "replace")
         yield database
