@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promptbench.core.types import Json, Reading, Repair, Rung
@@ -90,13 +89,6 @@ def _as_rule(spec: RepairSpec) -> Rule:
 def _schema_reader(schema: Any) -> Callable[[Json], str | None]:
     """Return a function from a value to the reason why it does not match. Raises ValueError."""
     # Imported here: an application that gives no schema does not pay for jsonschema.
-    from promptbench.checks import json_schema
-    from promptbench.core.protocols import CheckContext, Subject
+    from promptbench.schemas.validator import compile_schema
 
-    described = schema.model_json_schema() if hasattr(schema, "model_json_schema") else schema
-    check = json_schema.build({"schema": described}, CheckContext(Path()))
-
-    def error(value: Json) -> str | None:
-        return check.score(Subject("", lambda: Reading(Rung.RAW, value), Rung.RAW, {})).reason or None
-
-    return error
+    return compile_schema(schema.model_json_schema() if hasattr(schema, "model_json_schema") else schema).problem

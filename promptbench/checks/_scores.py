@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from promptbench.core.canonical import canonical
+from promptbench.core.words import mismatch, quoted
 from promptbench.plugins import Json, Reading, Rung, Score, Subject
 
-_LONGEST_QUOTE = 80
+__all__ = ["first_of", "graded", "mismatch", "quoted", "readable", "same", "verdict"]
+
 # A share such as 0.8 must be reached by 4 of 5, whatever the quotient is in binary.
 _ROUNDING = 1e-9
 
@@ -24,17 +25,6 @@ def graded(check: str, value: float, at_least: float, reason: str) -> Score:
         return Score(check, True, value)
     short = "" if at_least == 1 else f" (score {value:.2f}, needs {at_least:.2f})"
     return Score(check, False, value, reason + short)
-
-
-def mismatch(where: str, expected: str, got: str) -> str:
-    """Return a reason such as `team: expected 'billing', got 'sales'`; an empty `where` is the whole answer."""
-    return f"{where}: expected {expected}, got {got}" if where else f"expected {expected}, got {got}"
-
-
-def quoted(value: Json) -> str:
-    """Return a value for a message, on one line of at most 80 characters."""
-    text = " ".join((f"'{value}'" if isinstance(value, str) else canonical(value)).split())
-    return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 1] + "…"
 
 
 def first_of(names: Sequence[str], most: int = 5) -> str:

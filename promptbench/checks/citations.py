@@ -20,9 +20,9 @@ from typing import Any
 
 from promptbench.checks import _context, _options
 from promptbench.checks._paths import text_at
-from promptbench.checks._patterns import SECONDS, compiled, too_slow
 from promptbench.checks._scores import first_of, graded, mismatch, quoted, verdict
 from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
+from promptbench.schemas.patterns import SECONDS, compiled, too_slow
 
 _MARK = re.compile(r"\[([^\[\]\n]{1,200})\](?!\()")
 _LINE_MARK = re.compile(r"^[ \t]*\[([^\[\]\n]{1,80})\]", re.MULTILINE)

@@ -14,9 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from promptbench.checks._patterns import SECONDS, compiled, too_slow
 from promptbench.checks._scores import quoted, verdict
 from promptbench.plugins import CheckContext, CheckSpec, Json, Score, Subject
+from promptbench.schemas.patterns import SECONDS, compiled, too_slow
 
 
 @dataclass(frozen=True, slots=True)

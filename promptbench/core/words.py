@@ -1,6 +1,11 @@
-"""Format shares and counts for people."""
+"""Format values, shares and counts for people."""
 
 from __future__ import annotations
+
+from promptbench.core.canonical import canonical
+from promptbench.core.types import Json
+
+_LONGEST_QUOTE = 80
 
 
 def percent(share: float | None) -> str:
@@ -19,3 +24,14 @@ def plural(word: str, number: int) -> str:
 def number_of(number: int, word: str) -> str:
     """Format a number with its noun, in the plural unless it is 1."""
     return f"{number:,} {plural(word, number)}"
+
+
+def mismatch(where: str, expected: str, got: str) -> str:
+    """Return a reason such as `team: expected 'billing', got 'sales'`; an empty `where` is the whole answer."""
+    return f"{where}: expected {expected}, got {got}" if where else f"expected {expected}, got {got}"
+
+
+def quoted(value: Json) -> str:
+    """Return a value for a message, on one line of at most 80 characters."""
+    text = " ".join((f"'{value}'" if isinstance(value, str) else canonical(value)).split())
+    return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 1] + "…"

@@ -7,7 +7,6 @@ tool. llm condenses the stored payload of a response; the finish reason stays re
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -36,8 +35,6 @@ NAME = "llm_logs"
 _MAGIC = b"SQLite format 3\x00"
 _NEW = frozenset({"turns", "messages", "parts"})
 _OLD = frozenset({"responses", "conversations"})
-# Omitted keywords: a regular expression in an untrusted file could take forever.
-_UNBOUNDED = {"pattern", "patternProperties", "format"}
 
 
 def matches(file: Log) -> bool:
@@ -186,29 +183,12 @@ def _explain_mismatch(answer: str | None, schema: Mapping[str, Json]) -> str | N
     reading = read_json(answer)
     if reading.rung is not Rung.RAW:
         return "schema: the answer is not JSON"
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import SchemaError
-    from referencing import Registry
-    from referencing.exceptions import Unresolvable
+    from promptbench.schemas.validator import compile_schema
 
-    try:
-        bounded = _omit_unbounded(schema)
-        Draft202012Validator.check_schema(bounded)
-        # With an empty registry nothing is ever fetched.
-        error = next(Draft202012Validator(bounded, registry=Registry()).iter_errors(reading.value), None)
-    except (SchemaError, Unresolvable, RecursionError):
-        return None
-    if error is None:
-        return None
-    where = "/".join(map(str, error.absolute_path))
-    message = error.message if len(error.message) <= 200 else json.dumps(error.validator)
-    return f"schema: {where}: {message}" if where else f"schema: {message}"
-
-
-def _omit_unbounded(schema: Json) -> Json:
-    if isinstance(schema, dict):
-        return {key: _omit_unbounded(value) for key, value in schema.items() if key not in _UNBOUNDED}
-    return [_omit_unbounded(item) for item in schema] if isinstance(schema, list) else schema
+    with suppress(ValueError):
+        if problem := compile_schema(schema).misfit(reading.value):
+            return f"schema: {problem}"
+    return None
 
 
 SPEC = LogFormatSpec(matches=matches, read=read, specificity=100)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from promptbench.checks import plugins
-from promptbench.checks._schema_reasons import without_values
 from promptbench.core.protocols import CheckContext
 from promptbench.core.types import Json, Rung
+from promptbench.schemas.reasons import without_values
 from tests.helpers.subjects import score
 
 TEAM: dict[str, Any] = {

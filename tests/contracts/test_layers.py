@@ -8,7 +8,7 @@ from pathlib import Path
 import promptbench
 
 ROOT = Path(promptbench.__file__).parent
-LEAVES = {"core", "plugins", "yaml", "parsing", "tables", "text", "redaction"}
+LEAVES = {"core", "plugins", "yaml", "parsing", "tables", "text", "redaction", "schemas"}
 ROOMS = ("start", "judge", "logs", "store", "trust", "measure", "upkeep")
 MAY_IMPORT = {
     "core": set(),
@@ -18,9 +18,9 @@ MAY_IMPORT = {
     "tables": {"core", "yaml"},
     "text": {"core"},
     "redaction": {"core", "text"},
+    "schemas": {"core"},
     "recording": {"core"},
-    # The ladder inside an application; checks only for a schema.
-    "answers": {"parsing", "plugins", "checks", "core"},
+    "answers": {"parsing", "plugins", "schemas", "core"},
     "stats": set(),
     "metrics": {"core", "stats"},
     **dict.fromkeys(("settings", "suite", "prompts", "providers", "ingest", "gateway", "store", "report"), LEAVES),

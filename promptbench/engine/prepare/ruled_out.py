@@ -12,7 +12,6 @@ from functools import cache
 from typing import Any
 
 from promptbench.checks import json_schema
-from promptbench.checks._schema_reasons import reason
 from promptbench.checks._scores import quoted
 from promptbench.checks.expect import parse_argument
 from promptbench.core.canonical import canonical
@@ -21,6 +20,7 @@ from promptbench.core.protocols import CheckContext
 from promptbench.core.types import Json, Side
 from promptbench.engine.prepare.lint.allowed_labels import ANY_ITEM
 from promptbench.engine.prepare.prepared_suite import Variant
+from promptbench.schemas.reasons import reason
 from promptbench.suite.file import field_name
 from promptbench.suite.hints import key_hint, type_hint
 from promptbench.suite.models import Case, Suite, Where, WrittenCheck

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from promptbench.checks._schema_reasons import without_values
 from promptbench.core.types import Attempt, Rung, Side
 from promptbench.parsing import calls, json_text
 from promptbench.parsing.ladder import RUNGS
 from promptbench.project import Project
+from promptbench.schemas.reasons import without_values
 from promptbench.store.runs import RunInfo
 from promptbench.workflows.trust.repairs_report import AnswerGroup, PromptRepairs, RepairsReport, RepairUse
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from jsonschema import validators
 from jsonschema.validators import validator_for
 
-from promptbench.checks import json_schema
 from promptbench.core.types import Json
+from promptbench.schemas.validator import compile_schema
 
 KEYS = st.sampled_from(["a", "b", "id", "$ref", "type"])
 VALUES: st.SearchStrategy[Json] = st.recursive(
@@ -64,7 +64,7 @@ DRAFTS = st.sampled_from([None, "http://json-schema.org/draft-07/schema#"])
 
 
 def fits(schema: Json, *values: Json) -> list[bool]:
-    ours = json_schema._compiled(json.dumps(schema), formats=False)
+    ours = compile_schema(schema)
     return [ours.problem(value) is None for value in values]
 
 

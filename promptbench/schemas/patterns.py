@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from promptbench.checks._scores import quoted
+from promptbench.core.words import quoted
 
 # A search raises TimeoutError after this.
 SECONDS = 1.0

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptbench.checks._schema_formats import FORMATS, checker
+from promptbench.schemas.formats import FORMATS, checker
 
 IS = {
     "date": ["2026-11-24", "2024-02-29"],

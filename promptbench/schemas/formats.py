@@ -13,7 +13,7 @@ from functools import cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from promptbench.checks._patterns import compiled
+from promptbench.schemas.patterns import compiled
 
 _TIME = re.compile(
     r"(?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9]):(?:[0-5][0-9]|(?P<leap>60))(?:\.[0-9]+)?"

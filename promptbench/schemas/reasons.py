@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from promptbench.checks._scores import mismatch, quoted
-from promptbench.plugins import Json
+from promptbench.core.types import Json
+from promptbench.core.words import mismatch, quoted
 
 _OWN_WORDS = ("additionalProperties", "unevaluatedProperties", "unevaluatedItems")
 _GOT = re.compile(r"(, got |unexpected )(?:'.+'|.+?)(?= \(taken as .+\)\Z|\Z)")

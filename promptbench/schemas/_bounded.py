@@ -20,14 +20,14 @@ from jsonschema.validators import validator_for
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import lookup_recursive_ref, specification_with
 
-from promptbench.checks._patterns import SECONDS, compiled
-from promptbench.checks._schema_reasons import reason
-from promptbench.checks._scores import quoted
-from promptbench.plugins import Json
+from promptbench.core.types import Json
+from promptbench.core.words import quoted
+from promptbench.schemas.patterns import SECONDS, compiled
+from promptbench.schemas.reasons import reason
 
 # A step is one keyword, or one entry of a keyword such as `properties`, applied to one value; and one member of a value
 # that has some. A count is the same on every machine, so a verdict does not depend on its speed.
-MOST_STEPS = 5_000_000
+_MOST_STEPS = 5_000_000
 _STEPS_TO_BUILD = 30  # A validator that cannot be kept takes this much of the time of a step.
 _SMALL = 20  # Subschemas of fewer steps that apply no others are counted as members of the value around theirs.
 
@@ -42,8 +42,8 @@ _DEEP = frozenset(
 )  # fmt: skip
 
 
-class TooManySteps(Exception):
-    """A validation needed more than MOST_STEPS."""
+class _TooManySteps(Exception):
+    """A validation needed more than _MOST_STEPS."""
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class _Work:
     """The state of one validation. `results` are by the ids of a kept validator and of a value."""
 
     kept: _Kept | None
-    steps: int = MOST_STEPS
+    steps: int = _MOST_STEPS
     seconds: float = SECONDS  # of this thread's CPU, for all patterns together
     results: dict[tuple[int, int], bool] = field(default_factory=dict)
 
@@ -81,10 +81,27 @@ class BoundedSchema:
         self._root = bounded(kind)(schema, registry=registry, format_checker=format_checker)
 
     def problem(self, value: Json) -> str | None:
-        """Return the most telling reason why a value does not fit, None if it does.
+        """Return the most telling reason why a value does not fit, or cannot be validated. None if it fits."""
+        try:
+            return self.misfit(value)
+        except ValueError as error:
+            return str(error)
 
-        Raises TooManySteps; TimeoutError for patterns; referencing's Unresolvable; RecursionError.
-        """
+    def misfit(self, value: Json) -> str | None:
+        """Return the most telling reason why a value does not fit, None if it does. Raise ValueError if not known."""
+        try:
+            return self._misfit(value)
+        except _TooManySteps:
+            problem = f"not validated: it takes more than {_MOST_STEPS:,} steps to validate this answer by this schema"
+        except (TimeoutError, MemoryError):
+            problem = f"not validated: the patterns of the schema need more than {SECONDS:g} s on this answer"
+        except RecursionError:
+            problem = "the answer is nested too deeply for this schema, or the schema refers to itself endlessly"
+        except Unresolvable:
+            problem = "the target of a reference in the schema is not found"
+        raise ValueError(problem)
+
+    def _misfit(self, value: Json) -> str | None:
         token = _WORK.set(_Work(self._kept))
         try:
             root = self._root.evolve(schema=self._root.schema, _resolver=self._root._resolver)
@@ -95,10 +112,10 @@ class BoundedSchema:
 
 def _reason(root: Any, value: Json) -> str:
     work = _WORK.get()
-    work.steps, work.seconds = MOST_STEPS, SECONDS
+    work.steps, work.seconds = _MOST_STEPS, SECONDS
     try:
         return reason(root, value)
-    except (TooManySteps, TimeoutError):
+    except (_TooManySteps, TimeoutError):
         return "does not fit the schema; to list the reasons takes too long"
 
 
@@ -161,7 +178,7 @@ def _spend(validator: Any, steps: int, instance: Json, schema: Json) -> Any:
     work = _WORK.get()
     work.steps -= steps + len(instance) if isinstance(instance, (dict, list)) else steps
     if work.steps < 0:
-        raise TooManySteps
+        raise _TooManySteps
     return ()
 
 
