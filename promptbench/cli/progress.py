@@ -126,7 +126,7 @@ class Progress(_Shown):
 
     def _time_left(self) -> str:
         made, spent = self._done - self._kept, time.monotonic() - self._began
-        if self._done >= self._total or spent < _SECONDS_BEFORE_ESTIMATE:
+        if made <= 0 or self._done >= self._total or spent < _SECONDS_BEFORE_ESTIMATE:
             return ""
         seconds = spent / made * (self._total - self._done)
         return f", {seconds:.0f} s left" if seconds < 120 else f", {seconds / 60:.0f} min left"

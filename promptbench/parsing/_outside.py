@@ -25,7 +25,7 @@ _HINTS = (
 )
 _SIGN = re.compile(r"[<|=→>{\[*]")
 _DATA = re.compile(
-    r"""</?[^\W\d][^<>\n]{0,200}+>|^[ \t]*+\||\|[^|\n]{0,80}+\||\*\*[^*\n]{1,80}+\*\*[ \t]*+[-–—]|[{\[]\s*+["'“{\[]"""
+    r"""<(?:/\w|[^\W\d])[^<>\n]{0,200}+>|^[ \t]*+\||\|[^|\n]{0,80}+\||\*\*[^*\n]{1,80}+\*\*[ \t]*+[-–—]|[{\[]\s*+["'“{\[]"""
     r"""|[\w\])"'`*][ \t]*+(?::=|=>|->|→|=)[ \t]*+[^\s=]""",
     re.MULTILINE,
 )
@@ -70,7 +70,7 @@ _COMMENTS = re.compile(
 )
 _NEGATED = re.compile(
     r"(?:\b(?:not|never|instead of|rather than|examples?|e\.g\.|such as|samples?|templates?|wrong|incorrect|invalid"
-    r"|placeholder|draft|you (?:wrote|sent|gave|provided|asked for)|input (?:is|was)|format is|use this format)\b"
+    r"|placeholder|draft|you (?:wrote|sent|gave|provided)|input (?:is|was)|format is|use this format)\b"
     r"|n['’]t\b)[^.!?\n]{0,60}+\Z|\b(?:in the form|looks? like(?: this)?)\Z",
     re.IGNORECASE,
 )

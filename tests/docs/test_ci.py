@@ -153,7 +153,7 @@ def test_the_action_annotates_leaves_reports_and_fails_as_the_command_does(
     reports = {path.name for path in (repository.root / "out").rglob("*.*")}
     assert reports == {"junit.xml", "report.html", "report.json", "triage.json"}
 
-    project.edit("suites/triage/suite.yaml", "recorded/openai/fake", "openai/gpt-5-mini")
+    project.edit("suites/triage/suite.yaml", "recorded/openai/fake", "openai/gpt-4.1-mini")
     project.write("promptbench.toml", "")
     done, outputs, _ = run_action(repository)
     assert (done.returncode, outputs) == (4, {"exit-code": "4"})

@@ -65,7 +65,7 @@ def test_a_template_that_fits_in_several_ways_is_the_one_that_is_told() -> None:
     ],
 )
 def test_why_a_call_cannot_be_asked_again(logged: LoggedCall, prompts: list[Prompt], why: str | None) -> None:
-    assert unusable(logged, prompts) == why
+    assert unusable(input_of(logged, prompts, prompts), prompts) == why
 
 
 @pytest.mark.parametrize(
