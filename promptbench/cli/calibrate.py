@@ -9,6 +9,7 @@ import typer
 from promptbench.cli.options import (
     Cases,
     Concurrency,
+    First,
     Format,
     JsonFormat,
     MaxCalls,
@@ -17,10 +18,13 @@ from promptbench.cli.options import (
     Models,
     Output,
     Quiet,
+    Sample,
+    Seed,
     Suites,
     Tags,
     Verbose,
 )
+from promptbench.core.subset import Subset
 
 
 def calibrate(
@@ -28,6 +32,9 @@ def calibrate(
     model: Models = None,
     case: Cases = None,
     tag: Tags = None,
+    first: First = None,
+    sample: Sample = None,
+    seed: Seed = None,
     repeats: Annotated[
         int | None,
         typer.Option("--repeats", min=1, max=50, help="Tries for each side; by default the gate's maximum."),
@@ -57,7 +64,11 @@ def calibrate(
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
     project = Project.open(flags={"concurrency": concurrency})
     selection = Selection(
-        paths=tuple(suites or ()), models=tuple(model or ()), cases=tuple(case or ()), tags=tuple(tag or ())
+        paths=tuple(suites or ()),
+        models=tuple(model or ()),
+        cases=tuple(case or ()),
+        tags=tuple(tag or ()),
+        subset=Subset(first, sample, seed),
     )
     spending = Spending.read(max_cost, max_calls, max_minutes)
     with Progress(quiet=quiet) as progress:

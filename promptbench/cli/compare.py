@@ -11,6 +11,7 @@ from promptbench.cli.options import (
     Cases,
     Concurrency,
     ExitZero,
+    First,
     Format,
     JsonFormat,
     MaxCalls,
@@ -18,10 +19,13 @@ from promptbench.cli.options import (
     MaxMinutes,
     Output,
     Quiet,
+    Sample,
+    Seed,
     Tags,
     Verbose,
 )
 from promptbench.core.errors import Exit, InputError
+from promptbench.core.subset import Subset
 
 if TYPE_CHECKING:
     from promptbench.project import Project
@@ -43,6 +47,9 @@ def compare(
     ] = None,
     case: Cases = None,
     tag: Tags = None,
+    first: First = None,
+    sample: Sample = None,
+    seed: Seed = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the calls without making them.")] = False,
     format_: Format = "terminal",
     as_json: JsonFormat = False,
@@ -74,7 +81,8 @@ def compare(
     if rendering.wants("evidence"):
         raise InputError("a comparison does not prove a promotion", hint="`promptbench run --output evidence=FILE`")
     project = Project.open(flags={"concurrency": concurrency})
-    matchup = Matchup(tuple(what or ()), tuple(model or ()), prompt, tuple(case or ()), tuple(tag or ()))
+    part = Subset(first, sample, seed)
+    matchup = Matchup(tuple(what or ()), tuple(model or ()), prompt, tuple(case or ()), tuple(tag or ()), part)
     spending = Spending.read(max_cost, max_calls, max_minutes)
     if dry_run:
         return _dry_run(project, matchup, as_json=as_json)

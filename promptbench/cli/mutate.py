@@ -6,13 +6,29 @@ from typing import Annotated
 
 import typer
 
-from promptbench.cli.options import Cases, Format, JsonFormat, Output, Quiet, Suites, Tags, Verbose
+from promptbench.cli.options import (
+    Cases,
+    First,
+    Format,
+    JsonFormat,
+    Output,
+    Quiet,
+    Sample,
+    Seed,
+    Suites,
+    Tags,
+    Verbose,
+)
+from promptbench.core.subset import Subset
 
 
 def mutate(
     suites: Suites = None,
     case: Cases = None,
     tag: Tags = None,
+    first: First = None,
+    sample: Sample = None,
+    seed: Seed = None,
     run: Annotated[
         str | None,
         typer.Option("--run", metavar="RUN", help="Break the passing answers of this run. By default, the latest."),
@@ -35,6 +51,11 @@ def mutate(
 
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
     project = Project.open()
-    selection = Selection(paths=tuple(suites or ()), cases=tuple(case or ()), tags=tuple(tag or ()))
+    selection = Selection(
+        paths=tuple(suites or ()),
+        cases=tuple(case or ()),
+        tags=tuple(tag or ()),
+        subset=Subset(first, sample, seed),
+    )
     found = run_mutations(project, selection, run=run, at_least=at_least)
     return rendering.write(project, [mutation_report(found)])

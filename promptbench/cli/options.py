@@ -23,6 +23,11 @@ Cases = Annotated[
     list[str] | None, typer.Option("--case", metavar="NAME", help="Only these cases; * matches any text.")
 ]
 Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="Only cases with one of these tags.")]
+First = Annotated[int | None, typer.Option("--first", metavar="N", min=1, help="Only the first N of those selected.")]
+Sample = Annotated[
+    int | None, typer.Option("--sample", metavar="N", min=1, help="Only a random sample of N of those selected.")
+]
+Seed = Annotated[int | None, typer.Option("--seed", metavar="S", help="Another sample; by default 0.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="The name of a run or its first characters, or `latest`.")]
 Shard = Annotated[

@@ -13,6 +13,7 @@ from promptbench.cli.options import (
     Columns,
     Concurrency,
     FailedOnly,
+    First,
     Format,
     JsonFormat,
     LoggedModels,
@@ -22,6 +23,8 @@ from promptbench.cli.options import (
     MaxMinutes,
     Output,
     Quiet,
+    Sample,
+    Seed,
     Since,
     Verbose,
     Where,
@@ -30,6 +33,7 @@ from promptbench.cli.options import (
 )
 from promptbench.cli.output import out, out_json, say
 from promptbench.core.errors import Exit, InputError
+from promptbench.core.subset import Subset
 from promptbench.core.words import number_of
 
 
@@ -50,6 +54,9 @@ def replay(
     since: Since = None,
     model: LoggedModels = None,
     where: Where = None,
+    first: First = None,
+    sample: Sample = None,
+    seed: Seed = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="With --ask: print the calls and their estimated cost, and make none.")
     ] = False,
@@ -80,8 +87,9 @@ def replay(
         raise InputError("--ask and --rescore-only exclude each other", hint="leave one of them out")
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
     project = Project.open(flags={"concurrency": concurrency})
+    part = Subset(first, sample, seed)
     logs = log_files(log, columns_of(columns), log_model)
-    calls = select_for_replay(project, logs, call_filter(failed_only, since, model, where))
+    calls = select_for_replay(project, logs, call_filter(failed_only, since, model, where), part)
     if not ask:
         return rendering.write(project, [rescore_report(replay_answers(project, suite, calls, logs.bad))])
     with Progress(quiet=quiet) as progress:
@@ -99,6 +107,7 @@ def replay(
                     "--since": [since],
                     "--model": model,
                     "--where": where,
+                    **{f"--{flag}": values for flag, values in part.flags.items()},
                 },
             ),
             spending=Spending.read(max_cost, max_calls, max_minutes),

@@ -11,6 +11,7 @@ from promptbench.cli.options import (
     Cases,
     Concurrency,
     ExitZero,
+    First,
     Format,
     JsonFormat,
     MaxCalls,
@@ -21,12 +22,15 @@ from promptbench.cli.options import (
     Prompts,
     Quiet,
     Reason,
+    Sample,
+    Seed,
     Shard,
     Suites,
     Tags,
     Verbose,
 )
 from promptbench.core.errors import Exit
+from promptbench.core.subset import Subset
 from promptbench.core.types import CacheMode
 
 if TYPE_CHECKING:
@@ -39,6 +43,9 @@ def run(
     model: Models = None,
     case: Cases = None,
     tag: Tags = None,
+    first: First = None,
+    sample: Sample = None,
+    seed: Seed = None,
     shard: Shard = None,
     changed: Annotated[
         bool,
@@ -110,6 +117,7 @@ def run(
         shard=parse_shard(shard),
         changed=changed or changed_since is not None,
         since=changed_since,
+        subset=Subset(first, sample, seed),
     )
     spending = Spending.read(max_cost, max_calls, max_minutes)
     if dry_run:

@@ -17,8 +17,10 @@ from promptbench.suite.models import Case, Marked, Quarantine, Where, WrittenChe
 from promptbench.suite.sheets import case_rows
 from promptbench.suite.validation import validate
 from promptbench.text.templates import is_name
+from promptbench.yaml.marked import parse
 from promptbench.yaml.marked_json import parse_line
-from promptbench.yaml.paths import below
+from promptbench.yaml.paths import matches
+from promptbench.yaml.source import SourceError, read_source
 
 _MAX_PROBLEMS = 100  # per file; the rest of the file is then skipped
 _LONGEST_LINE = 8 * 1024 * 1024
@@ -47,12 +49,9 @@ class SuiteCases:
             if self._is_first(case, found):
                 self._numbers[case.name] = number
             yield case
-        for written, where in self._named:
-            path = below(self._suite.parent, written, where.location(), found)
-            if path is None:
-                continue
-            kind = _File if path.suffix.lower() == ".jsonl" else _Sheet
-            file = kind(path, (Path(self._shown).parent / written).as_posix())
+        for path, where in self._paths(found):
+            shown = (Path(self._shown).parent / path.relative_to(self._suite.parent)).as_posix()
+            file = _KINDS.get(path.suffix.lower(), _Sheet)(path, shown)
             self._files.append(file)
             for start, line, case in _valid_cases(file, where, found):
                 if self._is_first(case, found):
@@ -61,6 +60,17 @@ class SuiteCases:
                     self._starts.append(start)
                     self._lines.append(line)
                 yield case
+
+    def _paths(self, found: Diagnostics) -> Iterator[tuple[Path, Where]]:
+        """Yield the named files, each once, with the entry that names it."""
+        known, hint = set(), "a pattern such as more/*.yaml is about the suite's folder"
+        for written, where in self._named:
+            for path in matches(
+                self._suite.parent, written, where.location(), found, hint=hint, counts=self._suite.__ne__
+            ):
+                if path not in known:
+                    known.add(path)
+                    yield path, where
 
     @property
     def numbers(self) -> dict[str, int]:
@@ -133,7 +143,7 @@ class _File:
 
 
 class _Sheet:
-    """A spreadsheet of cases. People wrote it, so it fits in memory."""
+    """A spreadsheet or YAML file of cases. People wrote it, so it fits in memory."""
 
     def __init__(self, path: Path, shown: str) -> None:
         self.path = path
@@ -143,13 +153,37 @@ class _Sheet:
     def read(self, found: Diagnostics) -> Iterator[tuple[int, int, Case | None]]:
         """Yield each case with its index; None for an invalid row."""
         self.path.open("rb").close()
-        for row in case_rows(self.path, self.shown, found):
-            case = read_case(row.value, Where(row), found) if row else None
+        for where in self._written(found):
+            case = read_case(where.value, where, found) if where else None
             self._cases += [case] if case else []
             yield len(self._cases) - 1, 0, case
 
+    def _written(self, found: Diagnostics) -> Iterator[Where | None]:
+        return (Where(row) if row else None for row in case_rows(self.path, self.shown, found))
+
     def case(self, start: int, line: int) -> Case:
         return self._cases[start]
+
+
+class _Yaml(_Sheet):
+    """A YAML file with a list of cases, as `cases:` of a suite has it."""
+
+    def _written(self, found: Diagnostics) -> Iterator[Where | None]:
+        try:
+            document = parse(read_source(self.path, self.shown), found)
+        except SourceError as error:
+            found.extend([error.diagnostic])
+            return
+        if document is None or document.value is None:
+            return
+        if not isinstance(document.value, list):
+            hint = "start each case with '- case: NAME'; a file of cases has no 'cases:' above them"
+            found.add(Code.WRONG_TYPE, "expected a list of cases", document.location(), hint=hint)
+            return
+        yield from (Where(document, (index,)) for index in range(len(document.value)))
+
+
+_KINDS: dict[str, type[_File | _Sheet]] = {".jsonl": _File, ".yaml": _Yaml, ".yml": _Yaml}
 
 
 def _valid_cases(file: _File | _Sheet, where: Where, found: Diagnostics) -> Iterator[tuple[int, int, Case]]:
@@ -169,7 +203,8 @@ def _valid_cases(file: _File | _Sheet, where: Where, found: Diagnostics) -> Iter
                 )
                 return
     except FileNotFoundError:
-        near = [item.name for item in file.path.parent.glob("*.*") if is_case_file(item.name)]
+        suite = Path(where.location().path).name
+        near = [item.name for item in file.path.parent.glob("*.*") if is_case_file(item.name) and item.name != suite]
         stems = {Path(name).stem: name for name in near}
         guess = stems.get(did_you_mean(file.path.stem, stems) or "")
         hint = f"did you mean '{guess}'?" if guess else f"files with cases there: {', '.join(sorted(near)) or 'none'}"

@@ -59,11 +59,11 @@ def _as_list(value: Any) -> Any:
 
 
 def is_case_file(value: Any) -> bool:
-    """Return whether an entry of `cases:` names a file next to the suite."""
+    """Return whether an entry of `cases:` names files next to the suite."""
     return isinstance(value, str) and value.lower().endswith(CASE_FILES)
 
 
-CASE_FILES = (".jsonl", ".csv", ".xlsx")
+CASE_FILES = (".jsonl", ".csv", ".xlsx", ".yaml", ".yml")
 
 
 def _share(value: Any) -> Any:
@@ -438,10 +438,11 @@ class SuiteFile(Written):
     # Each is validated as a CaseFile of its own; a text is the name of a file with cases.
     cases: Annotated[list[Any], BeforeValidator(lambda value: [value] if is_case_file(value) else value)] = Field(
         default_factory=list,
-        description="What goes in and what should come back; or a .jsonl, .csv or .xlsx file next to this one.",
+        description="What goes in and what should come back; or .jsonl, .csv, .xlsx or .yaml files next to this one.",
         examples=[
             [{"case": "late parcel", "vars": {"message": "Where is it?"}, "expect": {"team": "delivery"}}],
             "cases.csv",
+            ["common.jsonl", "more/*.yaml"],
         ],
     )
     gate: GateFile = Field(

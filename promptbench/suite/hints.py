@@ -101,7 +101,7 @@ def _structure_hint(key: str, value: Json) -> str | None:
 def case_hint(value: Json) -> str:
     """Return the hint for something that is not a case."""
     if isinstance(value, str) and re.search(r"\.\w{2,5}\Z", value):
-        return "a file with cases ends with .csv, .xlsx or .jsonl"
+        return "a file with cases ends with .csv, .xlsx, .jsonl or .yaml"
     if isinstance(value, list):
         return "write one '- ' before 'case:', and none before what is below it"
     return f"write it as '- case: {value}'" if isinstance(value, str) else "write it as '- case: what it is about'"

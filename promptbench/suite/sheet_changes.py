@@ -18,10 +18,6 @@ from promptbench.suite.file import field_name, is_case_file
 from promptbench.suite.models import Case, Suite, Where
 from promptbench.suite.sheets import SheetCase
 from promptbench.suite.tables import CaseEntry, Fields, fields_of, is_same_data
-from promptbench.yaml.marked import YamlDocument
-
-# Case files that are themselves spreadsheets, which are not rewritten.
-_SPREADSHEETS = (".csv", ".xlsx")
 
 
 class SheetCases:
@@ -71,25 +67,23 @@ class KnownCase:
         return CaseEntry(self.fields, self.comment)
 
     @property
-    def in_spreadsheet(self) -> bool:
-        return self.path.suffix.lower() in _SPREADSHEETS
+    def read_only(self) -> bool:
+        """True for a case in a spreadsheet or YAML file next to the suite, which is not rewritten."""
+        return self.comment is None and self.path.suffix.lower() != ".jsonl"
 
 
 def known_cases(suite: Suite) -> list[KnownCase]:
     """Return the cases in the files of a valid suite, in order. Cases from its logs are not among them."""
     comments = comments_above(suite.document.source.text)
-    listed = suite.document.value.get("cases")
-    files = [item for item in (listed if isinstance(listed, list) else [listed]) if is_case_file(item)]
-    folder = Path(suite.document.source.path).parent
-    paths = {(folder / name).as_posix(): suite.path.parent / name for name in files}
+    shown = Path(suite.document.source.path).parent
     known = []
     for case in suite.cases.scan(Diagnostics()):
-        if isinstance(case.where.document, YamlDocument):
+        if case.where.document is suite.document:
             number = int(case.where.path[1])
             known.append(KnownCase(case, fields_of(case), suite.path, number, comments[number]))
         else:
             location = case.where.location("case")
-            path = paths[location.path.partition("!")[0]]
+            path = suite.folder / Path(location.path.partition("!")[0]).relative_to(shown)
             known.append(KnownCase(case, fields_of(case), path, location.line - 1, None))
     return known
 
@@ -135,7 +129,7 @@ def changes_of(known: Sequence[KnownCase], rows: SheetCases, diagnostics: Diagno
             comment = None
         if comment is None and is_same_data(data, old.case.where.value):
             changes.unchanged += 1
-        elif old.in_spreadsheet:
+        elif old.read_only:
             diagnostics.add(
                 Code.BAD_VALUE,
                 f"the case '{case.name}' is in {old.path.name}",
@@ -182,8 +176,8 @@ def changed_files(suite: Suite, changes: SheetChanges, *, remove: bool) -> dict[
     for old, change in changes.changed:
         edits.setdefault(old.path, {})[old.number] = change
     for old in changes.missing if remove else ():
-        if old.in_spreadsheet:
-            raise InputError(f"the case '{old.case.name}' is in {old.path.name}", hint="remove its row there")
+        if old.read_only:
+            raise InputError(f"the case '{old.case.name}' is in {old.path.name}", hint="remove it there")
         edits.setdefault(old.path, {})[old.number] = None
     target = _target_of_new_cases(suite) if changes.added else suite.path
     files = {}
@@ -201,7 +195,7 @@ def _target_of_new_cases(suite: Suite) -> Path:
     listed = suite.document.value.get("cases")
     if not is_case_file(listed):
         return suite.path
-    if not listed.lower().endswith(".jsonl"):
+    if not listed.lower().endswith(".jsonl") or any(char in listed for char in "*?["):
         location = Location(suite.document.source.path)
         raise InputError(f"the cases of {location} are in {listed}", hint="write the new ones there")
     return suite.path.parent / str(listed)

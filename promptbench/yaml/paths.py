@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path, PureWindowsPath
 
 from promptbench.core.diagnostics import Code, Diagnostics, Location
@@ -26,3 +27,35 @@ def below(folder: Path, written: str, location: Location, found: Diagnostics) ->
         )
         return None
     return path
+
+
+def matches(
+    folder: Path,
+    written: str,
+    location: Location,
+    found: Diagnostics,
+    *,
+    hint: str,
+    counts: Callable[[Path], bool] = lambda _: True,
+) -> Iterator[Path]:
+    """Yield the files below `folder` that a name or a pattern means, those of a pattern in order.
+
+    A file that is named need not exist, and a pattern leaves out those that do not count. A pattern that is invalid,
+    matches nothing, or leaves the folder adds a diagnostic; `hint` is that of no match.
+    """
+    path = below(folder, written, location, found)
+    if path is None:
+        return
+    if path.is_file() or not any(char in written for char in "*?["):
+        yield path
+        return
+    try:
+        files = [item for item in sorted(folder.glob(written.replace("\\", "/"))) if item.is_file() and counts(item)]
+    except ValueError:
+        advice = f"'**' must be a whole part of the path, as in **/NAME{path.suffix}"
+        found.add(Code.BAD_VALUE, f"'{written}' is not a valid pattern", location, hint=advice)
+        return
+    if not files:
+        found.add(Code.FILE_NOT_FOUND, f"no file matches '{written}'", location, hint=hint)
+    # A match may leave the suite's folder by a symbolic link.
+    yield from (item for item in files if below(folder, item.relative_to(folder).as_posix(), location, found))

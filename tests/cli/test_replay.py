@@ -121,6 +121,13 @@ def test_imported_calls_are_replayed_by_filter(replayed: ProjectFolder) -> None:
     assert (none.code, "no logged call can be replayed" in none.err) == (7, True)
 
 
+def test_a_part_of_the_calls(replayed: ProjectFolder) -> None:
+    ended = replayed.run("replay", "suites/triage", "--log", "calls.jsonl", "--first", "2")
+    assert "2 of 2 logged answers fail" in ended.out
+    replayed.run("replay", "suites/triage", "--log", "calls.jsonl", "--first", "1", "--ask")
+    assert "replay suites/triage --ask --log calls.jsonl --first 1" in replayed.run("runs", "gate").err
+
+
 def test_nothing_can_be_promoted_by_a_replay(replayed: ProjectFolder) -> None:
     replayed.write("one.jsonl", call("c1", "I was charged for this", "No."))
     ended = replayed.run("replay", "suites/triage", "--log", "one.jsonl", "--ask", "-q")

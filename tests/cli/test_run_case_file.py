@@ -44,6 +44,23 @@ def test_some_of_the_cases(filed: ProjectFolder, server: FakeOpenAI) -> None:
     }
 
 
+def test_a_sample_is_judged_again_and_promotes_nothing(filed: ProjectFolder) -> None:
+    ended = filed.run("run", "--sample", "5", "--seed", "3", "--json", "--output", "evidence=proof.json")
+    [report] = ended.data["runs"]
+    assert (report["cases"], report["result"], report["promote"]) == (5, "PASS", "")
+    assert report["reproduce"] == "promptbench run suites/triage --sample 5 --seed 3"
+    assert "only a sample of 5, seed 3 of the cases: a part of a suite promotes nothing" in report["notes"]
+    assert filed.run("runs", "gate", "--json").data["runs"][0]["cases"] == 5
+    refused = filed.run("promote", "triage", "--evidence", "proof.json")
+    assert refused.code == 5, refused.err
+    refused = filed.run("run", "--first", "11", "--promote")
+    assert (refused.code, "a part of the suite 'triage' proves nothing" in refused.err) == (2, True)
+    # The cases that are left out are still checked.
+    with (filed.root / "suites/triage/many.jsonl").open("a") as file:
+        file.write('{"case": "wrong"}\n')
+    assert "many.jsonl:13" in filed.run("run", "--first", "1").err
+
+
 def test_what_is_answered_is_not_asked_again(filed: ProjectFolder, server: FakeOpenAI) -> None:
     assert filed.run("run", "--max-calls", "30").code == 4
     asked = len(server.received)

@@ -152,7 +152,9 @@ def test_the_cases_in_the_guide_about_them_are_valid(tmp_path: Path) -> None:
     page = DOCS / "guides" / "cases.md"
     [line] = re.findall(r"^    (\{.*\})$", page.read_text(encoding="utf-8"), re.MULTILINE)
     for block in blocks(page, "yaml"):
-        bench, found = joined(tmp_path, block, {"more.jsonl": line + "\n"})
+        bench, found = joined(
+            tmp_path, block, {"more.jsonl": line + "\n", "by-team/a.yaml": f"- {line}\n".replace("late", "a")}
+        )
         assert messages(found) == []
         assert bench
 

@@ -64,12 +64,42 @@ def test_what_is_wrong_in_a_file_and_where(file: str | bytes, expected: tuple[Co
     ]
 
 
-@pytest.mark.parametrize("name", ["nowhere.jsonl", "../more.jsonl", "folder.jsonl"])
+def test_patterns_and_yaml_files(tmp_path: Path) -> None:
+    more = {"more/b.yaml": "# by hand\n- case: b\n  expect: {team: x}\n- case: c\n", "more/a.yml": "- case: a\n"}
+    write(tmp_path, {**more, "one[1].jsonl": lines({"case": "one"})})
+    suite, found = loaded(
+        tmp_path, HEAD + "cases: ['one[1].jsonl', '**/*.yml', '**/*.yaml', more/b.yaml, {case: last}]\n"
+    )
+    assert messages(found) == []
+    assert suite is not None
+    assert list(suite.cases.numbers) == ["last", "one", "a", "b", "c"]
+    assert str(suite.cases["b"].where.location("expect", "team")) == "more/b.yaml:3:18"
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "message"),
+    [
+        ("- case: a\n  expct: 1\n", "more.yaml:2:3", "unknown key 'expct'"),
+        ("- a.jsonl\n", "more.yaml:1:3", "a case must be 'name: value' lines, not the text 'a.jsonl'"),
+        ("cases: []\n", "more.yaml:1:1", "expected a list of cases"),
+        ("- [\n", "more.yaml:1:4", None),
+        ("# none\n", "suite.yaml:4:9", "more.yaml has no cases"),
+        ("- case: one\n", "more.yaml:1:9", "two cases are named 'one': at suite.yaml:4:28 and more.yaml:1:9"),
+    ],
+)
+def test_what_is_wrong_in_a_yaml_file(text: str, where: str, message: str | None, tmp_path: Path) -> None:
+    write(tmp_path, {"more.yaml": text})
+    _, found = loaded(tmp_path, HEAD + "cases: ['mo*.yaml', {case: one}]\n")
+    assert [str(item.location) for item in found] == [where]
+    assert message in (None, *messages(found))
+
+
+@pytest.mark.parametrize("name", ["nowhere.jsonl", "../more.jsonl", "folder.jsonl", "'no*.yaml'", "'../*.csv'"])
 def test_a_file_that_cannot_be_read(name: str, tmp_path: Path) -> None:
     (tmp_path / "folder.jsonl").mkdir()
     _, found = suite_of(tmp_path, f"cases: [{name}]\n", lines({"case": "a"}))
     [(code, location)] = found
-    assert code in (Code.FILE_NOT_FOUND, Code.PATH_OUTSIDE, Code.UNREADABLE_FILE)
+    assert code in (Code.FILE_NOT_FOUND, Code.PATH_OUTSIDE, Code.UNREADABLE_FILE, Code.BAD_VALUE)
     assert location == "suite.yaml:4:9"
 
 

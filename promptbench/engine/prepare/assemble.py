@@ -120,7 +120,7 @@ def assemble(suite: Suite, options: PrepareOptions, found: Diagnostics) -> Prepa
         partial=options.partial or connector.omits_gated_model(models),
         judges=judges,
         judged_checks=tuple(check for check, _ in judged),
-        calls=builder.calls,
+        calls={name: same for name, same in builder.calls.items() if name in cases},
         ladder=options.ladder,
         replayed=options.calls is not None,
     )

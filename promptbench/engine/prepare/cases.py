@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -53,6 +53,7 @@ class CaseBuilder:
         self._has_baseline = has_baseline
         self._answers = answers
         self._ladder = options.ladder
+        self._subset = options.selection.subset
         self._bare = CheckContext(suite.folder, None, options.root, options.allowed_code, suite.at)
         self._contexts = [
             (replace(self._bare, output_schema=schema), hashes) for schema, hashes in _by_schema(variants)
@@ -82,8 +83,21 @@ class CaseBuilder:
 
         A logged call with the input of a case is added to that case. `look` is called with every case of the suite.
         """
-        logged = self._by_input(calls)
         cases = PreparedCases(self._rebuilt, self._suite.gate.tags)
+        built = self._built(calls, look)
+        selected = (item for item in built if selects(item[0]))
+        for case, own, held in self._subset.of(selected, lambda item: item[0].name):
+            self._add(cases, case, own, held=held)
+        for _ in built:
+            pass  # Cases behind the first ones are checked too.
+        cases.share(self._suite.cases.numbers)
+        return cases
+
+    def _built(
+        self, calls: Sequence[LoggedCall], look: Callable[[Case], object]
+    ) -> Iterator[tuple[PreparedCase, str, bool]]:
+        """Yield each valid case with the hash of its own checks, and True if it stays in memory."""
+        logged = self._by_input(calls)
         names = set()
         quarantined: list[Case] = []
         count = 0
@@ -97,16 +111,14 @@ class CaseBuilder:
                 names.add(case.name)
             _, same = logged.pop(CallInput(case.variables, case.messages).hash, (None, [])) if logged else (None, [])
             built = self._case(case, same)
-            if built is not None and selects(built):
-                self._add(cases, built, own, held=case.where.document is self._suite.document)
+            if built is not None:
+                yield built, own, case.where.document is self._suite.document
         report_quarantine(quarantined, count, self._found)
         self.ruled_out.report(self._found)
         for given, group in logged.values():
             built, own = self._from_log(given, group, names)
-            if built is not None and selects(built):
-                self._add(cases, built, own, held=True)
-        cases.share(self._suite.cases.numbers)
-        return cases
+            if built is not None:
+                yield built, own, True
 
     def build(self, case: Case) -> PreparedCase | None:
         """Return one case without the logs, or None, with diagnostics, if it is invalid."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from promptbench.core.protocols import Recordings
+from promptbench.core.subset import EVERYTHING, Subset
 from promptbench.core.types import Json, LoggedCall
 from promptbench.parsing.ladder import BUILT_IN, Ladder
 
@@ -30,11 +31,18 @@ class Selection:
     changed: bool = False  # Only suites that a change affects, by git.
     # The commit or branch to compare with; by default the branch that this one will be merged into.
     since: str | None = None
+    subset: Subset = EVERYTHING  # Of the cases that names and tags select.
 
     def selects(self, case: PreparedCase) -> bool:
         """Return True if the name of a case matches a pattern and it has one of the tags."""
         by_name = not self.cases or any(fnmatchcase(case.name, pattern) for pattern in self.cases)
         return by_name and (not self.tags or bool({*self.tags} & {*case.tags}))
+
+    @property
+    def flags(self) -> dict[str, list[str]]:
+        """What the user selected of a suite besides prompts, by option, as a run records it."""
+        named = {"model": self.models, "case": self.cases, "tag": self.tags}
+        return {flag: list(values) for flag, values in named.items()} | self.subset.flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,8 @@ class PrepareOptions:
     @property
     def partial(self) -> bool:
         """True if only some of the cases are selected."""
-        return bool(self.selection.cases or self.selection.tags) or self.calls is not None
+        selected = self.selection
+        return bool(selected.cases or selected.tags or selected.subset) or self.calls is not None
 
 
 def display_path(path: Path, root: Path) -> str:

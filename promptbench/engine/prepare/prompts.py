@@ -12,7 +12,7 @@ from promptbench.engine.prepare.prepared_suite import Variant
 from promptbench.prompts.parser import load, parse_prompt
 from promptbench.prompts.prompt import Prompt
 from promptbench.suite.models import Suite
-from promptbench.yaml.paths import below
+from promptbench.yaml.paths import matches
 from promptbench.yaml.source import Source
 
 
@@ -63,33 +63,16 @@ def _prompt_files(suite: Suite, options: PrepareOptions, found: Diagnostics) -> 
         return
     for index, written in enumerate(suite.prompts):
         location = suite.location(("prompt", index))
-        file = below(suite.folder, written, location, found)
-        if file is None:
-            continue
-        if not any(char in written for char in "*?["):
-            yield file, location
-            continue
-        try:
-            paths = sorted(suite.folder.glob(written.replace("\\", "/")))
-            # A name with an underscore at its start is a partial.
-            matches = [path for path in paths if path.is_file() and not path.name.startswith("_")]
-        except ValueError:
-            found.add(
-                Code.BAD_VALUE,
-                f"'{written}' is not a valid pattern",
-                location,
-                hint="'**' must be a whole part of the path, as in **/NAME.prompt",
-            )
-            continue
-        if not matches:
-            hint = "check the names of the files next to the suite"
-            if "{{" in written:
-                hint = "write the prompt's text into a file of its own, and that file's name here"
-            found.add(Code.FILE_NOT_FOUND, f"no file matches '{written}'", location, hint=hint)
-        for path in matches:
-            # A match may leave the suite's folder by a symbolic link.
-            if below(suite.folder, path.relative_to(suite.folder).as_posix(), location, found):
-                yield path, location
+        hint = "check the names of the files next to the suite"
+        if "{{" in written:
+            hint = "write the prompt's text into a file of its own, and that file's name here"
+        for path in matches(suite.folder, written, location, found, hint=hint, counts=_is_no_partial):
+            yield path, location
+
+
+def _is_no_partial(path: Path) -> bool:
+    # A name with an underscore at its start is a partial.
+    return not path.name.startswith("_")
 
 
 def _load(path: Path, location: Location, options: PrepareOptions, found: Diagnostics) -> Prompt | None:

@@ -14,6 +14,7 @@ from typing import Any
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.events import Listener
+from promptbench.core.subset import EVERYTHING, Subset
 from promptbench.core.types import Side
 from promptbench.engine.estimate import Estimate
 from promptbench.engine.prepare.options import ComparedVersions, Selection, StoredPrompt
@@ -50,16 +51,18 @@ class Matchup:
     prompt: Path | None = None
     cases: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    subset: Subset = EVERYTHING
 
     @property
-    def flags(self) -> dict[str, list[str]]:
-        return {"model": list(self.models), "case": list(self.cases), "tag": list(self.tags)}
+    def selection(self) -> Selection:
+        """The part of a suite to compare."""
+        return Selection(models=self.models, cases=self.cases, tags=self.tags, subset=self.subset)
 
     @property
     def command(self) -> str:
         """Return the command that repeats the comparison."""
         words = ["promptbench", "compare", *self.words]
-        for flag, values in self.flags.items():
+        for flag, values in self.selection.flags.items():
             for value in values:
                 words += [f"--{flag}", value]
         return shlex.join([*words, *(("--prompt", self.prompt.as_posix()) if self.prompt else ())])
@@ -126,7 +129,7 @@ def compare(
             runs,
             listen,
             command=matchup.command,
-            selection={"prompt": [], **matchup.flags, "compared": [*matchup.words, *matchup.models]},
+            selection={"prompt": [], **matchup.selection.flags, "compared": [*matchup.words, *matchup.models]},
             budgets=spending.budgets(spending.budget(), prepared),
             pairing=pairing,
         )
@@ -208,7 +211,7 @@ def _assemble(
     project: Project, store: Store, runs: RunStore | None, matchup: Matchup, path: Path, compared: ComparedVersions
 ) -> PreparedSuite:
     """Assemble the suite with these versions and only the models that use a prompt."""
-    selection = Selection((project.suite_file(path),), (), matchup.models, matchup.cases, matchup.tags)
+    selection = replace(matchup.selection, paths=(project.suite_file(path),))
     [prepared], _ = project.assemble(selection, store=store, runs=runs, compared=compared)
     models = tuple(replace(model, gated=True) for model in prepared.models if model.uses_prompt)
     if not models:
@@ -220,9 +223,9 @@ def _assemble(
 
 
 def _compare_recorded(store: Store, runs: RunStore, matchup: Matchup) -> RunReport:
-    if matchup.tags or matchup.prompt:
-        flag = "--tag" if matchup.tags else "--prompt"
-        raise InputError(f"{flag} selects calls, and this compares recorded answers", hint=_USAGE)
+    flags = {"tag": matchup.tags, "prompt": matchup.prompt, **matchup.subset.flags}
+    if flag := next((flag for flag, value in flags.items() if value), None):
+        raise InputError(f"--{flag} selects calls, and this compares recorded answers", hint=_USAGE)
     first, second = _recorded_sides(store, runs, matchup)
     again, suite = str(second.info.facts["command"]), Path(str(second.info.facts["path"])).parent.as_posix()
     if len(matchup.models) == 2:

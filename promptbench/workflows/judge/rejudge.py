@@ -9,6 +9,7 @@ from itertools import islice
 from promptbench import __version__
 from promptbench.core.canonical import digest, digest_text
 from promptbench.core.errors import InputError
+from promptbench.core.subset import Subset
 from promptbench.core.types import Attempt, CacheMode, Judging
 from promptbench.engine.prepare.evaluate import judge_requests
 from promptbench.engine.prepare.options import Selection, StoredPrompt
@@ -146,6 +147,7 @@ def prepare_again(project: Project, store: Store, runs: RunStore, info: RunInfo)
         models=tuple(selected["model"]),
         cases=tuple(selected["case"]),
         tags=tuple(selected["tag"]),
+        subset=Subset.read(selected),
     )
     # No call is made, so no key is needed.
     [prepared], _ = project.assemble(selection, store=store, runs=runs, champion=champion, without_keys=True)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from promptbench.core.errors import Exit
+from promptbench.core.subset import Subset
 from promptbench.core.types import Attempt, AttemptKey, Outcome
 from promptbench.core.types import Side as PromptSide
 from promptbench.engine.failure_signature import build_signature
@@ -92,7 +93,7 @@ def build(runs: RunStore, judged: JudgedRun, notes: Sequence[str] = ()) -> RunRe
         flips=flips,
         log=_log(prepared, verdict, collected),
         comparisons=[*_ratios_to_own(prepared, verdict, collected), *_assumed_price(prepared, info)],
-        notes=[*notes, *varying_notes(prepared)],
+        notes=[*notes, *_subset_notes(info), *varying_notes(prepared)],
         reproduce=str(info.facts["command"]),
         saving=_saving(judged),
         waits=[wait for wait in waits if wait],
@@ -111,6 +112,11 @@ def build(runs: RunStore, judged: JudgedRun, notes: Sequence[str] = ()) -> RunRe
         return report
     judgements = [replace(item, result=SHARD, sentence=info.sentence) for item in report.judgements]
     return replace(report, result=SHARD, sentence=info.sentence, exit=Exit.YES, judgements=judgements)
+
+
+def _subset_notes(info: RunInfo) -> Iterator[str]:
+    if subset := Subset.read(info.facts["selection"]):
+        yield f"only {subset} of the cases: a part of a suite promotes nothing"
 
 
 def _cases_to_show(judged: JudgedRun) -> list[tuple[str, ComparedCase]]:
@@ -190,6 +196,7 @@ def build_comparison(
         comparisons=list(_ratios(pairing, collected)),
         notes=[
             *([] if together else [apart]),
+            *_subset_notes(info),
             "a comparison promotes nothing: `promptbench run` judges a candidate against production",
         ],
         reproduce=command,

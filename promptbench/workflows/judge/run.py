@@ -250,12 +250,7 @@ def _command(
     project: Project, selection: Selection, prepared: PreparedSuite, cache: CacheMode
 ) -> tuple[str, dict[str, list[str]]]:
     """Return the command that repeats the run of a suite, and what it selects by flag."""
-    selected = {
-        "prompt": [project.shown(path) for path in selection.prompts],
-        "model": list(selection.models),
-        "case": list(selection.cases),
-        "tag": list(selection.tags),
-    }
+    selected = {"prompt": [project.shown(path) for path in selection.prompts], **selection.flags}
     words = ["promptbench", "run", project.shown(prepared.suite.folder)]
     for flag, values in selected.items():
         for value in values:

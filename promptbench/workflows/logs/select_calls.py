@@ -9,6 +9,7 @@ from pathlib import Path
 from promptbench.core.call_filter import CallFilter
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
+from promptbench.core.subset import EVERYTHING, Subset
 from promptbench.core.types import FailureTier, LoggedCall, StoredCall
 from promptbench.ingest.files.log_paths import LogFiles
 from promptbench.ingest.promptbench_log import build_call
@@ -97,8 +98,14 @@ def select_from_logs(project: Project, logs: LogFiles, *, dry_run: bool = False)
     return [found for found in wanted.values() if found]
 
 
-def select_for_replay(project: Project, logs: LogFiles, call_filter: CallFilter) -> Iterator[LoggedCall]:
-    """Yield the calls of log files, or without any file the imported ones, that pass the filter."""
+def select_for_replay(
+    project: Project, logs: LogFiles, call_filter: CallFilter, part: Subset = EVERYTHING
+) -> Iterator[LoggedCall]:
+    """Yield the calls of log files, or without any file the imported ones, that pass the filter, or a part of them."""
+    return part.of(_select_for_replay(project, logs, call_filter), lambda call: call.id)
+
+
+def _select_for_replay(project: Project, logs: LogFiles, call_filter: CallFilter) -> Iterator[LoggedCall]:
     if logs.paths:
         yield from (call for _, call in logs.read() if call_filter.matches(call))
         return

@@ -21,7 +21,7 @@ from promptbench.yaml.marked import parse
 from promptbench.yaml.source import Source
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_CASE_FILE: dict[str, Json] = {"type": "string", "pattern": r"\.(jsonl|csv|xlsx)$"}
+_CASE_FILE: dict[str, Json] = {"type": "string", "pattern": r"\.(jsonl|csv|xlsx|yaml|yml)$"}
 # Types that only the formats for people have.
 _SHOWN_ONLY = ("Explored", "PromptText", "CaseAttempts", "AttemptRow", "PastRow")
 _BESIDE_A_CHECK: dict[str, Json] = {

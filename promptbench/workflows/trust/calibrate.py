@@ -77,7 +77,7 @@ def calibrate(
                     runs,
                     listen,
                     command=plan.command,
-                    selection=_chosen(selection),
+                    selection={"prompt": [], **selection.flags},
                     budgets=spending.budgets(whole, plan.asked),
                 )
                 if done.verdict.result is Result.NO_VERDICT:
@@ -95,7 +95,7 @@ def _plan(project: Project, selection: Selection, prepared: PreparedSuite, repea
             hint="`promptbench adopt` records the prompt that is in use today",
         )
     words = ["promptbench", "suite", "calibrate", project.shown(prepared.suite.folder)]
-    for flag, values in _chosen(selection).items():
+    for flag, values in selection.flags.items():
         words += [word for value in values for word in (f"--{flag}", value)]
     words += ["--repeats", str(repeats)] if repeats else []
     each = repeats or prepared.suite.gate.repeats + _MORE_TRIES
@@ -108,10 +108,6 @@ def _plan(project: Project, selection: Selection, prepared: PreparedSuite, repea
         partial=True,
     )
     return _Plan(prepared, asked, each, shlex.join(words))
-
-
-def _chosen(selection: Selection) -> dict[str, list[str]]:
-    return {"prompt": [], "model": list(selection.models), "case": list(selection.cases), "tag": list(selection.tags)}
 
 
 def _found(project: Project, plan: _Plan, runs: RunStore, run: str | None) -> CalibratedSuite:
