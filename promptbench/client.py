@@ -96,6 +96,11 @@ class ServedPrompt:
         schema: dict[str, Any] | None = json.loads(self.content)["output"]["schema"]
         return schema
 
+    @property
+    def tools(self) -> list[dict[str, Any]]:
+        """The tools, each as `name`, `description` and `inputSchema`, a JSON Schema."""
+        return list(json.loads(self.content).get("tools", ()))
+
     def render(
         self, values: Mapping[str, Any] | None = None, /, *, history: Sequence[Mapping[str, str]] = (), **more: Any
     ) -> list[dict[str, str]]:

@@ -259,6 +259,9 @@ class ProviderSpec:
     # Return what of a prompt's output schema the server will not enforce although the settings want it, in a sentence.
     unenforced: Callable[[str, ProviderContext, Mapping[str, Json]], str | None] = lambda name, context, schema: None
 
+    # Return why the model cannot be sent a prompt's tools (`Request.tools`), None if it can.
+    without_tools: Callable[[str, ProviderContext], str | None] = lambda name, context: "its provider sends no tools"
+
     # Return whether the model gets messages. A model that is a function gets only the variables of a case.
     reads_prompt: Callable[[str, ProviderContext], bool] = lambda name, context: True
 

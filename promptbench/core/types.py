@@ -12,18 +12,44 @@ from typing import Any, Literal
 
 from promptbench.core.canonical import parse_json
 
-# `tool` is the result of a tool in a log. What is sent has it as a message of the user.
+# `tool` is the result of a tool. If it does not name its call, as in a log, it is sent as a message of the user.
 Role = Literal["system", "user", "assistant", "tool"]
 Json = Any  # Plain data: None, bool, int, float, str, list and dict of the same.
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call of a tool in an answer. `arguments` is the text that the model wrote: a JSON object, if it is right."""
+
+    name: str
+    arguments: str
+    id: str = ""
+
+    def parsed(self) -> Json:
+        """Return the arguments as data, None if they are not JSON."""
+        try:
+            return parse_json(self.arguments)
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
+    """A message. `calls` are the tools that an assistant called; a `tool` names the call that it answers, by id.
+
+    `turn` is an answer as its provider wants it back, if that is more than text and calls, such as signed thoughts.
+    """
+
     role: Role
     content: str
+    calls: tuple[ToolCall, ...] = ()
+    call_id: str = ""
+    turn: Json = None
 
-    def as_dict(self) -> dict[str, str]:
-        return {"role": self.role, "content": self.content}
+    def as_dict(self) -> dict[str, Json]:
+        """Return what shapes an answer: ids only connect calls and results, which are in the same order."""
+        calls = [{"name": call.name, "arguments": call.arguments} for call in self.calls]
+        return {"role": self.role, "content": self.content, **({"calls": calls} if calls else {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +93,7 @@ class Request:
     repeat: int
     # Stream the answer, so that its first token can be timed. The answer is the same, so hashes leave this out.
     stream: bool = False
+    tools: tuple[Mapping[str, Json], ...] = ()  # `name`, `description` and `inputSchema`, a JSON Schema
 
     def as_dict(self) -> dict[str, Json]:
         return {
@@ -76,23 +103,8 @@ class Request:
             "output_schema": self.output_schema,
             "variables": dict(self.variables) if not self.messages else {},
             "repeat": self.repeat,
+            **({"tools": [dict(tool) for tool in self.tools]} if self.tools else {}),
         }
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCall:
-    """A call of a tool in an answer. `arguments` is the text that the model wrote: a JSON object, if it is right."""
-
-    name: str
-    arguments: str
-    id: str = ""
-
-    def parsed(self) -> Json:
-        """Return the arguments as data, None if they are not JSON."""
-        try:
-            return parse_json(self.arguments)
-        except ValueError:
-            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +133,7 @@ class Answer:
     limits: Mapping[str, str] | None = None
     calls: tuple[ToolCall, ...] = ()
     reasoning: str | None = None  # What the model thought, as far as the provider shows it; not part of `text`.
+    turn: Json = None  # As in `Message`.
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ _MARGIN = 1.1
 
 def estimate(request: Request) -> Usage:
     """Return the estimate of `text.tokens` for a request."""
-    return tokens.estimate(request.messages, request.params)
+    return tokens.estimate(request.messages, request.params, request.tools)
 
 
 class Forecast:

@@ -18,6 +18,7 @@ from promptbench.core.types import Json, Role
 from promptbench.prompts.partials import expand
 from promptbench.prompts.picoschema import PicoschemaError, to_json_schema
 from promptbench.prompts.prompt import HISTORY, HistoryPlace, Prompt, Template
+from promptbench.prompts.tools import TOOL_CHOICE, check_tool_choice, read_tools, with_tools_file
 from promptbench.text.templates import (
     Part,
     Tag,
@@ -30,13 +31,18 @@ from promptbench.text.templates import (
 from promptbench.yaml.marked import YamlDocument, parse
 from promptbench.yaml.source import Source, SourceError, read_source
 
-CONFIG = ("temperature", "maxOutputTokens", "topP", "topK", "stopSequences", "seed")
-_KEYS = {"config": CONFIG, "input": ("schema", "default"), "output": ("schema", "format"), "description": ()}
+CONFIG = ("temperature", "maxOutputTokens", "topP", "topK", "stopSequences", "seed", TOOL_CHOICE)
+_KEYS = {
+    "config": CONFIG,
+    "input": ("schema", "default"),
+    "output": ("schema", "format"),
+    "tools": (),
+    "description": (),
+}
 _ELSEWHERE = {
     "model": "name the models in the suite, so that one prompt can run on several",
     "name": "the name is the file name up to its first dot",
     "variant": "the variant is in the file's name: name.variant.prompt",
-    "tools": "tools are not supported",
     "metadata": "write what is not part of the prompt as a # comment",
     "version": "the prompt store numbers versions",
 }
@@ -66,6 +72,9 @@ def load(path: Path, shown: str, found: Diagnostics) -> Prompt | None:
         found.extend([error.diagnostic])
         return None
     before = len(found.errors)
+    front = _FRONT.match(source.text)
+    if front and path.suffix.lower() == ".prompt":
+        source = with_tools_file(source, front.end("yaml"), path.parent, found)
     source = expand(source, path.parent, found)
     return parse_prompt(source, found) if len(found.errors) == before else None
 
@@ -128,11 +137,14 @@ def _read_head(source: Source, front: re.Match[str] | None, found: Diagnostics) 
     if parts["output"].get("format", "json") not in ("json", "text"):
         found.add(Code.PROMPT_SYNTAX, "'format' must be json or text", document.location(("output", "format")))
     _check_config(document, parts["config"], found)
+    tools = read_tools(document, ("tools",), found)
+    check_tool_choice(document, parts["config"], tools, found)
     return {
         "config": parts["config"],
         "input_schema": _schema(document, parts, "input", found),
         "output_schema": _schema(document, parts, "output", found),
         "defaults": _mapping(document, parts["input"], "default", found, ("input",)),
+        "tools": tools,
     }
 
 
@@ -141,10 +153,8 @@ def _unknown_keys(document: YamlDocument, value: dict[str, Json], found: Diagnos
         location = document.location((key,), key=True)
         if key in _ELSEWHERE:
             # dotprompt files from elsewhere keep working, with a warning that the key has no effect.
-            severity = Severity.ERROR if key == "tools" else Severity.WARNING
-            found.add(
-                Code.PROMPT_DIALECT, f"'{key}' has no effect here", location, hint=_ELSEWHERE[key], severity=severity
-            )
+            message, warning = f"'{key}' has no effect here", Severity.WARNING
+            found.add(Code.PROMPT_DIALECT, message, location, hint=_ELSEWHERE[key], severity=warning)
         elif key not in _KEYS:
             hint = suggest(key, _KEYS, f"known here: {', '.join(_KEYS)}")
             found.add(Code.UNKNOWN_KEY, f"unknown key '{key}'", location, hint=hint)
@@ -170,7 +180,7 @@ def _mapping(
 
 
 def _check_config(document: YamlDocument, config: dict[str, Json], found: Diagnostics) -> None:
-    for name in (name for name in CONFIG if name in config):
+    for name in (name for name in CONFIG if name in config and name != TOOL_CHOICE):
         value = config[name]
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if name == "stopSequences":

@@ -15,8 +15,9 @@ from promptbench.core.types import Json, Message, Role
 from promptbench.text.templates import Block, Part, Scope, fill, lookup, outer_names, split_blocks
 
 ENGINE = "promptbench/1"
-# Of prompts with blocks, so that a version of promptbench without them refuses such a prompt.
+# Of prompts with blocks, and of those with tools, so that a version of promptbench without them refuses such a prompt.
 ENGINE_WITH_BLOCKS = "promptbench/2"
+ENGINE_WITH_TOOLS = "promptbench/3"
 HISTORY = "history"
 
 
@@ -71,6 +72,7 @@ class Prompt:
     input_schema: Mapping[str, Json] | None
     output_schema: Mapping[str, Json] | None
     defaults: Mapping[str, Json]
+    tools: tuple[Mapping[str, Json], ...] = ()  # `name`, `description` and `inputSchema`, a JSON Schema
 
     @classmethod
     def of_content(cls, name: str, content: Mapping[str, Json]) -> Prompt:
@@ -90,13 +92,15 @@ class Prompt:
             input_schema=content["input"]["schema"],
             output_schema=content["output"]["schema"],
             defaults=content["input"]["default"],
+            tools=tuple(content.get("tools", ())),
         )
 
     @cached_property
     def content(self) -> dict[str, Json]:
         """Return everything that affects an answer, as plain data: the input of the hash."""
+        engine = ENGINE_WITH_BLOCKS if self.has_blocks else ENGINE
         return {
-            "engine": ENGINE_WITH_BLOCKS if self.has_blocks else ENGINE,
+            "engine": ENGINE_WITH_TOOLS if self.tools else engine,
             "messages": [
                 {"role": item.role, "content": item.source} if isinstance(item, Template) else {"history": True}
                 for item in self.messages
@@ -104,6 +108,7 @@ class Prompt:
             "config": dict(self.config),
             "input": {"schema": self.input_schema, "default": dict(self.defaults)},
             "output": {"schema": self.output_schema},
+            **({"tools": [dict(tool) for tool in self.tools]} if self.tools else {}),
         }
 
     @cached_property

@@ -6,15 +6,17 @@ OpenAI, Azure OpenAI, llama.cpp, vLLM and most others offer it, with the small d
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from promptbench.core.diagnostics import Code, did_you_mean
 from promptbench.core.protocols import Problem
-from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request, ToolCall, Usage
+from promptbench.core.types import Answer, FailureKind, Json, Message, ProviderFailure, Request, ToolCall, Usage
 from promptbench.providers import _enforced, _events
 
 TIMEOUT_WORD = "timeout"  # a key of a prompt's `config` that is about the call and not sent
+_CHOICE_WORD = "toolChoice"  # a key that each API writes in its own way
+_NO_PARAMETERS = (TIMEOUT_WORD, _CHOICE_WORD)
 
 _COMMON = {"temperature": "temperature", "topP": "top_p", "stopSequences": "stop", "seed": "seed"}
 
@@ -29,7 +31,7 @@ class Dialect:
         """Return the parameters to send. Raises ProviderFailure for a key that this server does not take."""
         for problem in self.problems(config, model):
             raise ProviderFailure(FailureKind.REJECTED, f"{problem.message}: {problem.hint}")
-        return {self.words[word]: value for word, value in config.items() if word != TIMEOUT_WORD}
+        return {self.words[word]: value for word, value in config.items() if word not in _NO_PARAMETERS}
 
     def problems(self, config: Mapping[str, Json], model: str) -> list[Problem]:
         """Return a problem for each key of a prompt's `config` that this server does not take."""
@@ -40,7 +42,7 @@ class Dialect:
                 self._advice(word),
             )
             for word in config
-            if word != TIMEOUT_WORD and word not in self.words
+            if word not in (*_NO_PARAMETERS, *self.words)
         ]
 
     def _advice(self, word: str) -> str:
@@ -80,6 +82,50 @@ def not_enforced(schema: Mapping[str, Json]) -> str | None:
     return f"OpenAI does not enforce this output schema, because {gap}" if gap else None
 
 
+def chat_messages(request: Request) -> list[dict[str, Json]]:
+    """Return the messages as OpenAI's Chat Completions takes them."""
+    return [_chat_message(message) for message in request.messages]
+
+
+def _chat_message(message: Message) -> dict[str, Json]:
+    if message.call_id:
+        return {"role": "tool", "tool_call_id": message.call_id, "content": message.content}
+    if not message.calls:
+        return message.as_dict()
+    calls = [
+        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        for call in message.calls
+    ]
+    return {"role": message.role, "content": message.content or None, "tool_calls": calls}
+
+
+def chat_tools(request: Request) -> dict[str, Json]:
+    """Return `tools` and `tool_choice` as OpenAI's Chat Completions takes them."""
+    tools = [{"type": "function", "function": function_of(tool)} for tool in request.tools]
+    return tool_fields(request, tools, lambda name: {"type": "function", "function": {"name": name}})
+
+
+def function_of(tool: Mapping[str, Json]) -> dict[str, Json]:
+    """Return a tool as OpenAI's APIs take it; `strict` where its schema can be enforced, else it is refused."""
+    schema = tool["inputSchema"]
+    strict = _enforced.openai_gap(schema) is None
+    return {"name": tool["name"], "description": tool["description"], "parameters": schema, "strict": strict}
+
+
+def tool_fields(request: Request, tools: Json, named: Callable[[str], Json], **words: Json) -> dict[str, Json]:
+    """Return the fields `tools` and `tool_choice` of a body, none without tools.
+
+    `words` are an API's own values for choices that are not the name of a tool, which `named` returns.
+    """
+    choice = request.params.get(_CHOICE_WORD)
+    if not request.tools:
+        return {}
+    if choice is None:
+        return {"tools": tools}
+    own = named(choice) if any(tool["name"] == choice for tool in request.tools) else words.get(choice, choice)
+    return {"tools": tools, "tool_choice": own}
+
+
 def encode(body: Mapping[str, Json]) -> bytes:
     """Return the body as JSON. Raises ProviderFailure if it cannot be encoded."""
     try:
@@ -109,9 +155,10 @@ class Chat:
     def body(self, name: str, request: Request, schema: Mapping[str, Json] | None) -> dict[str, Json]:
         return {
             "model": name,
-            "messages": [message.as_dict() for message in request.messages],
+            "messages": chat_messages(request),
             **self.dialect.params(request.params, str(request.model)),
             **({"response_format": schema_format(schema)} if schema is not None else {}),
+            **chat_tools(request),
         }
 
     def read(self, data: Json, *, params: Mapping[str, Json], structured: bool) -> Answer:
@@ -122,7 +169,7 @@ class Chat:
             raise NotACompletion("a completion without choices")
         message = choices[0].get("message")
         message = message if isinstance(message, dict) else {}
-        calls = _calls(message)
+        calls = calls_of(message)
         text, finish = _text(message, choices[0].get("finish_reason"), called=bool(calls))
         reasoning = message.get("reasoning_content") or message.get("reasoning")
         return Answer(
@@ -155,18 +202,12 @@ class Chat:
                 if isinstance(text, str) and text:
                     parts.append(text)
                     first = first or event.end
-            for part in _objects(delta.get("tool_calls")) if isinstance(delta, dict) else ():
-                call = calls.setdefault(
-                    part.get("index"), {"id": str(part.get("id") or ""), "name": "", "arguments": ""}
-                )
-                inner = part.get("function") or part.get("custom")
-                for name, piece in inner.items() if isinstance(inner, dict) else ():
-                    call[name] = call.get(name, "") + str(piece or "")
+            if isinstance(delta, dict) and add_calls(calls, delta):
                 first = first or event.end
         if finish is None:
             raise _events.BrokenStream("a stream that did not end")
         message: dict[str, Json] = {kind: "".join(parts) if parts else None for kind, parts in texts.items()}
-        message["tool_calls"] = [{"id": call.pop("id"), "function": call} for call in calls.values()]
+        message["tool_calls"] = joined_calls(calls)
         if message["content"] is None and message["refusal"] is None and finish == "stop":
             message["content"] = ""
         return _events.Whole({**whole, "choices": [{"message": message, "finish_reason": finish}]}, first)
@@ -189,7 +230,24 @@ def with_calls(text: str, calls: Sequence[ToolCall]) -> str:
     return "\n".join(part for part in (text, json.dumps(listed, ensure_ascii=False) if listed else "") if part)
 
 
-def _calls(message: Mapping[str, Json]) -> tuple[ToolCall, ...]:
+def add_calls(calls: dict[Json, dict[str, str]], delta: Mapping[str, Json]) -> bool:
+    """Add the pieces of calls in a chunk to the `calls` so far, by their index. Return whether there are any."""
+    parts = _objects(delta.get("tool_calls"))
+    for part in parts:
+        call = calls.setdefault(part.get("index"), {"id": str(part.get("id") or ""), "name": "", "arguments": ""})
+        inner = part.get("function") or part.get("custom")
+        for name, piece in inner.items() if isinstance(inner, dict) else ():
+            call[name] = call.get(name, "") + str(piece or "")
+    return bool(parts)
+
+
+def joined_calls(calls: Mapping[Json, Mapping[str, str]]) -> list[dict[str, Json]]:
+    """Return the calls of `add_calls` as a message has them."""
+    return [{"id": call["id"], "function": dict(call)} for call in calls.values()]
+
+
+def calls_of(message: Mapping[str, Json]) -> tuple[ToolCall, ...]:
+    """Return the calls in a message of Chat Completions."""
     found = []
     for call in _objects(message.get("tool_calls")) or [{"function": message.get("function_call")}]:
         inner = call.get("function") or call.get("custom")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT_SECONDS = 120.0
 _LIST_SECONDS = 5.0
-_CONTENT = frozenset({"model", "messages", "input", "system"})  # fields of a body that are not parameters
+_CONTENT = frozenset({"model", "messages", "input", "system", "tools"})  # fields of a body that are not parameters
 
 
 class Api(Protocol):
@@ -184,6 +184,7 @@ def hosted_spec(
         problems=problems,
         unsupported=unsupported,
         unenforced=unenforced,
+        without_tools=lambda name, context: None,
         runs_here=runs_here,
         shaped_by=shaped_by,
         context_window=context_window,

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request, Usage
+from promptbench.core.types import Answer, FailureKind, Json, Message, ProviderFailure, Request, Usage
 from promptbench.plugins import ProviderContext, ProviderOption
 from promptbench.providers import _chat, _enforced, _events, _hosted
 
@@ -50,6 +50,7 @@ class Messages:
             "max_tokens": ANSWER_TOKENS,
             **self.dialect.params(request.params, str(request.model)),
             **({"output_config": {"format": _format(schema)}} if schema is not None else {}),
+            **_tools(request),
         }
 
     def read(self, data: Json, *, params: Mapping[str, Json], structured: bool) -> Answer:
@@ -69,6 +70,8 @@ class Messages:
             text=_chat.with_calls(_texts(blocks, "text"), calls),
             calls=calls,
             reasoning=_texts(blocks, "thinking") or None,
+            # A model that thinks wants its thoughts back with the results of its tools, signed as they are.
+            turn=blocks if calls and any(block.get("type") in _THOUGHTS for block in blocks) else None,
             model=str(data.get("model") or ""),
             params=params,
             usage=_usage(data.get("usage")),
@@ -106,16 +109,57 @@ class Messages:
         return _events.Whole({**message, "usage": usage, "content": content}, first)
 
 
+_THOUGHTS = ("thinking", "redacted_thinking")
+
+
+def _tools(request: Request) -> dict[str, Json]:
+    tools = [
+        {"name": tool["name"], "description": tool["description"], "input_schema": tool["inputSchema"]}
+        for tool in request.tools
+    ]
+    choices = {word: {"type": word} for word in ("auto", "none")}
+    choices["required"] = {"type": "any"}
+    return _chat.tool_fields(request, tools, lambda name: {"type": "tool", "name": name}, **choices)
+
+
+def _turns(messages: Sequence[Message]) -> list[dict[str, Json]]:
+    """Return the messages as turns: the results of the tools of one turn are one message of the user."""
+    turns: list[dict[str, Json]] = []
+    after_result = False
+    for message in messages:
+        if message.call_id:
+            result = {"type": "tool_result", "tool_use_id": message.call_id, "content": message.content}
+            turns = turns if after_result else [*turns, {"role": "user", "content": []}]
+            turns[-1]["content"].append(result)
+        else:
+            turns.append({"role": message.role, "content": _content(message)})
+        after_result = bool(message.call_id)
+    return turns
+
+
+def _content(message: Message) -> Json:
+    if message.turn is not None or not message.calls:
+        return message.content if message.turn is None else message.turn
+    said = [{"type": "text", "text": message.content}] if message.content else []
+    calls = [
+        # Arguments that are not an object cannot be sent back.
+        {"type": "tool_use", "id": call.id, "name": call.name, "input": data if isinstance(data, dict) else {}}
+        for call in message.calls
+        for data in [call.parsed()]
+    ]
+    return [*said, *calls]
+
+
 def _texts(blocks: Sequence[Mapping[str, Json]], kind: str) -> str:
     found = (block.get(kind) for block in blocks if block.get("type") == kind)
     return "".join(text for text in found if isinstance(text, str))
 
 
-def _split(request: Request) -> tuple[str, list[dict[str, str]]]:
+def _split(request: Request) -> tuple[str, list[dict[str, Json]]]:
     # Return the system text and the turns. Raises ProviderFailure for what Messages cannot express.
     messages = request.messages
     start = next((index for index, message in enumerate(messages) if message.role != "system"), len(messages))
-    turns = [message.as_dict() for message in messages[start:]]
+    turns = _turns(messages[start:])
     if not turns:
         raise ProviderFailure(
             FailureKind.REJECTED, f"{request.model} needs a message from the user besides the system's"

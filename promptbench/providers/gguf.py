@@ -16,6 +16,7 @@ import asyncio
 import atexit
 import functools
 import importlib.util
+import mmap
 import os
 import secrets
 import sys
@@ -59,6 +60,7 @@ PACKAGED = {
 }
 
 _MAGIC = b"GGUF"
+_HEAD_BYTES = 64 * 2**20  # of a file of weights, where its tokenizer and its chat template are
 
 
 def find_weights(name: str, context: ProviderContext) -> Path | None:
@@ -203,6 +205,26 @@ def _shaped_by(name: str, context: ProviderContext) -> Json:
     }
 
 
+def _without_tools(name: str, context: ProviderContext) -> str | None:
+    # llama.cpp writes tools where the weights' own template has them, and drops them where it has not.
+    weights = find_weights(*_resolve(name, context))
+    template = _chat_template(weights) if weights else b"tools"
+    return None if b"tools" in template else "the chat template of its weights has no tools"
+
+
+def _chat_template(weights: Path) -> bytes:
+    """Return the chat template in a GGUF file, empty if it has none."""
+    # A string is a key, its type (8) in four bytes, its length in eight, and its bytes.
+    key = b"tokenizer.chat_template\x08\x00\x00\x00"
+    try:
+        with weights.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            start = data.find(key, 0, _HEAD_BYTES) + len(key)
+            length = int.from_bytes(data[start : start + 8], "little")
+            return data[start + 8 : start + 8 + min(length, _HEAD_BYTES)] if start >= len(key) else b""
+    except (OSError, ValueError):
+        return b""
+
+
 def _context_window(name: str, context: ProviderContext) -> int:
     _, context = _resolve(name, context)
     return _options.positive_integer(context.options, "context", _CONTEXT_TOKENS)
@@ -235,9 +257,10 @@ class Gguf(Provider):
             params["seed"] += request.repeat  # Else all repeats would be one answer.
         schema = request.output_schema if self._structured else None
         body = {
-            "messages": [message.as_dict() for message in request.messages],
+            "messages": _chat.chat_messages(request),
             **params,
             **({"response_format": _chat.schema_format(schema)} if schema is not None else {}),
+            **_chat.chat_tools(request),
         }
         _chat.encode(body)  # rejects what llama.cpp would misread, such as a lone surrogate
         generation = _Generation(body)
@@ -252,8 +275,10 @@ class Gguf(Provider):
             finally:
                 self._answering.discard(generation)
                 self._idle.append(slot)
+        calls = _chat.calls_of({"tool_calls": _chat.joined_calls(generation.calls)})
         return Answer(
-            text=text,
+            text=_chat.with_calls(text, calls),
+            calls=calls,
             model=slot.weights.name,
             params={**params, **slot.facts},
             usage=_chat.read_usage(usage),
@@ -290,6 +315,7 @@ class _Generation:
         self.usage: Json = None
         self.error: Mapping[str, Json] | None = None
         self.parts: list[str] = []
+        self.calls: dict[Json, dict[str, str]] = {}
 
     def take(self, chunk: Mapping[str, Any]) -> bool:
         """Take a piece of the answer, as llama.cpp's callback. Return whether to stop."""
@@ -298,7 +324,8 @@ class _Generation:
             return True
         for choice in chunk["choices"]:
             part = choice["delta"].get("content") or ""
-            self.first = self.first or (time.perf_counter() if part else None)
+            called = _chat.add_calls(self.calls, choice["delta"])
+            self.first = self.first or (time.perf_counter() if part or called else None)
             self.parts.append(part)
             self.finish = choice["finish_reason"] or self.finish
         self.usage = chunk.get("usage") or self.usage
@@ -415,6 +442,7 @@ SPEC = ProviderSpec(
     connect=Gguf,
     problems=_problems,
     unsupported=lambda name, context, config: _DIALECT.problems(config, f"gguf/{name}"),
+    without_tools=_without_tools,
     runs_here=lambda name, context: True,
     shaped_by=_shaped_by,
     context_window=_context_window,

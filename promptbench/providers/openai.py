@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from promptbench.core import addresses
 from promptbench.core.diagnostics import Code
-from promptbench.core.types import Answer, Json, Request
+from promptbench.core.types import Answer, Json, Message, Request
 from promptbench.plugins import Problem, ProviderContext, ProviderOption
 from promptbench.providers import _chat, _events, _hosted
 
@@ -43,10 +43,11 @@ class Responses:
         text = {"type": "json_schema", **_chat.named_schema(schema or {})}
         return {
             "model": name,
-            "input": [message.as_dict() for message in request.messages],
+            "input": [item for message in request.messages for item in _items(message)],
             "store": False,
             **self.dialect.params(request.params, str(request.model)),
             **({"text": {"format": text}} if schema is not None else {}),
+            **_tools(request),
         }
 
     def read(self, data: Json, *, params: Mapping[str, Json], structured: bool) -> Answer:
@@ -71,6 +72,7 @@ class Responses:
             text=_chat.with_calls("".join(texts or refusals), calls),
             calls=calls,
             reasoning="\n".join(thoughts) or None,
+            turn=_turn(output) if calls else None,
             model=str(data.get("model") or ""),
             params=params,
             usage=_chat.read_usage(data.get("usage"), "input", "output"),
@@ -85,6 +87,37 @@ class Responses:
             if isinstance(event.data.get("response"), dict):
                 return _events.Whole(event.data["response"], first)
         raise _events.BrokenStream("a stream that did not end")
+
+
+def _tools(request: Request) -> dict[str, Json]:
+    tools = [{"type": "function", **_chat.function_of(tool)} for tool in request.tools]
+    fields = _chat.tool_fields(request, tools, lambda name: {"type": "function", "name": name})
+    # Nothing is stored, so a model that continues after its calls needs its own reasoning back.
+    return {**fields, "include": ["reasoning.encrypted_content"]} if fields else {}
+
+
+def _items(message: Message) -> list[dict[str, Json]]:
+    """Return a message as items of the input."""
+    if message.turn is not None:
+        return list(message.turn)
+    if message.call_id:
+        return [{"type": "function_call_output", "call_id": message.call_id, "output": message.content}]
+    said = [{"role": message.role, "content": message.content}] if message.content or not message.calls else []
+    calls = [
+        {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments}
+        for call in message.calls
+    ]
+    return [*said, *calls]
+
+
+def _turn(output: list[Json]) -> Json:
+    """Return the output to send back, without reasoning that cannot be; None if there is no reasoning to send."""
+    kept = [
+        item
+        for item in output
+        if isinstance(item, dict) and (item.get("type") != "reasoning" or item.get("encrypted_content"))
+    ]
+    return kept if any(item.get("type") == "reasoning" for item in kept) else None
 
 
 def _parts(output: list[Json], kind: str = "message") -> Iterator[Mapping[str, Json]]:

@@ -79,6 +79,7 @@ class Recorded(Provider):
 SPEC = ProviderSpec(
     connect=lambda name, context: Recorded(name, context.recordings),
     problems=_problems,
+    without_tools=lambda name, context: None,
     # A recording is replaced by the next real answer, and reading it is not a call that a cache could save.
     shaped_by=lambda name, context: None,
     replays=True,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 
 from promptbench.core.types import Json, Message, Usage
 
@@ -12,8 +13,8 @@ CHARACTERS_PER_TOKEN = 4
 ASSUMED_OUTPUT = 500
 
 
-def estimate(messages: Iterable[Message], params: Mapping[str, Json]) -> Usage:
+def estimate(messages: Iterable[Message], params: Mapping[str, Json], tools: Sequence[Json] = ()) -> Usage:
     """Return input tokens as characters / 4, and output tokens as the limit of the prompt's config, else 500."""
-    characters = sum(len(message.content) for message in messages)
+    characters = sum(len(message.content) for message in messages) + sum(len(json.dumps(tool)) for tool in tools)
     bound = params.get("maxOutputTokens")
     return Usage(-(-characters // CHARACTERS_PER_TOKEN), bound if isinstance(bound, int) else ASSUMED_OUTPUT)

@@ -167,7 +167,6 @@ def test_dashes_further_down_are_text() -> None:
         ("output:\n  schema:\n    team(enum): A", "4:A", "an enum is a list of values"),
         ("- a", "2:- a", "expected 'name: value' lines between the '---' lines"),
         ("config: {seed: 1}\nconfig: {seed: 2}", "3:config", "duplicate key 'config'"),
-        ("tools: [search]", "2:tools", "'tools' has no effect here"),
     ],
 )
 def test_mistakes_in_the_front_matter(front: str, location: str, says: str) -> None:
@@ -181,7 +180,7 @@ def test_slips_have_a_hint() -> None:
     hints = [item[3] for item in shown("---\nconfg: {}\noutput: {shema: string}\nqqq: 1\n---\nHello")]
     assert hints == [
         "did you mean 'config'?",
-        "known here: config, input, output, description",
+        "known here: config, input, output, tools, description",
         "did you mean 'schema'?",
     ]
 

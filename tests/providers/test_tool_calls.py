@@ -12,10 +12,11 @@ from typing import Any
 import anthropic as anthropic_sdk
 import openai as openai_sdk
 import pytest
+from pydantic import TypeAdapter
 
 from promptbench.checks import plugins as checks
 from promptbench.core.protocols import CheckContext
-from promptbench.core.types import Answer, CallFacts, Request, Rung, ToolCall
+from promptbench.core.types import Answer, CallFacts, Message, Request, Rung, ToolCall
 from promptbench.providers import anthropic, azure_openai, openai
 from promptbench.store import answers
 from tests.helpers import fake_anthropic
@@ -144,6 +145,103 @@ def test_calls_are_read_with_their_text(
     assert answer.text == TEXT
     assert answer.reasoning == ("two cities" if not stream or "api" in options else None)
     assert answers.loads(answers.dumps(answer)).calls == answer.calls
+
+
+TOOLS = (
+    {
+        "name": "get_weather",
+        "description": "the weather now",
+        "inputSchema": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}},
+            "required": ["city"],
+            "additionalProperties": False,
+        },
+    },
+    {
+        "name": "get_time",
+        "description": "",
+        "inputSchema": {"type": "object", "properties": {"city": {"type": ["string", "null"]}}},
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("module", "server", "step", "options"),
+    [
+        (openai, fake.FakeOpenAI, fake.as_json(CHAT), {}),
+        (openai, fake.FakeOpenAI, fake.as_json(RESPONSE), {"api": "responses"}),
+        (anthropic, fake_anthropic.FakeAnthropic, fake.as_json(MESSAGE), {}),
+    ],
+    ids=["chat", "responses", "messages"],
+)
+def test_tools_and_results_are_sent_as_the_sdks_type_them(
+    module: ModuleType, server: Any, step: fake.Step, options: dict[str, Any]
+) -> None:
+    name = module.__name__.rpartition(".")[2]
+    choices = ("auto", "required", "none", "get_time", None)
+    with server([step]) as running:
+        for choice in choices:
+            params = {} if choice is None else {"toolChoice": choice}
+            given = replace(ask_for(f"{name}/m", params=params), tools=TOOLS)
+            first = ask(module, running, given, **options)
+        history = (
+            *given.messages,
+            Message("assistant", "One moment.", first.calls, turn=first.turn),
+            Message("tool", "21 degrees", call_id="c1"),
+            Message("tool", "noon", call_id="c2"),
+        )
+        ask(module, running, replace(given, messages=history), **options)
+        # Without what only this provider understands.
+        history = (*given.messages, Message("assistant", "", first.calls), *history[-2:])
+        ask(module, running, replace(given, messages=history), **options)
+        # A request that calls nothing has no trace of tools.
+        ask(module, running, ask_for(f"{name}/m", params={"toolChoice": "auto"}), **options)
+        bodies = [item.body for item in running.received]
+    assert not bodies[-1].keys() & {"tools", "tool_choice", "include"}
+    sent = [body.get("tool_choice") for body in bodies[:5]]
+    if module is anthropic:
+        assert sent == [{"type": "auto"}, {"type": "any"}, {"type": "none"}, {"type": "tool", "name": "get_time"}, None]
+        valid = TypeAdapter(anthropic_sdk.types.message_create_params.MessageCreateParamsNonStreaming)
+        assert [block["type"] for block in bodies[5]["messages"][1]["content"]] == [
+            "thinking", "text", "tool_use", "tool_use"
+        ]  # fmt: skip
+        assert [block["tool_use_id"] for block in bodies[5]["messages"][2]["content"]] == ["c1", "c2"]
+        assert [block["type"] for block in bodies[6]["messages"][1]["content"]] == ["tool_use", "tool_use"]
+    elif options:
+        assert sent == ["auto", "required", "none", {"type": "function", "name": "get_time"}, None]
+        valid = TypeAdapter(openai_sdk.types.responses.response_create_params.ResponseCreateParamsNonStreaming)
+        assert [tool["strict"] for tool in bodies[0]["tools"]] == [True, False]
+        kinds = [item.get("type", item.get("role")) for item in bodies[5]["input"]]
+        called = ["function_call", "function_call", "function_call_output", "function_call_output"]
+        assert kinds[-5:] == ["assistant", *called]
+        assert [item.get("type") for item in bodies[6]["input"][-4:]] == called
+    else:
+        named = {"type": "function", "function": {"name": "get_time"}}
+        assert sent == ["auto", "required", "none", named, None]
+        valid = TypeAdapter(openai_sdk.types.chat.completion_create_params.CompletionCreateParamsNonStreaming)
+        assert [tool["function"]["strict"] for tool in bodies[0]["tools"]] == [True, False]
+        assert [message["role"] for message in bodies[5]["messages"][-3:]] == ["assistant", "tool", "tool"]
+        assert bodies[6]["messages"][-3]["content"] is None
+    for body in bodies:
+        valid.validate_python(body)
+
+
+def test_reasoning_that_can_be_sent_back_is_sent_back() -> None:
+    reasoning = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "x"}
+    output = [{"type": "reasoning", "id": "rs_0", "summary": []}, reasoning, *RESPONSE["output"][2:]]
+    with fake.FakeOpenAI([fake.as_json({**RESPONSE, "output": output})]) as server:
+        given = replace(ask_for("openai/m"), tools=TOOLS)
+        first = ask(openai, server, given, api="responses")
+        assert first.turn == output[1:]
+        results = (Message("assistant", "", first.calls, turn=first.turn), Message("tool", "noon", call_id="c1"))
+        again = replace(given, messages=(*given.messages, *results))
+        ask(openai, server, again, api="responses")
+        assert server.received[1].body["input"][-4:-1] == output[1:]
+        assert server.received[1].body["include"] == ["reasoning.encrypted_content"]
+    # Neither ids nor what only the provider understands shape an answer.
+    plain = replace(again, messages=(*given.messages, Message("assistant", "", first.calls), Message("tool", "noon")))
+    assert plain.as_dict() == again.as_dict()
 
 
 def test_the_replies_here_are_what_the_installed_sdks_read() -> None:

@@ -304,6 +304,9 @@ class ModelConnector:
         for prompt in prompts if uses_prompt and without_key else ():
             for problem in spec.unsupported(model, context, prompt.config):
                 self._found.add(Code[problem.code], f"{prompt.file}: {problem.message}", location, hint=problem.hint)
+            if prompt.tools and (why := spec.without_tools(model, context)):
+                message = f"{prompt.file}: {entry.ref} cannot take the prompt's tools: {why}"
+                self._found.add(Code.NO_TOOLS, message, location, hint="name another model, or remove 'tools:'")
             schema = prompt.output_schema
             if schema is not None and (gap := spec.unenforced(model, context, schema)):
                 hint = "change the schema, or keep it: 'json schema: output' checks the answers in any case"

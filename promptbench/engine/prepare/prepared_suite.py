@@ -242,6 +242,7 @@ class PreparedSuite:
             output_schema=prompt.output_schema if prompt else None,
             variables=case.variables,
             repeat=repeat,
+            tools=prompt.tools if prompt else (),
         )
 
     def as_sent(self, request: Request) -> Request:

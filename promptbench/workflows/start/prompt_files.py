@@ -74,7 +74,7 @@ def look_at_prompts(
 
 def _facts(project: Project, path: Path, prompt: Prompt, models: Sequence[str], found: Diagnostics) -> PromptFacts:
     text = static_text(prompt).replace("\n\0\n", "")
-    usage = estimate([Message("user", text)], prompt.config)
+    usage = estimate([Message("user", text)], prompt.config, prompt.tools)
     fields = (prompt.input_schema or {}).get("properties")
     fields = fields if isinstance(fields, dict) else {}
     types = {name: _type(fields.get(name)) for name in sorted({*prompt.variables, *prompt.missing({})})}

@@ -45,7 +45,8 @@ class FetchedPrompt:
 
         named = ModelRef(api, model or "…")
         messages = self.messages(variables)
-        request = Request(named, messages, self.prompt.config, self.prompt.output_schema, variables={}, repeat=0)
+        prompt = self.prompt
+        request = Request(named, messages, prompt.config, prompt.output_schema, {}, 0, tools=prompt.tools)
         try:
             build = provider_spec(api).request_body
             assert build is not None

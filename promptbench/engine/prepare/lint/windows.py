@@ -64,7 +64,7 @@ class Windows:
             messages = prompt.render(case.variables, case.messages)
         except MissingVariable:
             return
-        tokens = estimate(messages, prompt.config).input_tokens
+        tokens = estimate(messages, prompt.config, prompt.tools).input_tokens
         if tokens + self._answer < self._few:
             return
         if not self._fits:
