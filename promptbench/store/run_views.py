@@ -1,7 +1,8 @@
 """Views of `runs.sqlite` for people with `sqlite-utils`, Datasette or a notebook; `runs history` reads them too.
 
-Rates, times and costs are of the first round only: retries because of a failure enter none. Quantiles
-are linear between neighbours, as in reports (type 7 of Hyndman and Fan 1996).
+Rates, times and costs are of the first round only. Retries because of a failure enter none, nor does the request that
+is repeated to confirm that a model is deterministic. Quantiles are linear between neighbours, as in reports (type 7 of
+Hyndman and Fan 1996).
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ _FIRST_TRIES = f"""
                         ORDER BY provider_ms) - 1 AS place,
                     count(*) OVER (PARTITION BY attempt.run, attempt.variant, model, {_TIMED}) AS calls
                 {_JOINED}
-                WHERE attempt.repeat < coalesce(json_extract(run.facts, '$.policy.repeats'), 1) AND fallback IS NULL
+                WHERE fallback IS NULL AND (attempt.repeat = 0 OR (
+                    attempt.repeat < coalesce(json_extract(run.facts, '$.policy.repeats'), 1)
+                    AND NOT EXISTS (SELECT 1 FROM json_each(run.facts, '$.models') AS stated
+                        WHERE json_extract(stated.value, '$.model') = attempt.model
+                        AND json_extract(stated.value, '$.deterministic'))))
             """
 
 

@@ -272,6 +272,14 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
         "ALTER TABLE logged_call ADD COLUMN line BLOB",
         "CREATE INDEX logged_call_line ON logged_call (line) WHERE line IS NOT NULL",
     ),
+    "0015_figures_of_deterministic_models": (
+        *(f"DROP VIEW {name}" for name in ("prompt_history", "run_figures", "latency_by_model")),
+        *(
+            text
+            for text in run_views.STATEMENTS
+            if text.split()[2] in ("prompt_history", "run_figures", "latency_by_model")
+        ),
+    ),
 }
 
 COLUMNS: dict[str, dict[str, str]] = {

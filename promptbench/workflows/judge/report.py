@@ -42,10 +42,9 @@ def build(runs: RunStore, judged: JudgedRun, notes: Sequence[str] = ()) -> RunRe
     """Return the result of a run. That of a shard has no verdict, and is successful if all calls were made."""
     prepared, info, verdict = judged.prepared, judged.info, judged.verdict
     cases = _cases_to_show(judged)
-    collected = Collector(judged.table, {(model, item.case.name) for model, item in cases})
-    screen = {
-        model.name: 1 if prepared.deterministic(model) else prepared.suite.gate.repeats for model in prepared.models
-    }
+    same = {model.name for model in prepared.models if prepared.deterministic(model)}
+    collected = Collector(judged.table, {(model, item.case.name) for model, item in cases}, same)
+    screen = {model.name: 1 if model.name in same else prepared.suite.gate.repeats for model in prepared.models}
     nlu, qa = NluTallies(prepared), QaTallies(prepared)
     for attempt in runs.attempts(info.id):
         nlu.add(attempt)
@@ -161,7 +160,8 @@ def build_comparison(
     """
     flips = [(model.model, item) for model in verdict.models for item in model.cases]
     shown = [(model, item) for model, item in flips if item.outcome is not CaseOutcome.STILL_PASSING]
-    collected = Collector(joint, {(model, item.case.name) for model, item in shown})
+    same = {pair.model for pair in pairing.pairs if pair.deterministic}
+    collected = Collector(joint, {(model, item.case.name) for model, item in shown}, same)
     for run in dict.fromkeys(info.id for info in infos):
         names = [name for name, info in zip(_SIDES, infos, strict=True) if info.id == run]
         _collect(collected, pairing, runs.attempts(run), names)

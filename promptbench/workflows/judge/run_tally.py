@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from promptbench.core.types import Attempt, AttemptKey, Judging, Outcome, Rung
@@ -114,10 +114,16 @@ class _Checked:
 
 
 class Collector:
-    """Collects everything in one pass over the attempts. Answers are kept only for cases that need attention."""
+    """Collects everything in one pass over the attempts. Answers are kept only for cases that need attention.
 
-    def __init__(self, table: AttemptMatrix, worth_showing: set[tuple[str, str]]) -> None:
+    On `deterministic` models the first try of a case is the fact; another one only confirms that.
+    """
+
+    def __init__(
+        self, table: AttemptMatrix, worth_showing: set[tuple[str, str]], deterministic: Container[str] = ()
+    ) -> None:
         self.table = table
+        self._deterministic = deterministic
         self._worth = worth_showing
         self.tallies: dict[tuple[str, str], Tally] = {}
         # By prompt, model and case: the first failing attempt, else the first.
@@ -182,6 +188,7 @@ class Collector:
 
     def side(self, variant: str, model: str, case: str) -> SideResult:
         shown, cell = self.shown.get((variant, model, case)), self.table.cell(variant, model, case)
+        cell = cell.first(1) if model in self._deterministic else cell
         return SideResult(
             cell.passes,
             cell.total,
