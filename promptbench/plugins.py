@@ -265,6 +265,9 @@ class ProviderSpec:
     # Return whether the model gets messages. A model that is a function gets only the variables of a case.
     reads_prompt: Callable[[str, ProviderContext], bool] = lambda name, context: True
 
+    # True if its models answer a request with `embeds`.
+    embeds: bool = False
+
     # Return whether the model runs on this machine: it costs machine time and has no rate limit.
     runs_here: Callable[[str, ProviderContext], bool] = lambda name, context: False
 

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 
 from promptbench.checks._scores import quoted
 from promptbench.core.diagnostics import did_you_mean
-from promptbench.plugins import Json
+from promptbench.plugins import Json, ModelRef
 
 COMPARISONS = ("exactly", "at least", "at most", "less than", "more than")
 # For a check's argument schema.
@@ -133,6 +133,14 @@ def text(value: Json, name: str) -> str:
     if isinstance(value, (dict, list)) or value is None or not str(value).strip():
         raise ValueError(f"'{name}' must be a text")
     return str(value)
+
+
+def model(written: Json) -> ModelRef:
+    """Return a model written as provider/name."""
+    try:
+        return ModelRef.parse(written if isinstance(written, str) else "")
+    except ValueError:
+        raise ValueError(f"{quoted(written)} is not a model: write it as provider/name") from None
 
 
 def texts(argument: Json) -> list[str]:

@@ -338,10 +338,7 @@ def _read(argument: Json) -> Rubric:
 def _judges(written: Json) -> tuple[ModelRef, ...]:
     judges = []
     for name in _options.texts(written):
-        try:
-            ref = ModelRef.parse(name)
-        except ValueError:
-            raise ValueError(f"{quoted(name)} is not a model: write it as provider/name") from None
+        ref = _options.model(name)
         if ref.name.lower().endswith("latest"):
             raise ValueError(f"{quoted(name)} is another model tomorrow: name the judge with its version")
         judges.append(ref)

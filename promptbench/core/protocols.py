@@ -170,6 +170,8 @@ class JudgedCheck(ABC):
     # Parameters to send, as in a prompt's config. None means our defaults, as far as the judge supports them.
     config: Mapping[str, Json] | None
     criterion: str  # What is judged, in the author's words.
+    # True if its models return embeddings, which are compared and need no agreement with people.
+    embeds: bool = False
 
     @property
     @abstractmethod

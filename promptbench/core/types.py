@@ -94,6 +94,8 @@ class Request:
     # Stream the answer, so that its first token can be timed. The answer is the same, so hashes leave this out.
     stream: bool = False
     tools: tuple[Mapping[str, Json], ...] = ()  # `name`, `description` and `inputSchema`, a JSON Schema
+    # The answer is the embedding of the one message, as a JSON list of numbers. A function gets it as `text`.
+    embeds: bool = False
 
     def as_dict(self) -> dict[str, Json]:
         return {
@@ -104,6 +106,8 @@ class Request:
             "variables": dict(self.variables) if not self.messages else {},
             "repeat": self.repeat,
             **({"tools": [dict(tool) for tool in self.tools]} if self.tools else {}),
+            # It came later: without it the hash is that of older versions.
+            **({"embeds": True} if self.embeds else {}),
         }
 
 

@@ -43,7 +43,7 @@ class Judges:
         if attempt.answer is None or attempt.fallback is not None:
             return score_attempt(self._prepared, case, attempt)
         text, checks = attempt.answer.text, checks_of(case, attempt.key.variant)
-        asked = judge_requests(text, checks, self._prepared.accept, case.variables)
+        asked = judge_requests(text, checks, self._prepared.accept, case.variables, self._prepared.ladder)
         judgings = await asyncio.gather(*(self._judging(item, case.name, text) for item in asked))
         new = tuple(judging for judging, is_new in judgings if is_new)
         return replace(score_attempt(self._prepared, case, attempt, [judging for judging, _ in judgings]), judgings=new)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from promptbench.core.types import ModelRef, Usage
 from promptbench.engine.plan import Repeats, Task, first_round
-from promptbench.engine.prepare.evaluate import judge_requests
+from promptbench.engine.prepare.evaluate import judged_check, subject_of
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.engine.scoring import checks_of
 from promptbench.gateway import tokens
@@ -49,8 +49,11 @@ def judge_estimates(prepared: PreparedSuite, repeats: Repeats, cost: CostOf) -> 
 
     def calls(task: Task) -> list[tuple[ModelRef, Usage]]:
         answer = _usage(prepared, task).output_tokens
-        asked = judge_requests("", checks_of(task.case, task.key.variant), prepared.accept, task.case.variables)
-        usages = [(item.request.model, tokens.estimate(item.request)) for item in asked]
+        # Of an answer that is not known yet: something, wherever a check looks.
+        subject = subject_of("…", prepared.accept, task.case.variables)
+        checks = map(judged_check, checks_of(task.case, task.key.variant))
+        asked = [request for check in checks if check for request in check.requests(subject)]
+        usages = [(request.model, tokens.estimate(request)) for request in asked]
         # A judge's request contains the answer.
         return [(model, Usage(usage.input_tokens + answer, usage.output_tokens)) for model, usage in usages]
 

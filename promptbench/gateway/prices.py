@@ -215,4 +215,5 @@ def _look_up(provider: str | None, address: str | None, name: str) -> CostOf | N
             )["total_price"]
         )
     given, made, cached = (float(rate) if isinstance(rate, Decimal | int | float) else None for rate in rates)
-    return None if given is None or made is None else Rates(given, made, cached).cost
+    # Models that answer with an embedding or a score have no price for output, which they do not have either.
+    return None if given is None else Rates(given, made or 0.0, cached).cost

@@ -13,7 +13,8 @@ _MARGIN = 1.1
 
 def estimate(request: Request) -> Usage:
     """Return the estimate of `text.tokens` for a request."""
-    return tokens.estimate(request.messages, request.params, request.tools)
+    usage = tokens.estimate(request.messages, request.params, request.tools)
+    return Usage(usage.input_tokens, 0) if request.embeds else usage
 
 
 class Forecast:

@@ -23,7 +23,7 @@ from promptbench.plugins import (
     ProviderSpec,
     ServiceAddress,
 )
-from promptbench.providers import _chat, _credentials, _events, _failures, _options
+from promptbench.providers import _chat, _credentials, _embeddings, _events, _failures, _options
 
 if TYPE_CHECKING:
     from promptbench.providers import _session
@@ -148,6 +148,7 @@ def hosted_spec(
     options: Mapping[str, ProviderOption],
     starter_model: str = "",
     starter_config: Mapping[str, Json] | None = None,
+    embeds: bool = False,
 ) -> ProviderSpec:
     """Return the spec of a provider that is called through an SDK."""
 
@@ -194,6 +195,7 @@ def hosted_spec(
         addresses=addresses,
         starter_model=starter_model,
         starter_config=starter_config or {},
+        embeds=embeds,
     )
 
 
@@ -216,18 +218,19 @@ class Hosted(Provider):
         from promptbench.providers import _session
 
         _chat.require_messages(request)
+        api = _embeddings.EMBEDDINGS if request.embeds else self._api
         schema = request.output_schema if self._structured else None
-        body = self._api.body(self._setup.name, request, schema)
+        body = api.body(self._setup.name, request, schema)
         params = {**{word: value for word, value in body.items() if word not in _CONTENT}, **self._setup.facts}
         seconds = _options.positive_number(request.params, _chat.TIMEOUT_WORD, self._timeout)
-        content = _chat.encode({**body, **self._api.streamed} if request.stream else body)
+        content = _chat.encode({**body, **api.streamed} if request.stream else body)
         client = self._open()
         clock = _session.Clock.start(watching=request.stream)
         # The plain response: the SDK's typed models cost half of the call's CPU time, and hide the body of a server
         # that does not answer as it should.
-        response = await self._reply(client.post(self._api.path, cast_to=httpx2.Response, content=content), seconds)
-        structured = schema is not None and self._api.unenforced(schema) is None
-        return self._answer(response, clock, params, structured=structured)
+        response = await self._reply(client.post(api.path, cast_to=httpx2.Response, content=content), seconds)
+        structured = schema is not None and api.unenforced(schema) is None
+        return self._answer(api, response, clock, params, structured=structured)
 
     async def listed(self) -> Mapping[str, str | None] | None:
         import httpx2
@@ -273,18 +276,20 @@ class Hosted(Provider):
         if self._client is not None:
             await self._client.close()
 
-    def _answer(self, response: Any, clock: _session.Clock, params: Mapping[str, Json], *, structured: bool) -> Answer:
+    def _answer(
+        self, api: Api, response: Any, clock: _session.Clock, params: Mapping[str, Json], *, structured: bool
+    ) -> Answer:
         times, kind, first_token_ms = clock.times(), _content_type(response), None
         try:
             if clock.watching and kind == _events.KIND:
-                whole = self._api.joined(_events.read(response.content))
+                whole = api.joined(_events.read(response.content))
                 data = whole.data
                 # Offsets in the body are offsets on the wire only if it is not compressed.
                 if whole.first is not None and "content-encoding" not in response.headers:
                     first_token_ms = clock.when(whole.first)
             else:
                 data = _failures.decoded(self._target, response.content, kind, response.status_code)
-            answer = self._api.read(data, params=params, structured=structured)
+            answer = api.read(data, params=params, structured=structured)
         except (_events.BrokenStream, _chat.NotACompletion) as error:
             raise _failures.not_an_answer(self._target, str(error), response.status_code) from None
         return replace(answer, limits=_failures.rate_limits(response.headers), first_token_ms=first_token_ms, **times)

@@ -81,4 +81,5 @@ SPEC = _hosted.hosted_spec(
         "deployments": ProviderOption("table", "the model behind each deployment, for its price"),
     },
     addresses=lambda context: [_server("", context).as_address("azure_openai")],
+    embeds=True,
 )

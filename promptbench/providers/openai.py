@@ -204,5 +204,6 @@ SPEC = _hosted.hosted_spec(
         "api": ProviderOption("text", "`chat` or `responses`", "chat"),
     },
     starter_model="gpt-5.4-mini",
+    embeds=True,
     request_body=_request_body,
 )

@@ -91,5 +91,6 @@ SPEC = _hosted.hosted_spec(
     },
     addresses=_addresses,
     starter_config={"temperature": 0},
+    embeds=True,
     runs_here=lambda name, context: (_server_options(name, context) or {}).get("local") is True,
 )

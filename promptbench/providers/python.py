@@ -175,6 +175,7 @@ SPEC = ProviderSpec(
     connect=PythonFunction,
     problems=_problems,
     reads_prompt=lambda name, context: False,
+    embeds=True,
     runs_here=lambda name, context: True,
     shaped_by=shaped_by,
 )

@@ -61,6 +61,13 @@ def response(text: str | None, **changes: Any) -> Body:
     return whole | {"output": output, "error": None, "incomplete_details": None} | changes
 
 
+def embedding(*numbers: float) -> Step:
+    """An embedding, as `/v1/embeddings` gives it."""
+    item = {"object": "embedding", "index": 0, "embedding": numbers}
+    usage = {"prompt_tokens": 5, "total_tokens": 5}
+    return as_json({"object": "list", "data": [item], "model": "embed-1", "usage": usage})
+
+
 def as_json(data: Any, *, status: int = 200, headers: Mapping[str, str] | None = None, **rest: Any) -> Step:
     return Step(json.dumps(data).encode(), status, {"Content-Type": "application/json", **(headers or {})}, **rest)
 
@@ -167,6 +174,8 @@ class FakeOpenAI:
         """The normal answer at `path`; None where nothing is."""
         if path.endswith("/chat/completions"):
             return answer(text)
+        if path.endswith("/embeddings"):
+            return embedding(*json.loads(text or "[]"))
         return as_json(response(text)) if path.endswith("/responses") else None
 
     def __enter__(self) -> Self:

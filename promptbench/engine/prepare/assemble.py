@@ -42,7 +42,7 @@ def warn_own_judges(
     """Warn if a model judges its own answers, which it prefers (Panickssery et al. 2024, arXiv:2404.13076)."""
     names = {model.ref.name.rpartition("/")[2] for model in models}
     for check, location in judged:
-        for ref in check.judges:
+        for ref in () if check.embeds else check.judges:
             if ref.name.rpartition("/")[2] in names:
                 found.add(
                     Code.OWN_JUDGE,
@@ -215,6 +215,9 @@ class ModelConnector:
         judges: dict[str, PreparedJudge | None] = {}
         for check, location in judged:
             for ref in check.judges:
+                if inability := self._inability(ref, embeds=check.embeds):
+                    self._found.add(Code.BAD_VALUE, inability[0], location, hint=inability[1])
+                    continue
                 if str(ref) not in judges:
                     judges[str(ref)] = self._connect_judge(ref, location)
                 for problem in self._refused(ref, check.config or {}) if judges[str(ref)] else ():
@@ -223,12 +226,17 @@ class ModelConnector:
 
     def _connect_judge(self, ref: ModelRef, location: Location) -> PreparedJudge | None:
         model = self._model(ModelEntry(ref, None, ()), location, (), ())
-        if model is not None and not model.uses_prompt:
-            self._found.add(
-                Code.BAD_VALUE, f"{ref} gets no messages, so it cannot judge", location, hint="name a language model"
-            )
-            return None
         return PreparedJudge(replace(model, gated=False), self._unsupported_defaults(ref)) if model else None
+
+    def _inability(self, ref: ModelRef, *, embeds: bool) -> tuple[str, str] | None:
+        """Return why a model cannot do what a check wants of it, with a hint; None if it can, or is not known."""
+        spec = provider_spec(ref.provider) if ref.provider in providers else None
+        if spec and embeds and not spec.embeds:
+            known = [name for name in providers.names() if provider_spec(name).embeds]
+            return f"{ref.provider} has no embeddings", f"these providers have: {', '.join(known)}"
+        if spec and not embeds and not spec.reads_prompt(ref.name, self._context(ref.provider)):
+            return f"{ref} gets no messages, so it cannot judge", "name a language model"
+        return None
 
     def _unsupported_defaults(self, ref: ModelRef) -> frozenset[str]:
         return frozenset(word for word, value in JUDGE_DEFAULTS.items() if self._refused(ref, {word: value}))

@@ -82,9 +82,15 @@ def no_answers(request: Request) -> None:
     """Return None: no judge has answered."""
 
 
+def judged_check(check: object) -> JudgedCheck | None:
+    """Return the check that other models decide, or None if it is another one."""
+    inner = check.check if isinstance(check, WeightedCheck) else None
+    return inner if isinstance(inner, JudgedCheck) else None
+
+
 def needs_judge(check: object) -> bool:
     """Return True if other models decide the check."""
-    return isinstance(check, WeightedCheck) and isinstance(check.check, JudgedCheck)
+    return judged_check(check) is not None
 
 
 def evaluate(

@@ -153,7 +153,7 @@ def write_sheet(project: Project, suite: Path, file: Path, *, run: str | None = 
 
 
 def _chosen(prepared: PreparedSuite, criterion: str | None) -> JudgedCheck:
-    known = prepared.judged_checks
+    known = [check for check in prepared.judged_checks if not check.embeds]
     if not known:
         raise InputError(f"the suite '{prepared.suite.name}' has no judged check", hint="`promptbench explain rubric`")
     fitting = [check for check in known if criterion is None or check.criterion.startswith(criterion)]
