@@ -118,6 +118,7 @@ class Subject:
     call: CallFacts | None = None
     # Takes the reading of a check that reads another format than JSON. The first one counts as the answer's.
     report_reading: Callable[[Reading], None] | None = None
+    was: str | None = None  # The logged answer of its case.
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +188,11 @@ class JudgedCheck(ABC):
     @abstractmethod
     def standing(self) -> str:
         """The agreement that lets it count, or the reason why it does not, in a few words."""
+
+    @property
+    def compares_with_was(self) -> bool:
+        """True if it compares with the logged answer of the case, so that the case needs one."""
+        return False
 
     @abstractmethod
     def without_agreement(self) -> JudgedCheck:

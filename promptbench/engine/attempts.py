@@ -13,10 +13,10 @@ from promptbench.core.clock import now
 from promptbench.core.events import AttemptDone, Listener, MoreWanted, Notice
 from promptbench.core.types import Answer, Attempt, AttemptKey, Judging, Outcome, Request
 from promptbench.engine.plan import Repeats, Task, first_round
-from promptbench.engine.prepare.evaluate import JudgeRequest, judge_requests
+from promptbench.engine.prepare.evaluate import JudgeRequest
 from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite
 from promptbench.engine.runner import CallPlan, Engine, ignore
-from promptbench.engine.scoring import checks_of, score_attempt
+from promptbench.engine.scoring import judge_requests_of, score_attempt
 from promptbench.gateway import Reply
 
 
@@ -42,8 +42,8 @@ class Judges:
         """Return the attempt with its scores and the new judgings."""
         if attempt.answer is None or attempt.fallback is not None:
             return score_attempt(self._prepared, case, attempt)
-        text, checks = attempt.answer.text, checks_of(case, attempt.key.variant)
-        asked = judge_requests(text, checks, self._prepared.accept, case.variables, self._prepared.ladder)
+        text = attempt.answer.text
+        asked = judge_requests_of(self._prepared, case, attempt.key.variant, text)
         judgings = await asyncio.gather(*(self._judging(item, case.name, text) for item in asked))
         new = tuple(judging for judging, is_new in judgings if is_new)
         return replace(score_attempt(self._prepared, case, attempt, [judging for judging, _ in judgings]), judgings=new)

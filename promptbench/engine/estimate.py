@@ -50,7 +50,7 @@ def judge_estimates(prepared: PreparedSuite, repeats: Repeats, cost: CostOf) -> 
     def calls(task: Task) -> list[tuple[ModelRef, Usage]]:
         answer = _usage(prepared, task).output_tokens
         # Of an answer that is not known yet: something, wherever a check looks.
-        subject = subject_of("…", prepared.accept, task.case.variables)
+        subject = subject_of("…", prepared.accept, task.case.variables, was=task.case.was)
         checks = map(judged_check, checks_of(task.case, task.key.variant))
         asked = [request for check in checks if check for request in check.requests(subject)]
         usages = [(request.model, tokens.estimate(request)) for request in asked]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from promptbench.core.canonical import digest
 from promptbench.core.protocols import Check
 from promptbench.core.types import Answer, Attempt, CallFacts, Judging, Outcome, Request, Score
-from promptbench.engine.prepare.evaluate import Evaluation, evaluate
+from promptbench.engine.prepare.evaluate import Evaluation, JudgeRequest, evaluate, judge_requests, subject_of
 from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedCase, PreparedSuite
 
 # Finish reasons of an answer that the provider withheld, in lower case. Without a text, checks such as "must not
@@ -22,6 +22,12 @@ ADVISORY = "nothing that counts was checked: all checks of the case are advisory
 def checks_of(case: PreparedCase, variant: str) -> tuple[Check, ...]:
     """Return the checks for an answer to a prompt version; `variant` is empty for a model without prompt."""
     return case.checks[variant or BASELINE]
+
+
+def judge_requests_of(prepared: PreparedSuite, case: PreparedCase, variant: str, text: str) -> list[JudgeRequest]:
+    """Return the requests to judges that the checks of a case need to score an answer."""
+    subject = subject_of(text, prepared.accept, case.variables, prepared.ladder, case.was)
+    return judge_requests(checks_of(case, variant), subject)
 
 
 def score_attempt(
@@ -50,6 +56,7 @@ def score_attempt(
         case.threshold,
         judged,
         prepared.ladder,
+        case.was,
     )
     withheld = not answer.text.strip() and (answer.finish_reason or "").lower() in _WITHHELD
     outcome = Outcome.PASSED if found.passed and not withheld else Outcome.FAILED

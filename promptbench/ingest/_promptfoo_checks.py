@@ -15,7 +15,7 @@
 
 `not-` before any of them negates it. `is-json` needs the whole answer to be JSON; in a suite that accepts more than
 `raw`, `json` does too. Anything else is listed with the reason: assertions that run code or call a model, values that
-are templates or files, and `similar`, which compares meaning where the check of that name compares letters.
+are templates or files, and `similar`, which compares meaning by a model that the check of that name has to name.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _explain_unmapped(kind: str) -> str:
     if kind in _CODE:
         return "it runs code: write a Python check"
     if kind == "similar":
-        return "it compares meaning, and the check 'similar' compares letters"
+        return "it compares meaning: write similar with by, a model, and its own threshold"
     if kind.startswith(
         ("llm-rubric", "model-graded", "g-eval", "factuality", "answer-relevance", "context-", "search-rubric")
     ):

@@ -302,3 +302,25 @@ def test_kept_answers_of_judges_are_taken_from_the_cache(counting: ProjectFolder
 
 def test_explained_in_words(support: ProjectFolder) -> None:
     assert "Until `promptbench suite agreement`" in support.run("explain", "rubric").out
+
+
+def test_what_is_preferred_over_the_logged_answer(support: ProjectFolder, server: FakeOpenAI) -> None:
+    suite = f"{FOLDER}/suite.yaml"
+    support.edit(suite, "rubric: {", "preferred: {over: was, ")
+    support.edit(suite, "passes if", "criterion")
+    ended = support.run("validate")
+    assert ended.code == 2
+    assert "a check compares with the logged answer, and 'complaint 1' has none" in ended.out
+    for end in ("\n  - case", "\ngate"):
+        support.edit(suite, f"}}{end}", f"}}\n    was: Noted{end}")
+
+    def judge(body: dict[str, Any]) -> str:
+        first, second = body["messages"][-1]["content"].split("BEGIN SECOND ANSWER")
+        return says("first" if "Sorry" in first else "second" if "Sorry" in second else "first")
+
+    server.script = lambda body: judge(body) if body["model"].startswith("judge") else served()(body)
+    assert agree(support).code == 0
+    server.received.clear()
+    [run] = support.run("run", FOLDER, "--case", "complaint 1", "--json").data["runs"]
+    assert run["judgements"][0]["counts"]["fixed"] == 1
+    assert record(support, "SELECT count(*), count(verdict) FROM judging") == [(4, 4)], "both answers in both orders"

@@ -33,17 +33,17 @@ def to_model(server: FakeOpenAI) -> list[dict[str, Any]]:
 
 
 def test_the_gate_decides_by_it(embedded: ProjectFolder, server: FakeOpenAI) -> None:
-    ended = embedded.run("run", FOLDER, "--promote", "--json")
+    ended = embedded.run("run", FOLDER, "--case", "complaint 1", "--json")
     assert ended.code == 0, ended.err + ended.out
     asked = to_model(server)
     texts = [body["input"] for body in asked]
-    assert len(texts) == len({*texts}) == 21, "20 answers, and the reference once"
+    assert sorted(texts) == ["Noted: complaint 1.", "Sorry about complaint 1.", "We apologise."], "each text once"
     assert asked[0] | {"input": ""} == {"model": "embed-small", "input": "", "encoding_format": "float"}
     [run] = ended.data["runs"]
-    assert run["judgements"][0]["counts"]["fixed"] == 10
+    assert run["judgements"][0]["counts"]["fixed"] == 1
     [judge] = run["judges"]
-    assert judge["questions"] == 21
-    assert judge["cost"] == pytest.approx(21 * 5 * 1000 / 1e6)
+    assert judge["questions"] == 3
+    assert judge["cost"] == pytest.approx(3 * 5 * 1000 / 1e6)
     server.received.clear()
     embedded.edit(f"{FOLDER}/suite.yaml", "at least: 0.9", "at least: 0.05")
     embedded.run("runs", "rescore")
@@ -54,23 +54,23 @@ def test_a_dead_end_is_an_error_and_only_the_embeddings_are_made_again(
     embedded: ProjectFolder, server: FakeOpenAI
 ) -> None:
     server.script = lambda body: error(400, "no such model") if "input" in body else kind_model(body)
-    ended = embedded.run("run", FOLDER)
+    ended = embedded.run("run", FOLDER, "--case", "complaint 1")
     assert ended.code == 4
     assert "openai/embed-small: " in ended.out
     assert "no such model" in ended.out
     server.received.clear()
     server.script = script
-    assert embedded.run("run", FOLDER).code == 0
+    assert embedded.run("run", FOLDER, "--case", "complaint 1").code == 0
     messages = [item.body["messages"][-1]["content"] for item in server.received if "input" not in item.body]
     assert messages.count("Answer this customer. about complaint 1") == 12, "the retest, and not the one on record"
 
 
 def test_embeddings_are_within_the_budget(embedded: ProjectFolder, server: FakeOpenAI) -> None:
-    ended = embedded.run("run", FOLDER, "--max-calls", "25")
+    ended = embedded.run("run", FOLDER, "--case", "complaint 1", "--max-calls", "4")
     assert ended.code == 4
-    assert len(server.received) == 25
+    assert len(server.received) == 4
     server.script = lambda body: embedding(1, float("nan")) if "input" in body else kind_model(body)
-    assert "returns no list of numbers" in embedded.run("run", FOLDER).out
+    assert "returns no list of numbers" in embedded.run("run", FOLDER, "--case", "complaint 1").out
 
 
 def test_a_changed_function_embeds_anew(embedded: ProjectFolder, server: FakeOpenAI) -> None:
@@ -80,9 +80,9 @@ def test_a_changed_function_embeds_anew(embedded: ProjectFolder, server: FakeOpe
     assert refused.code == 2
     assert f"{FOLDER}/embed.py may not run" in refused.out
     embedded.edit("promptbench.toml", "prices =", f'python = ["{FOLDER}/*.py"]\nprices =')
-    assert embedded.run("run", FOLDER).code == 6, "no answer is like the reference"
+    assert embedded.run("run", FOLDER, "--case", "complaint 1").code == 6, "no answer is like the reference"
     embedded.edit(f"{FOLDER}/embed.py", "'polog' in", "'polog' in vars['text'] or 'Sorry' in")
-    assert embedded.run("run", FOLDER).code == 0
+    assert embedded.run("run", FOLDER, "--case", "complaint 1").code == 0
     assert embedded.run("suite", "agreement", FOLDER, "--labels", "none.csv").code == 2, "there is no judge"
 
 

@@ -163,7 +163,10 @@ def test_limits() -> None:
         ({"type": "python", "value": "x"}, "it runs code: write a Python check"),
         ({"type": "llm-rubric", "value": "polite"}, "a model judges it: write a rubric"),
         ({"type": "not-llm-rubric", "value": "polite"}, "a model judges it: write a rubric"),
-        ({"type": "similar", "value": "x"}, "it compares meaning, and the check 'similar' compares letters"),
+        (
+            {"type": "similar", "value": "x"},
+            "it compares meaning: write similar with by, a model, and its own threshold",
+        ),
         ({"type": "levenshtein", "value": "x"}, "no matching check"),
         ({"type": "contains", "value": "{{name}}"}, "its value is a template"),
         ({"type": "contains-any", "value": ["a", "{{b}}"]}, "its value is a template"),

@@ -12,7 +12,14 @@ from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity, 
 from promptbench.core.protocols import Check, CheckContext, JudgedCheck
 from promptbench.core.types import Json, LoggedCall
 from promptbench.engine.prepare import checks
-from promptbench.engine.prepare.evaluate import Answers, Evaluation, WeightedCheck, evaluate, needs_judge, no_answers
+from promptbench.engine.prepare.evaluate import (
+    Answers,
+    Evaluation,
+    WeightedCheck,
+    evaluate,
+    needs_judge,
+    no_answers,
+)
 from promptbench.engine.prepare.inputs import CallInput, conversation_of, expectations_in_log, input_of
 from promptbench.engine.prepare.options import PrepareOptions
 from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedCase, PreparedCases, Variant
@@ -201,6 +208,8 @@ class CaseBuilder:
             )
             return None
         self.ruled_out.look(case)
+        if not (built.was or calls):
+            checks.require_was(case, self._checks_of(built), self._found)
         self._check_red(case, built)
         was = (*((case.was,) if case.was is not None else ()), *self._red_answers(calls, built))
         if calls:
@@ -368,6 +377,7 @@ class CaseBuilder:
             threshold=threshold,
             answers=self._answers,
             ladder=self._ladder,
+            was=case.was,
         )
 
     def _checks_of(self, case: PreparedCase) -> tuple[Check, ...]:

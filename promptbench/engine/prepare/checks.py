@@ -16,8 +16,8 @@ from promptbench.core.diagnostics import Code, Diagnostics, Severity, did_you_me
 from promptbench.core.plugins import module_name
 from promptbench.core.protocols import Check, CheckContext, ExpectingCheck, JudgedCheck, MissingExtra
 from promptbench.core.types import Json
-from promptbench.engine.prepare.evaluate import WeightedCheck
-from promptbench.suite.models import WrittenCheck
+from promptbench.engine.prepare.evaluate import WeightedCheck, judged_check
+from promptbench.suite.models import Case, WrittenCheck
 from promptbench.yaml import text as yaml_text
 
 
@@ -128,6 +128,17 @@ def all_with_expected(
 def unwrapped(check: Check) -> Check:
     """Return the check itself, without wrappers for its reading, weight or location."""
     return unwrapped(check.check) if isinstance(check, (WeightedCheck, At, Strict, Loose)) else check
+
+
+def require_was(case: Case, built: Sequence[Check], found: Diagnostics) -> None:
+    """Report a check that compares with the logged answer of a case, which has none."""
+    if any(check.compares_with_was for check in map(judged_check, built) if check):
+        found.add(
+            Code.BAD_CHECK,
+            f"a check compares with the logged answer, and '{case.name}' has none",
+            case.where.location("case"),
+            hint="write the answer under 'was:', or write the known answer itself after 'over:'",
+        )
 
 
 def as_hashed(specs: Sequence[WrittenCheck], context: CheckContext) -> list[Json]:

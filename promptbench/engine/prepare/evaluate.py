@@ -102,8 +102,9 @@ def evaluate(
     threshold: float | None = None,
     answers: Answers = no_answers,
     ladder: Ladder = BUILT_IN,
+    was: Sequence[str] = (),
 ) -> Evaluation:
-    """Score a text, and the call that returned it.
+    """Score a text, and the call that returned it. `was` are the logged answers of its case.
 
     It passes if every check passes or, given a `threshold`, if the weighted mean of the scores reaches it. The text
     is parsed as JSON once, and only if a check needs that.
@@ -116,7 +117,7 @@ def evaluate(
             as_json.append(ladder.read(text))
         return as_json[0]
 
-    subject = Subject(text, read, accept, variables, call, other.append)
+    subject = Subject(text, read, accept, variables, call, other.append, next(iter(was), None))
     scores = tuple(
         check.score_with(subject, answers) if isinstance(check, WeightedCheck) else check.score(subject)
         for check in checks
@@ -142,16 +143,19 @@ def evaluate(
     )
 
 
-def subject_of(text: str, accept: Rung, variables: Mapping[str, Json], ladder: Ladder = BUILT_IN) -> Subject:
+def subject_of(
+    text: str,
+    accept: Rung,
+    variables: Mapping[str, Json],
+    ladder: Ladder = BUILT_IN,
+    was: Sequence[str] = (),
+) -> Subject:
     """Return a subject without a call. Its text is parsed as JSON once, and only if a check needs that."""
-    return Subject(text, cache(lambda: ladder.read(text)), accept, variables)
+    return Subject(text, cache(lambda: ladder.read(text)), accept, variables, was=next(iter(was), None))
 
 
-def judge_requests(
-    text: str, checks: Sequence[Check], accept: Rung, variables: Mapping[str, Json], ladder: Ladder = BUILT_IN
-) -> list[JudgeRequest]:
+def judge_requests(checks: Sequence[Check], subject: Subject) -> list[JudgeRequest]:
     """Return the requests to judges that the checks need to score a text."""
-    subject = subject_of(text, accept, variables, ladder)
     found = []
     for weighted in checks:
         if isinstance(weighted, WeightedCheck) and isinstance(weighted.check, JudgedCheck):

@@ -35,7 +35,13 @@ def _check_suite(prepared: PreparedSuite, imported: Mapping[_Origin, str], found
     def score(answer: str, case: PreparedCase) -> Evaluation:
         checks = case.checks[prepared.candidates[0].hash]
         return evaluate(
-            answer, checks, prepared.accept, case.variables, threshold=case.threshold, ladder=prepared.ladder
+            answer,
+            checks,
+            prepared.accept,
+            case.variables,
+            threshold=case.threshold,
+            ladder=prepared.ladder,
+            was=case.was,
         )
 
     def warn(spec: WrittenCheck, why: str) -> None:

@@ -11,10 +11,9 @@ from promptbench.core.canonical import digest, digest_text
 from promptbench.core.errors import InputError
 from promptbench.core.subset import Subset
 from promptbench.core.types import Attempt, CacheMode, Judging
-from promptbench.engine.prepare.evaluate import judge_requests
 from promptbench.engine.prepare.options import Selection, StoredPrompt
 from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite
-from promptbench.engine.scoring import checks_of, score_attempt
+from promptbench.engine.scoring import judge_requests_of, score_attempt
 from promptbench.gate.judge import Result
 from promptbench.project import Project
 from promptbench.report.model import RungChange, RunReport
@@ -185,9 +184,7 @@ def _recorded_judgings(
     if attempt.answer is None or not prepared.judges:
         return
     text = attempt.answer.text
-    for item in judge_requests(
-        text, checks_of(case, attempt.key.variant), prepared.accept, case.variables, prepared.ladder
-    ):
+    for item in judge_requests_of(prepared, case, attempt.key.variant, text):
         request = prepared.as_sent(item.request)
         key = digest(request.as_dict())
         answer = source.judged(run, key)

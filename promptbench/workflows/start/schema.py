@@ -247,6 +247,10 @@ _OPTIONS: Mapping[str, tuple[str, Json]] = {
     "config": ("What is sent to the judge, as in a prompt's config.", {"temperature": 0}),
     "agreement": ("The least agreement with people with which the check counts.", 0.6),
     "to": ("The text that the answer must be like; one or a list.", "Your parcel comes on Friday."),
+    "by": ("The model that embeds both texts, to compare their meaning.", "openai/text-embedding-3-small"),
+    "criterion": ("What makes an answer better than another one.", "it says what happens next"),
+    "over": ("The known answer, or was for the logged answer of the case.", "was"),
+    "tie": ("What is without a preference: fails or passes.", "passes"),
 }
 _OF_ONE: Mapping[tuple[str, str], tuple[str, Json]] = {
     ("count", "at least"): ("No fewer than this.", 3),

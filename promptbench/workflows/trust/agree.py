@@ -18,6 +18,7 @@ from promptbench.core.events import Listener
 from promptbench.core.protocols import JudgedCheck, Subject
 from promptbench.core.types import Answer, Request
 from promptbench.core.words import number_of
+from promptbench.engine.prepare.evaluate import subject_of
 from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.engine.runner import CallPlan, Engine
@@ -199,8 +200,8 @@ def _items(
             found.add(
                 Code.BAD_VALUE, message, row.location("label"), hint="agree on one, or leave it out", related=related
             )
-        variables = prepared.cases[row.case].variables
-        subject = Subject(text, partial(prepared.ladder.read, text), prepared.accept, variables)
+        case = prepared.cases[row.case]
+        subject = subject_of(text, prepared.accept, case.variables, prepared.ladder, case.was)
         items.setdefault(key, (_Item(subject, row.passed), row))
     return [item for item, _ in items.values()]
 

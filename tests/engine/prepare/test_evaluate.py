@@ -8,7 +8,7 @@ import pytest
 from promptbench.checks import plugins
 from promptbench.core.protocols import Check, CheckContext, JudgedCheck, Subject
 from promptbench.core.types import Answer, CallFacts, Json, Message, ModelRef, Request, Rung, Score
-from promptbench.engine.prepare.evaluate import WeightedCheck, evaluate, judge_requests
+from promptbench.engine.prepare.evaluate import WeightedCheck, evaluate, judge_requests, subject_of
 
 
 def check(name: str, argument: Json = None) -> Check:
@@ -152,5 +152,5 @@ def test_what_is_advisory_decides_nothing_and_is_not_enough() -> None:
 
 def test_questions_are_those_of_judged_checks() -> None:
     checks = [check("json"), WeightedCheck(Asking(), 1)]
-    [asked] = judge_requests("text", checks, Rung.RAW, {})
+    [asked] = judge_requests(checks, subject_of("text", Rung.RAW, {}))
     assert asked.request.messages[0].content == "text"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from promptbench.core.diagnostics import Code, Severity
-from promptbench.engine.prepare.evaluate import evaluate, judge_requests
+from promptbench.engine.prepare.evaluate import evaluate, judge_requests, subject_of
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from tests.helpers.suites import HEAD, joined, messages
 
@@ -40,7 +40,7 @@ def test_a_word_that_the_judge_does_not_take_is_left_out_where_nobody_asked_for_
     bench, found = joined(tmp_path, f"{HEAD}checks: [{checks}]\n{CASE}", environ={"ANTHROPIC_API_KEY": "k"})
     assert bench is not None, messages(found)
     [case] = bench.cases
-    [asked] = judge_requests("x", case.checks[""], bench.accept, case.variables)
+    [asked] = judge_requests(case.checks[""], subject_of("x", bench.accept, case.variables))
     assert asked.request.params == {"temperature": 0}
     assert bench.as_sent(asked.request).params == {}
 
@@ -98,10 +98,10 @@ def test_a_judge_sees_the_value_at_a_path(tmp_path: Path) -> None:
     [case] = bench.cases
     checks = case.checks[""]
     answer = '{"reply": "Dear Ada", "team": "billing"}'
-    [asked] = judge_requests(answer, checks, bench.accept, case.variables)
+    [asked] = judge_requests(checks, subject_of(answer, bench.accept, case.variables))
     assert "\nDear Ada\n" in asked.request.messages[-1].content
     assert "team" not in asked.request.messages[-1].content
-    assert judge_requests('{"team": "billing"}', checks, bench.accept, case.variables) == []
+    assert judge_requests(checks, subject_of('{"team": "billing"}', bench.accept, case.variables)) == []
     [score, *_] = evaluate('{"team": "billing"}', checks, bench.accept, case.variables).scores
     assert (score.passed, score.errored, score.reason) == (False, False, "reply is missing")
     _, found = joined(tmp_path, f"{HEAD}checks: [{{{rubric}, at: 'replies[*]'}}]\n{CASE}", OWN)
