@@ -63,7 +63,7 @@ class CaseBuilder:
         self._subset = options.selection.subset
         self._bare = CheckContext(suite.folder, None, options.root, options.allowed_code, suite.at)
         self._contexts = [
-            (replace(self._bare, output_schema=schema), hashes) for schema, hashes in _by_schema(variants)
+            (replace(self._bare, output_schema=schema), hashes) for schema, hashes in checks.by_schema(variants)
         ]
         self._inputs, self._own_checks = ListDigest(), ListDigest()
         self._gate_rules: ListDigest | None = None  # How the gate treats single cases; None if it treats all alike.
@@ -460,24 +460,6 @@ def own_specs(case: Case) -> Sequence[WrittenCheck]:
     if not case.has_expect:
         return case.checks
     return (*case.checks, WrittenCheck("expect", case.expect, case.where.below("expect")))
-
-
-def _by_schema(variants: Sequence[Variant]) -> list[tuple[Mapping[str, Json] | None, list[str]]]:
-    # Return the different output schemas, each with the hashes of its variants.
-    #
-    # A prompt in production without a schema is checked by the candidate's. Without any prompt the schema is unknown,
-    # but other errors in checks can still be found.
-    if not variants:
-        return [({}, [BASELINE])]
-    found: list[tuple[Mapping[str, Json] | None, list[str]]] = []
-    for item in variants:
-        schema = item.prompt.output_schema or variants[0].prompt.output_schema
-        same = next((hashes for known, hashes in found if known == schema), None)
-        if same is None:
-            found.append((schema, [item.hash]))
-        else:
-            same.append(item.hash)
-    return found
 
 
 def _variable_hint(name: str, guess: str | None, has_others: bool) -> str:

@@ -17,6 +17,7 @@ from promptbench.core.plugins import module_name
 from promptbench.core.protocols import Check, CheckContext, ExpectingCheck, JudgedCheck, MissingExtra
 from promptbench.core.types import Json
 from promptbench.engine.prepare.evaluate import WeightedCheck, judged_check
+from promptbench.engine.prepare.prepared_suite import BASELINE, Variant
 from promptbench.suite.models import Case, WrittenCheck
 from promptbench.yaml import text as yaml_text
 
@@ -128,6 +129,25 @@ def all_with_expected(
 def unwrapped(check: Check) -> Check:
     """Return the check itself, without wrappers for its reading, weight or location."""
     return unwrapped(check.check) if isinstance(check, (WeightedCheck, At, Strict, Loose)) else check
+
+
+def by_schema(variants: Sequence[Variant]) -> list[tuple[Mapping[str, Json] | None, list[str]]]:
+    """Return the different output schemas, each with the hashes of its variants.
+
+    A prompt in production without a schema is checked by the candidate's. Without any prompt the schema is unknown, but
+    other errors in checks can still be found.
+    """
+    if not variants:
+        return [({}, [BASELINE])]
+    found: list[tuple[Mapping[str, Json] | None, list[str]]] = []
+    for item in variants:
+        schema = item.prompt.output_schema or variants[0].prompt.output_schema
+        same = next((hashes for known, hashes in found if known == schema), None)
+        if same is None:
+            found.append((schema, [item.hash]))
+        else:
+            same.append(item.hash)
+    return found
 
 
 def require_was(case: Case, built: Sequence[Check], found: Diagnostics) -> None:
