@@ -244,7 +244,8 @@ class Project:
         if selection.shard is not None:
             prepared_suites = [_part_of(prepared, selection.shard) for prepared in prepared_suites]
         if not prepared_suites:
-            raise NothingSelected("no case is selected", hint="check the names and tags given with --case and --tag")
+            hint = "check --case, --tag, and the `skip:` of the cases"
+            raise NothingSelected("no case is selected", hint=hint, diagnostics=found)
         return prepared_suites, found
 
     def prepare_options(self, selection: Selection, store: Store, runs: RunStore | None) -> PrepareOptions:

@@ -146,15 +146,15 @@ def test_tags_markers_and_the_last_failures(project: pytest.Pytester) -> None:
     again.assert_outcomes(failed=1)
 
 
-def test_a_case_in_quarantine_is_expected_to_fail(project: pytest.Pytester) -> None:
+def test_a_case_in_quarantine_is_expected_to_fail_and_another_is_skipped(project: pytest.Pytester) -> None:
     apart = "quarantine: {owner: Support, reason: moody, review by: 2999-12-31}"
+    suite = RECORDED.replace("urgent: true}", "urgent: true}\n    " + apart)
     write(
-        project.path,
-        {"suites/triage/suite.yaml": RECORDED.replace("urgent: true}", "urgent: true}\n    " + apart)},
+        project.path, {"suites/triage/suite.yaml": suite.replace("{team: other}", "{team: other}\n    skip: renamed")}
     )
-    done = results(project, "suites", "-rx")
-    done.assert_outcomes(passed=2, xfailed=1)
-    done.stdout.fnmatch_lines(["XFAIL *late parcel* in quarantine: moody (Support)*"])
+    done = results(project, "suites", "-rxs")
+    done.assert_outcomes(passed=1, xfailed=1, skipped=1)
+    done.stdout.fnmatch_lines(["XFAIL *late parcel* in quarantine: moody (Support)*", "SKIPPED *suite.yaml: renamed"])
 
 
 def test_a_suite_with_mistakes_is_an_error_with_their_places(project: pytest.Pytester) -> None:

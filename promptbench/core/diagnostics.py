@@ -66,6 +66,7 @@ class Code(StrEnum):
     QUARANTINE = "PB510"
     DEPRECATED_CHECK = "PB511"
     RULED_OUT = "PB512"
+    SKIPPED = "PB513"
     BAD_LOG = "PB601"
     SETTINGS = "PB701"
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
+from itertools import islice
 
 from promptbench.core.types import AttemptKey
-from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedCase, PreparedModel, PreparedSuite, Variant
+from promptbench.engine.prepare.prepared_suite import (
+    BASELINE,
+    CaseTerms,
+    PreparedCase,
+    PreparedModel,
+    PreparedSuite,
+    Variant,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +64,15 @@ def first_round(
     """
     yield from (task for task in confirmation(prepared, 0, seed) if task.repeat and not done(task.key))
     variants = {variant.hash: variant for variant in prepared.variants}
-    slots = {
-        critical: [
-            (model, repeat)
-            for model in prepared.models
-            for repeat in range(_tries(prepared, model, repeats, critical=critical))
-        ]
-        for critical in (False, True)
-    }
+
+    @cache
+    def slots(critical: bool, terms: CaseTerms) -> list[tuple[PreparedModel, int]]:
+        tries = {model.name: _tries(prepared, model, repeats, terms, critical=critical) for model in prepared.models}
+        return [(model, repeat) for model in prepared.models for repeat in range(tries[model.name])]
+
     for name in prepared.cases.names:
         case: PreparedCase | None = None
-        for model, repeat in slots[name in prepared.cases.critical]:
+        for model, repeat in slots(name in prepared.cases.critical, prepared.cases.terms(name)):
             order = in_random_order(list(variants), seed, name, repeat) if model.uses_prompt else [BASELINE]
             for item in order:
                 if not done(AttemptKey(item, model.name, name, repeat)):
@@ -72,17 +80,18 @@ def first_round(
                     yield Task(variants.get(item), model, case, repeat)
 
 
-def _tries(prepared: PreparedSuite, model: PreparedModel, repeats: Repeats, *, critical: bool) -> int:
-    return 1 if prepared.deterministic(model) else repeats.at(critical=critical and model.gated)
+def _tries(prepared: PreparedSuite, model: PreparedModel, repeats: Repeats, terms: CaseTerms, *, critical: bool) -> int:
+    tries = max(terms.repeats, repeats.at(critical=critical and model.gated))
+    return int(terms.allow(model.name)) * (1 if prepared.deterministic(model) else tries)
 
 
 def confirmation(prepared: PreparedSuite, number: int, seed: str = "") -> Iterator[Task]:
     """Yield one request twice, about the case with this number, to each model that is declared deterministic."""
     variants = {variant.hash: variant for variant in prepared.variants}
-    if models := prepared.unconfirmed if number < len(prepared.cases) else ():
-        case = prepared.cases[list(prepared.cases.names)[number]]
-        for model in models:
-            order = in_random_order(list(variants), seed, case.name, 0) if model.uses_prompt else [BASELINE]
+    for model in prepared.unconfirmed:
+        for name in islice(prepared.cases.on(model.name), number, number + 1):
+            order = in_random_order(list(variants), seed, name, 0) if model.uses_prompt else [BASELINE]
+            case = prepared.cases[name]
             yield from (Task(variants.get(order[0]), model, case, repeat) for repeat in (0, 1))
 
 
@@ -93,10 +102,12 @@ def first_round_size(prepared: PreparedSuite, repeats: Repeats) -> int:
 
 def round_sizes(prepared: PreparedSuite, repeats: Repeats) -> dict[str, int]:
     """Return the number of tasks of `first_round` by model."""
-    critical = len(prepared.cases.critical)
-    counts = {False: len(prepared.cases) - critical, True: critical}
+    cases = prepared.cases
+    counts = Counter((cases.terms(name), name in cases.critical) for name in cases.names)
     sizes = {
-        model.name: sum(count * _tries(prepared, model, repeats, critical=which) for which, count in counts.items())
+        model.name: sum(
+            count * _tries(prepared, model, repeats, terms, critical=which) for (terms, which), count in counts.items()
+        )
         * (len(prepared.variants) if model.uses_prompt else 1)
         for model in prepared.models
     }

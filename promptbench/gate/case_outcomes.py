@@ -46,6 +46,8 @@ class CaseInfo:
         cluster: what it has in common with other cases, such as a conversation; empty for a case of its own.
         review_by: the last day of its quarantine in ISO 8601; empty if it is in none.
         expired: True after that day.
+        repeats: the least number of its first tries, if the policy's is smaller; 0 without one.
+        models: the models that it runs on; all if empty.
     """
 
     name: str
@@ -54,6 +56,11 @@ class CaseInfo:
     cluster: str = ""
     review_by: str = ""
     expired: bool = False
+    repeats: int = 0
+    models: tuple[str, ...] = ()
+
+    def runs_on(self, model: str) -> bool:
+        return not self.models or model in self.models
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +113,7 @@ class PromptPair:
 
     Attributes:
         champion: None if there is nothing to compare with.
+        cases: those that do not run on the model are left out.
         record: earlier looks at candidates against this champion.
     """
 
@@ -118,6 +126,9 @@ class PromptPair:
     deterministic: bool = False
     record: LookRecord = NO_RECORD
     holm: HolmCorrection = NO_CORRECTION
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cases", [case for case in self.cases if case.runs_on(self.model)])
 
     def pair(self, case: CaseInfo) -> tuple[AttemptCell, AttemptCell]:
         """Return the champion's and the candidate's attempts at a case, with refusals of one of them as failures."""
@@ -139,7 +150,7 @@ class PromptPair:
 
     def screen(self, case: CaseInfo) -> int:
         """Return the number of first tries of a case."""
-        return 1 if self.deterministic else self.policy.screen(critical=case.critical)
+        return 1 if self.deterministic else max(case.repeats, self.policy.screen(critical=case.critical))
 
     @cached_property
     def trial(self) -> Trial | None:

@@ -43,6 +43,7 @@ class SuiteProof:
         repairs: trust and hash of each of the team's own repair rules, by its name.
         prices: the versions and hashes of the price lists.
         record: the numbers of the looks, the watched cases, and the version of the rule.
+        skipped: cases that were left out of the run, with the reason.
     """
 
     suite: str
@@ -60,6 +61,7 @@ class SuiteProof:
     repairs: Mapping[str, Json] = field(default_factory=dict)
     prices: Mapping[str, Json] = field(default_factory=dict)
     record: LookRecord = NO_RECORD
+    skipped: Mapping[str, str] = field(default_factory=dict)
 
 
 def evidence(
@@ -125,6 +127,7 @@ def _suite(part: SuiteProof) -> dict[str, Json]:
         ],
         "cases": [case.name for case in part.cases],
         **_groups(part.cases),
+        **({"skipped": dict(part.skipped)} if part.skipped else {}),
         "critical": sorted(case.name for case in part.cases if case.critical),
         **(
             {"tags": {tag: sorted(case.name for case in part.cases if tag in case.tags) for tag in tags}}
@@ -136,13 +139,19 @@ def _suite(part: SuiteProof) -> dict[str, Json]:
     }
 
 
-def _groups(cases: Iterable[CaseInfo]) -> dict[str, Json]:
+def _groups(cases: Sequence[CaseInfo]) -> dict[str, Json]:
     together: dict[str, list[str]] = {}
     for case in cases:
         if case.cluster:
             together.setdefault(case.cluster, []).append(case.name)
     quarantine = {case.name: case.review_by for case in cases if case.review_by}
-    return {**({"clusters": together} if together else {}), **({"quarantine": quarantine} if quarantine else {})}
+    groups: dict[str, Json] = {
+        "clusters": together,
+        "quarantine": quarantine,
+        "repeats": {case.name: case.repeats for case in cases if case.repeats},
+        "only_models": {case.name: list(case.models) for case in cases if case.models},
+    }
+    return {name: found for name, found in groups.items() if found}
 
 
 def _looks(record: LookRecord, judged: ModelVerdict) -> dict[str, Json]:
@@ -315,11 +324,12 @@ def _cases(suite: Mapping[str, Json], day: str) -> Iterator[CaseInfo]:
     critical = set(suite["critical"])
     tagged = {tag: set(names) for tag, names in suite.get("tags", {}).items()}
     clusters = {name: cluster for cluster, names in suite.get("clusters", {}).items() for name in names}
-    quarantine = suite.get("quarantine", {})
+    quarantine, repeats, only = (suite.get(key, {}) for key in ("quarantine", "repeats", "only_models"))
     for name in suite["cases"]:
         review_by = quarantine.get(name, "")
         tags = tuple(tag for tag, names in tagged.items() if name in names)
-        yield CaseInfo(name, name in critical, tags, clusters.get(name, ""), review_by, "" < review_by < day)
+        until, terms = (review_by, "" < review_by < day), (repeats.get(name, 0), tuple(only.get(name, ())))
+        yield CaseInfo(name, name in critical, tags, clusters.get(name, ""), *until, *terms)
 
 
 def _recorded(line: Mapping[str, Json], variant: str) -> Attempt:

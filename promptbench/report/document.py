@@ -12,7 +12,7 @@ from typing import Literal
 from promptbench.core.errors import Exit
 from promptbench.core.types import Json
 from promptbench.report.diff import Piece
-from promptbench.report.model import AttemptDetails, CaseResult
+from promptbench.report.model import AttemptDetails, CaseResult, SkippedCase
 
 Tone = Literal["", "strong", "quiet", "good", "bad", "warn", "none"]
 
@@ -195,7 +195,8 @@ class Report:
     that name. `path` is the file that is reported on, `command` repeats the result.
 
     The rest is for single formats. A result without `cases` is one test: its verdict. `charts` draws with the times
-    that one pass over the `attempts` yields. `failures` are lines of a log, `proof` is the evidence.
+    that one pass over the `attempts` yields. `failures` are lines of a log, `proof` is the evidence, and the
+    `skipped` cases were not called.
     """
 
     name: str
@@ -212,6 +213,7 @@ class Report:
     properties: Mapping[str, str] = field(default_factory=dict)
     problems: Sequence[str] = ()
     cases: Iterable[CaseResult] = ()
+    skipped: Sequence[SkippedCase] = ()
     attempts: AttemptDetails | None = None
     charts: Callable[[Times], Sequence[Chart]] | None = None
     failures: Iterable[Mapping[str, Json]] = ()

@@ -149,6 +149,16 @@ class CaseResult:
 
 
 @dataclass(frozen=True, slots=True)
+class SkippedCase:
+    """A case that was not called, and the reason. `file` and `line` are as in `CaseResult`."""
+
+    case: str
+    reason: str
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class Saving:
     """The attempts that a run made on models whose answers vary, and the number with all tries at every case."""
 
@@ -368,6 +378,7 @@ class RunReport:
     # ("unknown" if the record has none) and now.
     rungs: Sequence[RungChange] = ()
     ladders: Sequence[str] = ()
+    skipped: Sequence[SkippedCase] = ()  # Cases that are not among the `cases`, because their `skip:` says why.
     waits: Sequence[str] = ()  # Models whose queue took longer than their answers, and why.
     # Every case with every prompt on every model: by model, then in the suite's order, then by prompt. Read from the
     # record on iteration, because there may be many.

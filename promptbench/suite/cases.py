@@ -258,6 +258,9 @@ def read_case(written: Json, where: Where, found: Diagnostics) -> Case | None:
         where=where,
         cluster=item.cluster,
         quarantine=Quarantine(**item.quarantine.model_dump()) if item.quarantine else None,
+        repeats=item.repeats,
+        only_models=tuple(item.only_models),
+        skip=item.skip,
     )
 
 

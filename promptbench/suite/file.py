@@ -316,6 +316,21 @@ class CaseFile(Written):
         description="Sets an unreliable case apart: it is shown and proves nothing.",
         examples=[{"owner": "support", "reason": "the right team is disputed", "review by": "2026-12-31"}],
     )
+    repeats: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        default=None,
+        description="How often this case is called at first, if more often than the gate's 'repeats'.",
+        examples=[10],
+    )
+    only_models: Texts = Field(
+        default_factory=list,
+        description="The models of the suite that the case is for; by default all.",
+        examples=[["openai/gpt-5.4-mini"]],
+    )
+    skip: Text | None = Field(
+        default=None,
+        description="Why the case is not called. It is listed, and proves nothing.",
+        examples=["the price list changes in March"],
+    )
     origin: Any = Field(default=None, description="Where the case came from.", examples=[{"ticket": 2031}])
     note: Text | None = Field(
         default=None,

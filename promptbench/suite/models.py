@@ -92,7 +92,9 @@ class Quarantine:
 class Case:
     """One case. `has_expect` and `has_wish` distinguish an absent key from the value null.
 
-    `cluster` groups dependent cases, which statistics count as one; None if the case is independent.
+    `cluster` groups dependent cases, which statistics count as one; None if the case is independent. `repeats` are its
+    first tries if they are more than the gate's, `only_models` the models that it is for, all if empty, and `skip` the
+    reason why it is not called.
     """
 
     name: str
@@ -109,6 +111,9 @@ class Case:
     threshold: float | None = None
     cluster: str | None = None
     quarantine: Quarantine | None = None
+    repeats: int | None = None
+    only_models: tuple[str, ...] = ()
+    skip: str | None = None
 
     @property
     def critical(self) -> bool:

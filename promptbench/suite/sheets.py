@@ -37,6 +37,9 @@ KINDS: dict[str, _Kind] = {
     "checks": "yaml",
     "messages": "yaml",
     "quarantine": "yaml",
+    "repeats": "value",
+    "only_models": "list",
+    "skip": "text",
     "origin": "yaml",
 }
 # Fields whose keys have a column each.

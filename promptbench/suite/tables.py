@@ -33,7 +33,9 @@ _MAX_INT = 10**15
 _UNSAFE = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|_x[0-9A-Fa-f]{4}_")
 # Texts that a spreadsheet program takes for numbers, times or dates when it opens a CSV file.
 _RETYPED = re.compile(r"(?=.*\d)[-+\d.,:/%()eE $€£]+\Z|(?i:true|false)\Z")
-_OTHER_FIELDS = ("was", "should_be", "threshold", "cluster", "checks", "messages", "origin")
+_OTHER_FIELDS = (
+    *("was", "should_be", "threshold", "cluster", "checks", "messages", "repeats", "only_models", "skip", "origin"),
+)
 _QUARANTINE = ("owner", "reason", "review by")
 
 
@@ -69,6 +71,9 @@ def fields_of(case: Case) -> Fields:
         "quarantine": {key.replace("_", " "): value for key, value in asdict(quarantine).items()}
         if quarantine
         else None,
+        "repeats": case.repeats,
+        "only_models": list(case.only_models),
+        "skip": case.skip,
         "note": None if note is None else str(note).lower() if isinstance(note, bool) else str(note),
         "origin": raw.get("origin"),
     }

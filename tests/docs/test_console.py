@@ -155,7 +155,7 @@ def test_the_cases_in_the_guide_about_them_are_valid(tmp_path: Path) -> None:
         bench, found = joined(
             tmp_path, block, {"more.jsonl": line + "\n", "by-team/a.yaml": f"- {line}\n".replace("late", "a")}
         )
-        assert messages(found) == []
+        assert [text for text in messages(found) if " is skipped: " not in text] == []
         assert bench
 
 

@@ -95,17 +95,26 @@ def assemble(suite: Suite, options: PrepareOptions, found: Diagnostics) -> Prepa
     lint = Lint(variants, connector.windows(models), suite.checks, builder.ruled_out.impossible)
     calls = read_logs(suite, found) if options.calls is None else options.calls
 
+    names = {model.name for model in models}
+    elsewhere: set[str] = set()  # Cases that run on none of the selected models.
+
     def selects(case: PreparedCase) -> bool:
-        return options.selection.selects(case) and (options.calls is None or case.name in builder.calls)
+        if options.selection.models and not any(map(case.terms.allow, names)):
+            elsewhere.add(case.name)
+        asked = options.calls is None or case.name in builder.calls
+        return options.selection.selects(case) and asked and case.name not in elsewhere
 
     cases = builder.scan(calls, selects, lint.look)
+    idle = [model for model in models if cases and not any(cases.on(model.name))]
+    if options.partial or options.selection.models:
+        models = tuple(model for model in models if model not in idle)
     lint.report(found)
     judged = builder.judged.values()
     judges = connector.connect_judges(judged)
     warn_own_judges(judged, models, found)
     warn_advisory(judged, display_path(suite.folder, options.root), found)
     if len(found.errors) == before and not options.partial:
-        _report_missing_cases(suite, cases, found)
+        _report_missing_cases(suite, cases, idle, found)
     if len(found.errors) > before or not candidates:
         return None
     return PreparedSuite(
@@ -117,7 +126,7 @@ def assemble(suite: Suite, options: PrepareOptions, found: Diagnostics) -> Prepa
         accept=suite.accept,
         suite_hash=builder.suite_hash,
         checks_hash=builder.checks_hash,
-        partial=options.partial or connector.omits_gated_model(models),
+        partial=options.partial or bool(elsewhere) or connector.omits_gated_model(models),
         judges=judges,
         judged_checks=tuple(check for check, _ in judged),
         calls={name: same for name, same in builder.calls.items() if name in cases},
@@ -142,7 +151,16 @@ def _warn_changed_schemas(
             )
 
 
-def _report_missing_cases(suite: Suite, cases: PreparedCases, found: Diagnostics) -> None:
+def _report_missing_cases(
+    suite: Suite, cases: PreparedCases, idle: Sequence[PreparedModel], found: Diagnostics
+) -> None:
+    for model in idle:
+        found.add(
+            Code.NO_CASES,
+            f"no case runs on {model.name}",
+            suite.location(("models",)),
+            hint="add it to the 'only models:' of a case, or remove it from 'models:'",
+        )
     if not cases and suite.logs and not suite.document.value.get("cases"):
         found.add(
             Code.NO_CASES,

@@ -22,7 +22,13 @@ from promptbench.engine.prepare.evaluate import (
 )
 from promptbench.engine.prepare.inputs import CallInput, conversation_of, expectations_in_log, input_of
 from promptbench.engine.prepare.options import PrepareOptions
-from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedCase, PreparedCases, Variant
+from promptbench.engine.prepare.prepared_suite import (
+    BASELINE,
+    CaseTerms,
+    PreparedCase,
+    PreparedCases,
+    Variant,
+)
 from promptbench.engine.prepare.quarantine import report_quarantine
 from promptbench.engine.prepare.ruled_out import RuledOut
 from promptbench.suite.cases import read_checks
@@ -92,8 +98,16 @@ class CaseBuilder:
         """
         cases = PreparedCases(self._rebuilt, self._suite.gate.tags)
         built = self._built(calls, look)
-        selected = (item for item in built if selects(item[0]))
-        for case, own, held in self._subset.of(selected, lambda item: item[0].name):
+
+        def selected() -> Iterator[tuple[PreparedCase, str, bool]]:
+            for item in built:
+                case = item[0]
+                if selects(case) and case.skip:
+                    cases.skipped[case.name] = case.skip
+                elif selects(case):
+                    yield item
+
+        for case, own, held in self._subset.of(selected(), lambda item: item[0].name):
             self._add(cases, case, own, held=held)
         for _ in built:
             pass  # Cases behind the first ones are checked too.
@@ -110,8 +124,9 @@ class CaseBuilder:
         count = 0
         for case in self._suite.cases.scan(self._found):
             look(case)
-            count += 1
-            quarantined += [case] if case.quarantine else []
+            self._check_terms(case)
+            count += not case.skip
+            quarantined += [case] if case.quarantine and not case.skip else []
             specs = checks.as_hashed(case.checks, self._bare)
             own = self._own_checks.add([case.name, specs, case.has_expect, case.expect, case.threshold])
             if logged:
@@ -154,10 +169,12 @@ class CaseBuilder:
     def _add(self, cases: PreparedCases, case: PreparedCase, own: str, *, held: bool) -> None:
         asked = self._inputs.add([case.name, dict(case.variables), [message.as_dict() for message in case.history]])
         tags = sorted(self._suite.gate.tags.keys() & case.tags)
-        if case.critical or tags or case.cluster or case.quarantine:
+        # Suites without terms have the hashes of versions that knew none.
+        terms = [case.terms.repeats, *case.terms.models] if any(case.terms) else []
+        if case.critical or tags or case.cluster or case.quarantine or terms:
             self._gate_rules = self._gate_rules or ListDigest()
             review_by = case.quarantine.review_by if case.quarantine else None
-            self._gate_rules.add([case.name, case.critical, tags, case.cluster, review_by])
+            self._gate_rules.add([case.name, case.critical, tags, case.cluster, review_by, *terms])
         cases.add(
             case,
             int.from_bytes(sha256(f"{self._shared_hashed}{asked}{own}".encode()).digest()[:8], "big", signed=True),
@@ -170,7 +187,7 @@ class CaseBuilder:
 
     @property
     def suite_hash(self) -> str:
-        """The hash of all selected inputs, and of critical cases, tags with a threshold, clusters and quarantine."""
+        """The hash of all selected inputs, and of how the gate treats single cases."""
         return digest([self._inputs.value, self._gate_rules.value]) if self._gate_rules else self._inputs.value
 
     @property
@@ -230,7 +247,37 @@ class CaseBuilder:
             logged=False,
             cluster=case.cluster,
             quarantine=case.quarantine,
+            terms=CaseTerms(case.repeats or 0, case.only_models),
+            skip=case.skip,
         )
+
+    def _check_terms(self, case: Case) -> None:
+        """Report what is wrong with `repeats`, `only models` and `skip` of a case."""
+        names, usual = [str(entry.ref) for entry in self._suite.models], self._suite.gate.repeats
+        for index, name in enumerate(case.only_models):
+            if names and name not in names:
+                guess = did_you_mean(name, names)
+                self._found.add(
+                    Code.UNKNOWN_MODEL,
+                    f"'{name}' is not one of the suite's models",
+                    case.where.location("only_models", index),
+                    hint=f"did you mean '{guess}'?" if guess else f"models here: {', '.join(names)}",
+                )
+        if case.repeats is not None and case.repeats < usual:
+            self._found.add(
+                Code.BAD_VALUE,
+                f"'repeats: {case.repeats}' changes nothing: the gate calls every case {usual} times",
+                case.where.location("repeats"),
+                severity=Severity.WARNING,
+            )
+        if case.skip:
+            self._found.add(
+                Code.SKIPPED,
+                f"'{case.name}' is {'critical, so it cannot be ' if case.critical else ''}skipped: {case.skip}",
+                case.where.location("skip"),
+                hint="remove the tag 'critical', or 'skip:'" if case.critical else None,
+                severity=Severity.ERROR if case.critical else Severity.WARNING,
+            )
 
     def _from_log(
         self, given: CallInput, calls: Sequence[LoggedCall], taken: set[str]

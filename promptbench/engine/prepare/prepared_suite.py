@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 from promptbench.core.canonical import digest
 from promptbench.core.protocols import Check, JudgedCheck, Provider
@@ -61,6 +62,20 @@ class PreparedJudge:
     unsupported: frozenset[str]
 
 
+class CaseTerms(NamedTuple):
+    """How often and where a case runs: at least `repeats` first tries, on `models` only; on all if empty."""
+
+    repeats: int = 0
+    models: tuple[str, ...] = ()
+
+    def allow(self, model: str) -> bool:
+        """Return True if the case runs on the model."""
+        return not self.models or model in self.models
+
+
+ALWAYS = CaseTerms()
+
+
 @dataclass(frozen=True, slots=True)
 class PreparedCase:
     """A case with its checks built.
@@ -80,6 +95,8 @@ class PreparedCase:
     threshold: float | None = None  # The weighted mean score that passes, 0 to 1. None if every check must pass.
     cluster: str | None = None
     quarantine: Quarantine | None = None
+    terms: CaseTerms = ALWAYS
+    skip: str | None = None
 
 
 class PreparedCases:
@@ -101,6 +118,8 @@ class PreparedCases:
         self.tagged: dict[str, set[str]] = {tag: set() for tag in tags}
         self.clusters: dict[str, str] = {}  # The cluster of each case that has one.
         self.quarantined: dict[str, Quarantine] = {}
+        self._terms: dict[str, CaseTerms] = {}
+        self.skipped: dict[str, str] = {}  # Cases that are left out, with the reason.
 
     def add(self, case: PreparedCase, content: int, *, held: bool) -> None:
         if case.name not in self.numbers:
@@ -118,6 +137,16 @@ class PreparedCases:
             self.clusters[case.name] = case.cluster
         if case.quarantine:
             self.quarantined[case.name] = case.quarantine
+        if any(case.terms):
+            self._terms[case.name] = case.terms
+
+    def terms(self, name: str) -> CaseTerms:
+        """Return how often and where a case runs."""
+        return self._terms.get(name, ALWAYS)
+
+    def on(self, model: str) -> Iterator[str]:
+        """Yield the names of the cases that run on a model."""
+        return (name for name in self.numbers if self.terms(name).allow(model))
 
     def only(self, names: Iterable[str]) -> PreparedCases:
         """Return the cases with these names, in this order."""
@@ -131,6 +160,7 @@ class PreparedCases:
         part.tagged = {tag: tagged & there for tag, tagged in self.tagged.items()}
         part.clusters = {name: cluster for name, cluster in self.clusters.items() if name in there}
         part.quarantined = {name: apart for name, apart in self.quarantined.items() if name in there}
+        part._terms, part.skipped = self._terms, self.skipped
         return part
 
     def share(self, numbers: dict[str, int]) -> None:

@@ -14,7 +14,7 @@ from xml.etree import ElementTree as xml
 from promptbench.core.errors import Exit
 from promptbench.plugins import ReportFormatSpec
 from promptbench.report.document import Report
-from promptbench.report.model import CaseResult
+from promptbench.report.model import CaseResult, SkippedCase
 from promptbench.report.renderers._cases import decides, details, headline, is_right, judged
 from promptbench.report.words import Target
 
@@ -25,7 +25,7 @@ _NOT_XML = re.compile("[^\t\n\u0020-\u007e\u0085\u00a0-\ud7ff\ue000-\ufffd\U0001
 def render(reports: Sequence[Report], target: Target) -> str:
     root = xml.Element("testsuites", name="promptbench")
     for report in reports:
-        _add(root, report.name, [_verdict(report)], report)
+        _add(root, report.name, [_verdict(report), *(_skipped(item, report) for item in report.skipped)], report)
         for model, items in groupby(judged(report), key=lambda item: item.model):
             _add(root, f"{report.name} on {model}", [_case(item, report) for item in items], report)
     _count(root, [case for suite in root for case in suite.iter("testcase")])
@@ -96,6 +96,19 @@ def _case(item: CaseResult, report: Report) -> xml.Element:
         message=_text(message),
     )
     element.text = _text("\n".join(details(item)))
+    return case
+
+
+def _skipped(item: SkippedCase, report: Report) -> xml.Element:
+    case = xml.Element(
+        "testcase",
+        name=_text(item.case),
+        classname=_dotless(report.name),
+        file=_text(item.file),
+        line=str(item.line),
+        time="0.000",
+    )
+    xml.SubElement(case, "skipped", message=_text(item.reason))
     return case
 
 

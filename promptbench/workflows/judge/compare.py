@@ -202,6 +202,8 @@ def _prepare_models(
         if name not in ends:
             hint = "a run shows it next to the prompt: `promptbench run SUITE`"
             raise InputError(f"{name} uses no prompt, so a prompt cannot be compared on it", hint=hint)
+    both = set(prepared.cases.on(one)) & set(prepared.cases.on(other))
+    prepared = replace(prepared, cases=prepared.cases.only(name for name in prepared.cases.names if name in both))
     labels = (f"{version.label} on {one}", f"{version.label} on {other}")
     versus, pairs = ComparisonLabels(f"on {one}", labels[1]), [Pair(ends[one], ends[other])]
     return prepared, Pairing(labels, versus, pairs, case_infos(prepared), policy_of(prepared))
@@ -267,7 +269,13 @@ def _judge_recorded(
     )
     # An interrupted run may have attempts at a case on some models only.
     ends = [(end, table) for pair in pairs for end, table in ((pair.champion, champion), (pair.candidate, candidate))]
-    cells = {case.name: [table.cell(end.variant, end.model, case.name) for end, table in ends] for case in cases}
+    across = len({end.model for end, _ in ends}) > len(pairs)  # Two models are compared, so both must have the case.
+    cells = {
+        case.name: [
+            table.cell(end.variant, end.model, case.name) for end, table in ends if across or case.runs_on(end.model)
+        ]
+        for case in cases
+    }
     missing = [name for name, found in cells.items() if not all(cell.total or cell.errored for cell in found)]
     if missing:
         cases = [case for case in cases if case.name not in set(missing)]

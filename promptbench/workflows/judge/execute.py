@@ -90,7 +90,8 @@ def case_infos(prepared: PreparedSuite) -> list[CaseInfo]:
         apart = cases.quarantined.get(name)
         review_by = apart.review_by if apart else ""
         cluster = cases.clusters.get(name, "")
-        infos.append(CaseInfo(name, name in cases.critical, tags, cluster, review_by, "" < review_by < day))
+        until = (review_by, "" < review_by < day)
+        infos.append(CaseInfo(name, name in cases.critical, tags, cluster, *until, *cases.terms(name)))
     return infos
 
 

@@ -21,7 +21,9 @@ def forecast_power(prepared: PreparedSuite, runs: RunStore | None) -> PowerForec
     models = gated_models(prepared)
     if prepared.champion is None or is_same(prepared) or not models:
         return None
-    cases, policy = case_infos(prepared), policy_of(prepared)
+    policy = policy_of(prepared)
+    # The model with the fewest cases decides.
+    cases = min(([case for case in case_infos(prepared) if case.runs_on(model.name)] for model in models), key=len)
     found = runs.calibrations().pass_rates(prepared.suite.name) if runs else {}
     known = [found[model.name] for model in models if model.name in found]
     return PowerForecast.of(
@@ -47,9 +49,10 @@ def maximum_calls(prepared: PreparedSuite) -> dict[str, int]:
     """Return the number of calls by model if every case fails: the first round and all retries."""
     sizes = round_sizes(prepared, repeats_of(prepared))
     if prepared.champion is not None and not is_same(prepared):
-        retried = sum(not case.review_by for case in case_infos(prepared)) * len(prepared.variants) * (RETEST + CONFIRM)
+        retried = [case for case in case_infos(prepared) if not case.review_by]
         for model in gated_models(prepared):
-            sizes[model.name] += 0 if model.deterministic else retried
+            cases = 0 if model.deterministic else sum(case.runs_on(model.name) for case in retried)
+            sizes[model.name] += cases * len(prepared.variants) * (RETEST + CONFIRM)
     return sizes
 
 

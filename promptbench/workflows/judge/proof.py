@@ -63,6 +63,7 @@ def prove(project: Project, runs: RunStore, parts: Sequence[JudgedRun]) -> dict[
             repairs=facts.get("repairs", {}),
             prices=facts.get("prices", {}),
             record=part.record,
+            skipped=prepared.cases.skipped,
         )
         proofs.append((proof, runs.attempts(run)))
     found = evidence(parts[0].prepared.prompt_name, proofs, tool=f"promptbench {__version__}", made=now())

@@ -60,7 +60,7 @@ def case_results(judged: JudgedRun, runs: RunStore) -> Iterator[CaseResult]:
             if verdict.model == model.name:
                 states |= {item.case.name: item.outcome.value for item in verdict.cases}
         variants: Sequence[Variant | None] = prepared.variants if model.uses_prompt else (None,)
-        for name in prepared.cases.names:
+        for name in prepared.cases.on(model.name):
             for variant in variants:
                 tagged = variant.hash if variant else BASELINE
                 # The state is the gate's, empty if it has none; None for a prompt that the verdict is not about.
@@ -196,6 +196,7 @@ def _case_attempts(judged: JudgedRun, screen: Mapping[str, int], runs: RunStore)
                 model.name: states.get((model.name, name))
                 or _state([item for item in attempts if item.key.model == model.name and item.key.variant in judged_by])
                 for model in prepared.models
+                if prepared.cases.terms(name).allow(model.name)
             },
             variables=case.variables,
             expected=[written[name].expect] if name in written.numbers and written[name].has_expect else [],

@@ -17,7 +17,7 @@ from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
 from promptbench.gate.case_outcomes import CaseOutcome, ComparedCase
 from promptbench.gate.judge import Mode, Verdict
 from promptbench.gate.trial import RETEST
-from promptbench.report.model import FlipRow, Judgement, LogSummary, Row, RunReport, Saving
+from promptbench.report.model import FlipRow, Judgement, LogSummary, Row, RunReport, Saving, SkippedCase
 from promptbench.report.words import share, times
 from promptbench.store.runs import SHARD, RunInfo, RunStore
 from promptbench.workflows.judge.comparison_sides import CANDIDATE, CHAMPION, Pair, Pairing
@@ -32,6 +32,7 @@ from promptbench.workflows.judge.recorded_results import (
     expected_of,
     explore,
     failing_calls,
+    location_of,
 )
 from promptbench.workflows.judge.run_tally import Collector, Tally, judge_rows
 
@@ -103,6 +104,7 @@ def build(runs: RunStore, judged: JudgedRun, notes: Sequence[str] = ()) -> RunRe
         nlu=nlu.figures(),
         qa=qa.figures(),
         checks=collected.check_changes(verdict.champion, verdict.candidate) if verdict.champion else [],
+        skipped=[_skipped(prepared, name) for name in prepared.cases.skipped],
         results=FromRecord(runs.folder, partial(case_results, judged)),
         failures=FromRecord(runs.folder, partial(failing_calls, prepared, info.id)),
         explored=explore(judged, runs.folder, screen),
@@ -114,7 +116,7 @@ def build(runs: RunStore, judged: JudgedRun, notes: Sequence[str] = ()) -> RunRe
 
 
 def _subset_notes(info: RunInfo) -> Iterator[str]:
-    if subset := Subset.read(info.facts["selection"]):
+    if subset := Subset.read(info.facts.get("selection", {})):
         yield f"only {subset} of the cases: a part of a suite promotes nothing"
 
 
@@ -128,10 +130,16 @@ def _cases_to_show(judged: JudgedRun) -> list[tuple[str, ComparedCase]]:
                 case, CaseOutcome.QUARANTINED if case.review_by else CaseOutcome.FAILING, AttemptCell(), AttemptCell()
             )
             for case in case_infos(judged.prepared)
-            if case.review_by or judged.table.cell(verdict.candidate, model.model, case.name).failures
+            if case.runs_on(model.model)
+            and (case.review_by or judged.table.cell(verdict.candidate, model.model, case.name).failures)
         ]
         found += ((model.model, item) for item in cases if item.outcome is not CaseOutcome.STILL_PASSING)
     return found
+
+
+def _skipped(prepared: PreparedSuite, name: str) -> SkippedCase:
+    location = location_of(prepared, name)
+    return SkippedCase(name, prepared.cases.skipped[name], location.path, location.line)
 
 
 def _assumed_price(prepared: PreparedSuite, info: RunInfo) -> Iterator[str]:
@@ -280,8 +288,9 @@ def _saving(judged: JudgedRun) -> Saving | None:
             continue
         for variant in prepared.variants:
             made += sum(cell.total + cell.errored for _, cell in table.cells(variant.hash, model.name))
-            screens = (policy.screen(critical=name in prepared.cases.critical) for name in prepared.cases.names)
-            everywhere += sum(screens) + (len(prepared.cases) - len(prepared.cases.quarantined)) * RETEST
+            cases = [case for case in case_infos(prepared) if case.runs_on(model.name)]
+            everywhere += sum(max(case.repeats, policy.screen(critical=case.critical)) for case in cases)
+            everywhere += sum(not case.review_by for case in cases) * RETEST
     return Saving(made, everywhere) if everywhere else None
 
 
@@ -311,10 +320,12 @@ def _flip_row(
 
 def _log(prepared: PreparedSuite, verdict: Verdict, collected: Collector) -> LogSummary | None:
     """Summarise the inputs of the log, on the first model that uses the prompt."""
-    logged = [name for name in prepared.cases.names if name in prepared.cases.with_log]
-    if not logged or not verdict.models:
+    if not verdict.models:
         return None
     model = verdict.models[0].model
+    logged = [name for name in prepared.cases.on(model) if name in prepared.cases.with_log]
+    if not logged:
+        return None
     cells = {name: collected.table.cell(verdict.candidate, model, name) for name in logged}
     failing = [name for name, cell in cells.items() if cell.failures or not cell.total]
     return LogSummary(len(logged), len(logged) - len(failing), failing, model)

@@ -128,8 +128,8 @@ def run(
         spending.check(project, [prepared for prepared in prepared_suites if not prepared.absent])
         budget = spending.budget()
         limiters: dict[str, RateLimiter] = {}
-        # A missing key is reported with its suite.
-        warnings = [item for item in found.warnings if item.code is not Code.MISSING_CREDENTIAL]
+        # A missing key and a skipped case are reported with their suite.
+        warnings = [item for item in found.warnings if item.code not in (Code.MISSING_CREDENTIAL, Code.SKIPPED)]
         notes = [f"{item.location}: {item.message}" for item in warnings]
         judged: list[JudgedRun] = []
         reports: list[RunReport] = []

@@ -90,6 +90,7 @@ def run_report(run: RunReport) -> Report:
         properties=properties,
         problems=[*run.errors, *run.unjudged],
         cases=run.results,
+        skipped=run.skipped,
         attempts=attempts,
         charts=partial(charts, run),
         failures=run.failures,
@@ -103,7 +104,7 @@ def _data(run: RunReport) -> dict[str, Json]:
 
 
 def _title(run: RunReport, judged: Judgement | None) -> str:
-    cases = number_of(run.cases, "case")
+    cases = number_of(run.cases, "case") + (f", {len(run.skipped)} skipped" if run.skipped else "")
     if judged is None:
         return f"{run.suite}: {cases}"
     against = f" against {judged.champion}" if judged.champion else ", with nothing in production yet"
@@ -124,6 +125,7 @@ def _sections(run: RunReport) -> Iterator[Section]:
     yield Section(list(_prompt_changes(run.explored)) if run.explored else [])
     not_compared = (f"not compared, {why}: {list_names(names)}" for why, names in run.left_out.items())
     yield Section([Text(line) for line in (*_check_changes(run), *not_compared)])
+    yield Section(_listed("skipped", [f"'{item.case}': {item.reason}" for item in run.skipped]))
     if run.log:
         calls, verb = number_of(run.log.calls, "failing call"), "passes" if run.log.mended == 1 else "pass"
         yield Section([Text(f"log: {run.log.mended} of {calls} {verb} now on {run.log.model}")])

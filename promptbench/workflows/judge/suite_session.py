@@ -89,6 +89,7 @@ class SuiteSession:
             )
             for name in self.prepared.cases.names
             for variant, model in self._slots.values()
+            if self.prepared.cases.terms(name).allow(model.name)
         ]
 
     def location(self, case: str) -> Location:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from promptbench.core.diagnostics import Diagnostic, Diagnostics, Severity
-from promptbench.core.errors import Exit, InputError
+from promptbench.core.errors import Exit, InputError, NothingSelected
 from promptbench.core.protocols import CheckContext
 from promptbench.core.types import Json, Rung
 from promptbench.core.words import number_of
@@ -56,7 +56,14 @@ def validate(project: Project, selection: Selection, *, red: bool = False) -> Di
         InputError: with every diagnostic, if one of them is an error.
     """
     with project.prompts() as store, project.recordings() as runs:
-        prepared_suites, found = project.assemble(selection, store=store, runs=runs)
+        try:
+            prepared_suites, found = project.assemble(selection, store=store, runs=runs)
+        except NothingSelected as nothing:
+            # A suite may be valid without a case to call: all are skipped.
+            if not nothing.diagnostics:
+                raise
+            prepared_suites, found = [], Diagnostics()
+            found.extend(nothing.diagnostics)
         if red:
             found = check_red_first(prepared_suites, found, runs.calls().find if runs else None)
     if red and found.errors:

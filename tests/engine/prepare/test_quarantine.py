@@ -80,7 +80,7 @@ def test_they_are_counted_of_the_whole_suite(tmp_path: Path) -> None:
     assert len(bench.cases) == 2
 
 
-@pytest.mark.parametrize("more", ["cluster: talk", "tags: critical", LATER])
+@pytest.mark.parametrize("more", ["cluster: talk", "tags: critical", LATER, "repeats: 5", "only models: openai/fake"])
 def test_how_the_gate_takes_a_case_is_part_of_the_suite_it_judged(more: str, tmp_path: Path) -> None:
     def hashes(text: str) -> set[str]:
         bench, _ = joined(tmp_path, text)
