@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from promptbench.gate.evidence import rejudge
 from tests.helpers.fake_openai import FakeOpenAI
 from tests.helpers.project import SUITE, ProjectFolder
 
@@ -41,7 +42,8 @@ def test_a_run_keeps_to_them_and_its_evidence_says_so(terms: ProjectFolder, serv
     assert "3 cases, 1 skipped" in ended.out
     assert "'bye': <moved> in March" in ended.out
     assert 'message="&lt;moved&gt; in March"' in (terms.root / "junit.xml").read_text(encoding="utf-8")
-    [suite] = json.loads((terms.root / "proof.json").read_text(encoding="utf-8"))["suites"]
+    proof = json.loads((terms.root / "proof.json").read_text(encoding="utf-8"))
+    [suite] = proof["suites"]
     assert suite["cases"] == ["charged twice", "late parcel", "hello"]
     assert suite["repeats"] == {"hello": 5}
     assert suite["only_models"] == {"late parcel": ["openai/other"]}
@@ -51,6 +53,9 @@ def test_a_run_keeps_to_them_and_its_evidence_says_so(terms: ProjectFolder, serv
         {"fixed": 2, "still passing": 1},
     ]
     assert terms.run("store", "verify").code == 0
+    assert rejudge(proof) == []
+    del suite["only_models"]
+    assert rejudge(proof)
     again = terms.run("runs", "gate", "--json").data["runs"][0]
     assert [item["case"] for item in again["skipped"]] == ["bye"]
 
