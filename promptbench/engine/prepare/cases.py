@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from promptbench.core.canonical import ListDigest, canonical, digest
-from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity, did_you_mean
+from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
 from promptbench.core.protocols import Check, CheckContext, JudgedCheck
 from promptbench.core.types import Json, LoggedCall
 from promptbench.engine.prepare import checks
+from promptbench.engine.prepare.case_terms import report_quarantine, report_terms
+from promptbench.engine.prepare.case_variables import check_variables, has_slips
 from promptbench.engine.prepare.evaluate import (
     Answers,
     Evaluation,
@@ -22,19 +24,10 @@ from promptbench.engine.prepare.evaluate import (
 )
 from promptbench.engine.prepare.inputs import CallInput, conversation_of, expectations_in_log, input_of
 from promptbench.engine.prepare.options import PrepareOptions
-from promptbench.engine.prepare.prepared_suite import (
-    BASELINE,
-    CaseTerms,
-    PreparedCase,
-    PreparedCases,
-    Variant,
-)
-from promptbench.engine.prepare.quarantine import report_quarantine
+from promptbench.engine.prepare.prepared_suite import BASELINE, CaseTerms, PreparedCase, PreparedCases, Variant
 from promptbench.engine.prepare.ruled_out import RuledOut
 from promptbench.suite.cases import read_checks
-from promptbench.suite.file import CaseFile, field_name
 from promptbench.suite.models import Case, Suite, Where, WrittenCheck
-from promptbench.text.templates import is_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +117,7 @@ class CaseBuilder:
         count = 0
         for case in self._suite.cases.scan(self._found):
             look(case)
-            self._check_terms(case)
+            report_terms(self._suite, case, self._found)
             count += not case.skip
             quarantined += [case] if case.quarantine and not case.skip else []
             specs = checks.as_hashed(case.checks, self._bare)
@@ -201,9 +194,11 @@ class CaseBuilder:
         return digest([suite.accept, shared, suite.threshold, self._own_checks.value])
 
     def _case(self, case: Case, calls: Sequence[LoggedCall]) -> PreparedCase | None:
-        valid = self._check_variables(case) and self._shared.valid
+        valid = (
+            check_variables(case, self._variants, self._found, has_baseline=self._has_baseline) and self._shared.valid
+        )
         specs = own_specs(case)
-        if not specs and not self._suite.checks and not _has_slips(case):
+        if not specs and not self._suite.checks and not has_slips(case):
             hint = "write the right answer under 'expect:', or add 'checks:'"
             if case.has_wish:
                 hint = "'should be:' is only an example that must pass: write what to compare under 'expect:'"
@@ -250,34 +245,6 @@ class CaseBuilder:
             terms=CaseTerms(case.repeats or 0, case.only_models),
             skip=case.skip,
         )
-
-    def _check_terms(self, case: Case) -> None:
-        """Report what is wrong with `repeats`, `only models` and `skip` of a case."""
-        names, usual = [str(entry.ref) for entry in self._suite.models], self._suite.gate.repeats
-        for index, name in enumerate(case.only_models):
-            if names and name not in names:
-                guess = did_you_mean(name, names)
-                self._found.add(
-                    Code.UNKNOWN_MODEL,
-                    f"'{name}' is not one of the suite's models",
-                    case.where.location("only_models", index),
-                    hint=f"did you mean '{guess}'?" if guess else f"models here: {', '.join(names)}",
-                )
-        if case.repeats is not None and case.repeats < usual:
-            self._found.add(
-                Code.BAD_VALUE,
-                f"'repeats: {case.repeats}' changes nothing: the gate calls every case {usual} times",
-                case.where.location("repeats"),
-                severity=Severity.WARNING,
-            )
-        if case.skip:
-            self._found.add(
-                Code.SKIPPED,
-                f"'{case.name}' is {'critical, so it cannot be ' if case.critical else ''}skipped: {case.skip}",
-                case.where.location("skip"),
-                hint="remove the tag 'critical', or 'skip:'" if case.critical else None,
-                severity=Severity.ERROR if case.critical else Severity.WARNING,
-            )
 
     def _from_log(
         self, given: CallInput, calls: Sequence[LoggedCall], taken: set[str]
@@ -430,60 +397,6 @@ class CaseBuilder:
     def _checks_of(self, case: PreparedCase) -> tuple[Check, ...]:
         return case.checks[self._variants[0].prompt.hash]
 
-    def _check_variables(self, case: Case) -> bool:
-        # Whether the case has a value for every variable of every prompt, and the prompts use its messages.
-        valid = True
-        slips: set[str] = set()
-        for item in self._variants:
-            unused = item.prompt.unused(case.variables)
-            for name in item.prompt.missing(case.variables):
-                valid = False
-                tight = {item for item in unused if item.startswith(f"{name}:")}
-                slips |= tight
-                guess = did_you_mean(name, unused)
-                if tight:
-                    continue  # The missing space after the colon is already reported.
-                if guess is None and _has_slips(case):
-                    continue  # The value is most likely under the unknown key.
-                slips |= {guess} if guess else set()
-                self._found.add(
-                    Code.MISSING_VARIABLE,
-                    f"the case '{case.name}' has no value for {{{{{name}}}}} of {item.label}",
-                    case.where.location(*(("vars", guess) if guess else ("vars",)), key=True),
-                    hint=_variable_hint(name, guess, bool(case.variables)),
-                )
-            if case.messages and not item.prompt.takes_history:
-                valid = False
-                self._found.add(
-                    Code.UNUSED_VARIABLE,
-                    f"{item.label} has no {{{{history}}}} for the messages of '{case.name}'",
-                    case.where.location("messages", key=True),
-                    hint="put {{history}} where the conversation belongs",
-                )
-        if self._variants and not self._has_baseline:
-            unused_by_all = set.intersection(*(set(item.prompt.unused(case.variables)) for item in self._variants))
-            for name in sorted(unused_by_all - slips):
-                self._report_unused(case, name)
-        return valid
-
-    def _report_unused(self, case: Case, name: str) -> None:
-        location = case.where.location("vars", name, key=True)
-        if not is_name(name):
-            # The author of `{message: Hello, where is it?}` means one text, but YAML reads two entries.
-            self._found.add(
-                Code.UNUSED_VARIABLE,
-                f"'{name}' is not a valid name of a variable",
-                location,
-                hint="if it is part of the text before it, quote the whole text: {name: 'text, and more text'}",
-            )
-            return
-        hint = f"write {{{{{name}}}}} in the prompt, or delete the line"
-        if field_name(name) in CaseFile.model_fields:
-            hint = f"if '{name}:' is a key of the case, indent it as much as 'vars:'"
-        self._found.add(
-            Code.UNUSED_VARIABLE, f"no prompt uses '{name}'", location, hint=hint, severity=Severity.WARNING
-        )
-
     def _checks(self, own: _BuiltChecks) -> Mapping[str, tuple[Check, ...]]:
         checks = {key: (*shared, *own.by_variant[key]) for key, shared in self._shared.by_variant.items()}
         if self._variants:
@@ -507,17 +420,6 @@ def own_specs(case: Case) -> Sequence[WrittenCheck]:
     if not case.has_expect:
         return case.checks
     return (*case.checks, WrittenCheck("expect", case.expect, case.where.below("expect")))
-
-
-def _variable_hint(name: str, guess: str | None, has_others: bool) -> str:
-    if guess:
-        return f"did you mean '{name}' where it says '{guess}'?"
-    return f"add '{name}: …' under 'vars:'" if has_others else f"add a line 'vars: {{{name}: …}}'"
-
-
-def _has_slips(case: Case) -> bool:
-    # Unknown keys, which are reported when the case is read.
-    return any(field_name(key) not in CaseFile.model_fields for key in case.where.value)
 
 
 def _free_name(wanted: str, taken: Collection[str]) -> str:

@@ -11,9 +11,9 @@ from promptbench.core.clock import today
 from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.core.events import Listener
 from promptbench.core.types import Attempt, AttemptKey, Side
+from promptbench.engine.prepare.case_terms import max_quarantined
 from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
-from promptbench.engine.prepare.quarantine import max_quarantined
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.case_outcomes import CaseOutcome
 from promptbench.gate.false_alarms import CaseRate, false_alarms

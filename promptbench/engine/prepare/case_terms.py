@@ -1,12 +1,12 @@
-"""Limits of the cases in quarantine."""
+"""Report what is wrong with `quarantine`, `repeats`, `only models` and `skip` of cases."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from promptbench.core.clock import today
-from promptbench.core.diagnostics import Code, Diagnostics, Severity
-from promptbench.suite.models import Case
+from promptbench.core.diagnostics import Code, Diagnostics, Severity, did_you_mean
+from promptbench.suite.models import Case, Suite
 
 _CASES_PER_QUARANTINE = 20  # 5 %, so that a suite cannot be emptied case by case.
 
@@ -46,4 +46,33 @@ def report_quarantine(quarantined: Sequence[Case], cases: int, found: Diagnostic
             f"{len(quarantined)} of {cases} cases are in quarantine, expected at most {limit}",
             quarantined[limit].where.location("quarantine", key=True),
             hint="at most 5 % of a suite, or one case: fix the others, or delete them",
+        )
+
+
+def report_terms(suite: Suite, case: Case, found: Diagnostics) -> None:
+    """Report what is wrong with `repeats`, `only models` and `skip` of a case."""
+    names, usual = [str(entry.ref) for entry in suite.models], suite.gate.repeats
+    for index, name in enumerate(case.only_models):
+        if names and name not in names:
+            guess = did_you_mean(name, names)
+            found.add(
+                Code.UNKNOWN_MODEL,
+                f"'{name}' is not one of the suite's models",
+                case.where.location("only_models", index),
+                hint=f"did you mean '{guess}'?" if guess else f"models here: {', '.join(names)}",
+            )
+    if case.repeats is not None and case.repeats < usual:
+        found.add(
+            Code.BAD_VALUE,
+            f"'repeats: {case.repeats}' changes nothing: the gate calls every case {usual} times",
+            case.where.location("repeats"),
+            severity=Severity.WARNING,
+        )
+    if case.skip:
+        found.add(
+            Code.SKIPPED,
+            f"'{case.name}' is {'critical, so it cannot be ' if case.critical else ''}skipped: {case.skip}",
+            case.where.location("skip"),
+            hint="remove the tag 'critical', or 'skip:'" if case.critical else None,
+            severity=Severity.ERROR if case.critical else Severity.WARNING,
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from promptbench.core.diagnostics import Code, Severity
-from promptbench.engine.prepare.quarantine import max_quarantined
+from promptbench.engine.prepare.case_terms import max_quarantined
 from tests.helpers.suites import HEAD, joined, loaded
 
 LATER = "quarantine: {owner: Ops, reason: the model wavers, review by: 2999-12-31}"
