@@ -264,6 +264,7 @@ def test_reading_leaves_nothing_behind(folder: Path) -> None:
     assert kit.tree(folder) == {"prompts.sqlite": before["prompts.sqlite"]}
 
 
+@pytest.mark.slow
 def test_threads_read_while_another_process_promotes(tmp_path: Path) -> None:
     """Every promote succeeds, and no reader sees anything but a whole, later version."""
     folder = tmp_path / "prompt_store"

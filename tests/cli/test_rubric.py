@@ -210,6 +210,7 @@ def test_a_dry_run_counts_the_judges(counting: ProjectFolder, server: FakeOpenAI
     assert not server.received
 
 
+@pytest.mark.slow
 def test_where_nothing_else_is_checked_there_is_no_verdict_yet(support: ProjectFolder) -> None:
     support.edit(f"{FOLDER}/suite.yaml", "  - not contains: lawyer\n", "")
     ended = support.run("run", FOLDER)
@@ -222,6 +223,7 @@ def test_where_nothing_else_is_checked_there_is_no_verdict_yet(support: ProjectF
     assert support.run("run", FOLDER).code == 0
 
 
+@pytest.mark.slow
 def test_several_judges_and_repeats_decide_by_majority(support: ProjectFolder, server: FakeOpenAI) -> None:
     support.edit(f"{FOLDER}/suite.yaml", f"judge: {JUDGE}", "judge: [openai/judge-1, openai/judge-2, openai/judge-3]")
 
@@ -264,6 +266,7 @@ def test_a_judge_is_no_check_of_the_check_command(support: ProjectFolder) -> Non
     assert "this check needs a judge, and `suite score` calls no model" in ended.err
 
 
+@pytest.mark.slow
 def test_the_model_is_asked_on_while_its_answers_are_judged(counting: ProjectFolder, server: FakeOpenAI) -> None:
     counting.write("promptbench.toml", (counting.root / "promptbench.toml").read_text() + "concurrency = 2\n")
     judged: list[int] = []
@@ -291,6 +294,7 @@ def test_what_judges_cost_is_apart(counting: ProjectFolder, server: FakeOpenAI) 
     assert spent == pytest.approx(judge["cost"])
 
 
+@pytest.mark.slow
 def test_kept_answers_of_judges_are_taken_from_the_cache(counting: ProjectFolder, server: FakeOpenAI) -> None:
     assert counting.run("run", FOLDER, "--cache", "write").code == 0
     server.received.clear()

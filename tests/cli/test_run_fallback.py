@@ -50,6 +50,7 @@ def away_after(server: FakeOpenAI, count: int) -> None:
     server.script = script
 
 
+@pytest.mark.slow
 def test_its_answers_are_on_record_and_prove_nothing(
     covered: ProjectFolder, server: FakeOpenAI, other: FakeOpenAI
 ) -> None:

@@ -416,6 +416,7 @@ def test_evidence_is_stale_under_another_ladder_or_other_prices(project: Project
     assert project.run("promote", "triage", "--evidence", "proof.json").code == 0
 
 
+@pytest.mark.slow
 def test_of_two_processes_one_promotes_and_the_other_is_told(project: ProjectFolder) -> None:
     """Both versions are proven against the same one in production."""
     project.adopt()

@@ -73,6 +73,7 @@ def project(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_an_outside_distribution_brings_a_plug_in_of_each_kind(site: Path, project: Path) -> None:
     environ = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{site}", "PYTHONUTF8": "1"}
 
