@@ -15,7 +15,7 @@ from promptbench.core.diagnostics import Code, Diagnostics, Location
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.plugins import module_name
 from promptbench.core.protocols import ProviderContext
-from promptbench.core.secrets import Secrets, remember, variables
+from promptbench.core.secrets import Secrets, variables
 from promptbench.core.types import Json, LoggedCall
 from promptbench.core.words import number_of
 from promptbench.engine.prepare.options import ComparedVersions, PrepareOptions, StoredPrompt, display_path
@@ -95,8 +95,9 @@ class Project:
         """
         environ = os.environ if environ is None else environ
         settings = load_settings(start or Path.cwd(), environ, flags)
-        remember(settings.dotenv)
-        return cls(settings, {**settings.dotenv, **environ})
+        project = cls(settings, {**environ, **settings.dotenv})
+        project.secrets.remember()
+        return project
 
     @property
     def secrets(self) -> Secrets:

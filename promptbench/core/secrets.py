@@ -55,12 +55,8 @@ def hide(text: str) -> str:
     return _LOOKS_SECRET.sub("***", text)
 
 
+# The names of variables by their values: the secrets of the projects that this process has opened.
 _REMEMBERED: dict[str, str] = {}
-
-
-def remember(variables: Mapping[str, str]) -> None:
-    """Mask these variables too, from now on, though they are not in the environment: those of a `.env` file."""
-    _REMEMBERED.update(variables)
 
 
 class Secrets:
@@ -68,12 +64,17 @@ class Secrets:
 
     def __init__(self, environ: Mapping[str, str], named: Iterable[str] = ()) -> None:
         also = set(named)
-        environ = {**_REMEMBERED, **environ}
-        self._names = {
+        found = _REMEMBERED | {
             value: name
             for name, value in environ.items()
             if len(value) >= _SHORTEST and (name in also or any(mark in name.upper() for mark in _MARKS))
         }
+        # The longest first, because one may be the beginning of another.
+        self._names = dict(sorted(found.items(), key=lambda item: -len(item[0])))
+
+    def remember(self) -> None:
+        """Mask these from now on wherever secrets are masked, also those that only a project's files name."""
+        _REMEMBERED.update(self._names)
 
     def mask(self, text: str) -> str:
         """Return `text` with each secret replaced by the name of its variable."""

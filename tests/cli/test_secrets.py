@@ -28,9 +28,13 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
 def is_nowhere(root: Path, *texts: str) -> None:
     """The key stands in none of the texts and in no file below `root`."""
     assert not [text for text in texts if KEY in text]
-    files = [path for path in root.rglob("*") if path.is_file()]
+    files = [path for path in root.rglob("*") if path.is_file() and path.name != ".env"]
     assert files
     assert not [path for path in files if KEY.encode() in path.read_bytes()]
+
+
+def broken(*_: object, **__: object) -> None:
+    raise RuntimeError(f"the header was Bearer {KEY}")
 
 
 def reports(*names: str) -> list[str]:
@@ -99,11 +103,14 @@ def test_all_that_a_promotion_leaves(project: ProjectFolder, server: FakeOpenAI)
         reader.close()
 
 
+@pytest.mark.parametrize("file", [False, True], ids=["in the environment", "in .env"])
 def test_the_key_of_a_variable_that_is_not_named_like_one(
-    project: ProjectFolder, server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
+    file: bool, project: ProjectFolder, server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("OPENAI_API_KEY")
-    monkeypatch.setenv("LLM_ACCESS", KEY)
+    monkeypatch.setenv("LLM_ACCESS", "" if file else KEY)
+    if file:
+        project.write(".env", f"LLM_ACCESS={KEY}\n")
     project.write(
         "promptbench.toml",
         f'[providers.openai_compatible.servers.box]\nbase_url = "{server.base_url}"\napi_key_env = "LLM_ACCESS"\n',
@@ -113,7 +120,14 @@ def test_the_key_of_a_variable_that_is_not_named_like_one(
     ended = project.run("run", *reports("json", "log"))
     assert server.received[0].authorization == f"Bearer {KEY}"
     assert "<LLM_ACCESS>" in (project.root / "reports/log").read_text()
-    is_nowhere(project.root, ended.out, ended.err)
+    server.script = lambda body: error(401, f"Incorrect API key provided: {KEY}")
+    failed = project.run("run", *reports(*sorted(set(formats.names()) - {"evidence"})))
+    assert failed.code == 4, failed.err
+    monkeypatch.setattr(tempfile, "tempdir", str(project.root))
+    monkeypatch.setattr(judge_run, "run", broken)
+    bug = project.run("run")
+    assert bug.code == 3
+    is_nowhere(project.root, *(text for one in (ended, failed, bug) for text in (one.out, one.err)))
 
 
 def test_the_process_list(project: ProjectFolder, server: FakeOpenAI) -> None:
@@ -138,9 +152,6 @@ def test_the_process_list(project: ProjectFolder, server: FakeOpenAI) -> None:
 
 
 def test_a_bug(project: ProjectFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object, **__: object) -> None:
-        raise RuntimeError(f"the header was Bearer {KEY}")
-
     folder = project.root / "traces"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
