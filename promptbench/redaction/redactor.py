@@ -39,6 +39,7 @@ _MIN_PHONE = 10**6
 _MIN_CARD = 10**12
 _MAX_NAMES = 10_000
 _MAX_PASSES = 8
+_VALUES_OF_PAIRS = {"value", "values", "stringValue", "arrayValue"}
 # For one search with a pattern of the project.
 _SECONDS = 1.0
 # To find, not to replace.
@@ -158,18 +159,23 @@ class _Pass:
             known = self._known[text] = self._redact_fully(text)
         return known
 
-    def value(self, value: Json) -> Json:
+    def value(self, value: Json, name: str = "") -> Json:
+        """Return redacted data. `name` is that of its field, or that of the pair whose value it is."""
         kind = type(value)
-        if kind is str:
-            return self.text(value)
+        if kind is str or kind is int:
+            return self._redact_field(name, value)
         if kind is dict:
-            items = {self._redact_name(key): self._redact_field(key, item) for key, item in value.items()}
+            label = _find_label(value) or name
+            items = {
+                self._redact_name(key): self.value(item, label if key in _VALUES_OF_PAIRS else key)
+                for key, item in value.items()
+            }
             same = items.keys() == value.keys() and all(items[key] is item for key, item in value.items())
             return value if same else items
         if kind is list or kind is tuple:
-            new = [self.value(item) for item in value]
+            new = [self.value(item, name) for item in value]
             return value if all(map(operator.is_, new, value)) else kind(new)
-        return self._redact_integer(value) if kind is int and value >= _MIN_CARD else value
+        return value
 
     def _redact_name(self, name: str) -> str:
         """Return the redacted name of a field. Clean names are cached, because records repeat them."""
@@ -216,17 +222,19 @@ class _Pass:
                 kept.insert(index, span)
         return kept
 
-    def _redact_field(self, name: str, value: Json) -> Json:
-        if type(value) in (str, int) and name not in self._clean_names and _is_sensitive_name(name):
+    def _redact_field(self, name: str, value: str | int) -> str | int:
+        if name and name not in self._clean_names and _is_sensitive_name(name):
             if isinstance(value, str) and _number_shapes.is_phone(name, value):
                 return self._count("phone", value, _number_shapes.replace_phone(value, self._digests))
-            if type(value) is int and value >= _MIN_PHONE and _number_shapes.is_phone(name, str(value)):
+            if isinstance(value, int) and value >= _MIN_PHONE and _number_shapes.is_phone(name, str(value)):
                 return self._count("phone", value, _number_shapes.replace_phone_integer(value, self._digests))
             label = f"{self._redact_name(name)}: "
             new = self.text(f"{label}{value}").removeprefix(label)
             if new != str(value):
-                return int(new) if type(value) is int and new.isdecimal() else new
-        return self.value(value)
+                return int(new) if isinstance(value, int) and new.isdecimal() else new
+        if isinstance(value, str):
+            return self.text(value)
+        return self._redact_integer(value) if value >= _MIN_CARD else value
 
     def _redact_integer(self, value: int) -> int:
         digits = str(value) if value < 10**19 else ""
@@ -255,14 +263,16 @@ def _gather_texts(value: Json, texts: dict[str, None], names: set[str], clean_na
             kind = type(item)
             if key not in clean_names:
                 names.add(key)
-                if kind is str or kind is int:
-                    plain = plain and not (_is_sensitive_name(key) and _is_sensitive(key, str(item)))
+                if _is_sensitive_name(key):
+                    plain = plain and kind is not list and kind is not dict and not _is_sensitive(key, str(item))
             if kind is str:
                 texts[item] = None
             elif kind is int:
                 plain = plain and item < _MIN_CARD
             elif kind is dict or kind is list:
                 plain = _gather_texts(item, texts, names, clean_names) and plain
+        if "value" in value and _find_label(value):
+            plain = False
     elif kind is list or kind is tuple:
         for item in value:
             plain = _gather_texts(item, texts, names, clean_names) and plain
@@ -274,6 +284,12 @@ def _gather_texts(value: Json, texts: dict[str, None], names: set[str], clean_na
 @lru_cache(maxsize=4096)
 def _is_sensitive_name(name: str) -> bool:
     return any(shapes.is_sensitive_name(name) for shapes in (_number_shapes, _named_shapes))
+
+
+def _find_label(pair: dict[str, Json]) -> str | None:
+    """Return the sensitive name in a pair of name and value: in HAR's headers, and in OpenTelemetry's attributes."""
+    name = pair.get("name", pair.get("key"))
+    return name if type(name) is str and _is_sensitive_name(name) else None
 
 
 def _is_sensitive(name: str, value: str) -> bool:

@@ -209,13 +209,14 @@ def test_plain_data_with_all_its_texts_and_keys() -> None:
         "token": "Friday",
         "key": "gen_ai.usage.cache_read.input_tokens",
         "created": 1732459200123,
+        "attributes": [{"key": "token", "value": {"stringValue": "Friday"}}, {"name": "password", "value": "required"}],
     }
     one = redactor()
     done = one.redact_value(data)
     text = json.dumps(done)
     assert not any(part in text for part in ("acme", "1701234567", "17012345678", "4111111111", "9f8a7b"))
-    assert {name: done[name] for name in ("token", "key", "created")} == {
-        name: data[name] for name in ("token", "key", "created")
+    assert {name: done[name] for name in ("token", "key", "created", "attributes")} == {
+        name: data[name] for name in ("token", "key", "created", "attributes")
     }
     assert isinstance(done["card"], int)
     assert one.redact_value(done) is done
@@ -235,7 +236,21 @@ def test_a_call_with_its_raw_record() -> None:
     assert redactor().redact_call(done) == done
 
 
-@pytest.mark.parametrize("data", [{"phone": "01701234567"}, {"card": 4111111111111111}, {"secret": "a1b2c3d4e5f6g7h8"}])
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"phone": "01701234567"},
+        {"card": 4111111111111111},
+        {"secret": "a1b2c3d4e5f6g7h8"},
+        {"X-Api-Key": ["9f8a7b6c5d4e3f2a1b0c"]},
+        {"name": "password", "value": "Hunter22x"},
+        {"key": "enduser.password", "value": {"stringValue": "Hunter22x"}},
+        {
+            "key": "http.request.header.x-api-key",
+            "value": {"arrayValue": {"values": [{"stringValue": "9f8a7b6c5d4e3f2a1b0c"}]}},
+        },
+    ],
+)
 def test_a_call_whose_fields_give_it_away(data: dict[str, Any]) -> None:
     assert redactor().redact_call(LoggedCall("1", None, raw=data)).raw != data
     assert redactor().redact_call(LoggedCall("1", None, variables={"deep": [data]})).variables != {"deep": [data]}
