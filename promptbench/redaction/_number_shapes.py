@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from promptbench.redaction._placeholders import AFTER_ESCAPE, Digests, SensitiveSpan, has_number
+from promptbench.redaction._placeholders import AFTER_ESCAPE, Digests, SensitiveSpan
 
 # No mark: a number may be written in groups of any size.
 MARKS = ()
@@ -72,16 +72,16 @@ _PHONE_ZEROS = "000"
 
 def find(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
     """Yield the bank accounts, then the cards, then the telephone numbers."""
-    if not _may_contain(text):
+    if not may_find(text):
         return
     yield from find_accounts(text, digests)
     yield from find_cards(text, digests)
     yield from find_phones(text, digests)
 
 
-def _may_contain(text: str) -> bool:
+def may_find(text: str) -> bool:
     """Return True if `text` has nine adjacent digits that are not a time, or seven after a word for a telephone."""
-    for run in _DIGITS.finditer(text) if has_number(text) else ():
+    for run in _DIGITS.finditer(text):
         written = run[0]
         if _TIME.match(written):
             continue

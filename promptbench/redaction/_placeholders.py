@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 AFTER_ESCAPE = r"(?<=\\[nrtbf])|(?<=\\u[0-9a-fA-F]{4})"
 
 _DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
-_BETWEEN_DIGITS = " ()./+-\u00a0".encode()
 _MAX_CHARACTERS = 32
 _MARK = "REDACTED"
 
@@ -46,21 +45,15 @@ def shape_of(text: str) -> str:
     return lower.encode("utf-8", "surrogatepass").translate(_DIGITS).decode("utf-8", "surrogatepass")
 
 
-def has_number(text: str) -> bool:
-    """Return True if `text` has seven digits with at most punctuation and spaces between them, besides ISO dates."""
-    shape = shape_of(text).replace("0000-00-00", "").encode("utf-8", "surrogatepass")
-    return b"0" * 7 in shape.translate(None, _BETWEEN_DIGITS)
-
-
 def find_marks(text: str, marks: tuple[str, ...]) -> Iterator[tuple[int, int]]:
     """Yield the index and the position of each of `marks`, lower-case words with 0 for each digit, in `text`."""
     # The search of all marks at once takes the time in which `in` finds six of them.
-    for index, position, _ in _compile_marks(marks).find_matches_as_indexes(shape_of(text), overlapping=True):
+    for index, position, _ in compile_marks(marks).find_matches_as_indexes(shape_of(text), overlapping=True):
         yield index, position
 
 
 @lru_cache(maxsize=8)
-def _compile_marks(marks: tuple[str, ...]) -> AhoCorasick:
+def compile_marks(marks: tuple[str, ...]) -> AhoCorasick:
     from ahocorasick_rs import AhoCorasick
 
     return AhoCorasick(marks)

@@ -27,7 +27,7 @@ from promptbench.redaction import (
     _number_shapes,
     _secret_shapes,
 )
-from promptbench.redaction._placeholders import Digests, SensitiveSpan, find_marks
+from promptbench.redaction._placeholders import Digests, SensitiveSpan, compile_marks, shape_of
 
 _Plain = TypeVar("_Plain")
 
@@ -74,7 +74,8 @@ _MARKS, _OWNERS = zip(*((mark, detector) for detector in _BUILT_IN for mark in d
 
 def _select_detectors(detectors: Sequence[_Detector], text: str) -> list[_Detector]:
     """Return those of `detectors` that may find something in `text`."""
-    hit = {_OWNERS[index] for index, _ in find_marks(text, _MARKS)}
+    matches = compile_marks(_MARKS).find_matches_as_indexes(shape_of(text), overlapping=True)
+    hit = {_OWNERS[index] for index, _, _ in matches}
     return [item for item in detectors if item in hit or not item.MARKS]
 
 
@@ -122,8 +123,11 @@ class Redactor:
             texts[message.content] = None
         everything = "\n".join((*texts, *names))
         # A detector that finds nothing suspicious in the whole call skips its single texts.
-        detectors = _select_detectors(self._detectors, everything)
-        detectors = [detector for detector in detectors if any(detector.find(everything, _NO_KEY))]
+        detectors = [
+            item
+            for item in _select_detectors(self._detectors, everything)
+            if (_number_shapes.may_find(everything) if item is _number_shapes else any(item.find(everything, _NO_KEY)))
+        ]
         if plain and not detectors:
             if len(self.clean_names) < _MAX_NAMES:
                 self.clean_names.update(name for name in names if not _is_sensitive_name(name))
@@ -147,6 +151,8 @@ class _Pass:
     def __init__(self, redactor: Redactor, detectors: Sequence[_Detector]) -> None:
         self._digests, self._counts, self._clean_names = redactor.digests, redactor.counts, redactor.clean_names
         self._detectors = detectors
+        # The others take no longer than the search for marks.
+        self._search_marks = _secret_shapes in detectors
         self._known: dict[str, str] = {}
         # Placeholders by value. A model repeats a password without the word that gave it away.
         self.echoes: dict[str, str] = {}
@@ -196,7 +202,7 @@ class _Pass:
         return text
 
     def _redact_once(self, text: str) -> str:
-        found = self._find(text, _select_detectors(self._detectors, text))
+        found = self._find(text, _select_detectors(self._detectors, text) if self._search_marks else self._detectors)
         # Placeholders are found too, so that no other detector finds anything inside them.
         found = [span for span in found if span.placeholder != text[span.start : span.end]]
         if not found:

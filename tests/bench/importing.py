@@ -3,8 +3,8 @@
     python -m tests.bench.importing [RECORDS]
 
 Records of some 700 bytes; every tenth has an e-mail address and a telephone number, every fiftieth a card, every
-twenty-fifth failed. The time is CPU time of a process of its own, start-up included; so is the peak of its memory,
-which must be the same for a tenth of the records.
+twenty-fifth failed, and another twenty-fifth mentions a password and a birthday, without one. The time is CPU time of a
+process of its own, start-up included; so is the peak of its memory, which must be the same for a tenth of the records.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 TEXT = """
-the customer says that her parcel has not come yet and she would like to know where it is because the birthday is
+the customer says that her parcel has not come yet and she would like to know where it is because the party is
 tomorrow please help us with this order refund invoice late broken colour box again wrong size
 """
 WORDS = TEXT.split()
@@ -36,6 +36,8 @@ def record(index: int) -> dict[str, Any]:
         text += f" write to ann{index % 5000}@acme.com or call +49 170 {index % 10**7:07d}"
     if index % 50 == 0:
         text += " card 4111 1111 1111 1111"
+    if index % 25 == 7:
+        text += " I forgot my password, and my birthday is near"
     failed = index % 25 == 0
     return {
         "promptbench": "call/1",
