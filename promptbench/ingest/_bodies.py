@@ -25,6 +25,10 @@ _REQUEST_KEYS = {
 }  # fmt: skip
 
 _ANSWER_KEYS = {"choices", "candidates"}
+# Tokens of a cache, as Anthropic and Bedrock count them: apart from those of the input.
+_EVENTS = ("contentBlockDelta", "messageStop", "metadata")
+_CACHE_READ = ("cache_read_input_tokens", "cacheReadInputTokens", "cacheReadInputTokenCount")
+_CACHE_WRITTEN = ("cache_creation_input_tokens", "cacheWriteInputTokens", "cacheWriteInputTokenCount")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,13 +174,15 @@ def _collect_extra(message: Mapping[str, Json], content: MessageContent, choices
 
 
 def join_stream(pieces: Json) -> Json:
-    """Return the body in the pieces of a streamed response of Anthropic, OpenAI, Gemini or Titan.
+    """Return the body in the pieces of a streamed response of Anthropic, OpenAI, Gemini, Titan or Bedrock's Converse.
 
     Other lists, and streamed tool calls, which cannot be joined, are returned unchanged.
     """
     body: dict[str, Json] = {}
     texts: list[str] = []
-    for piece in map(as_object, as_list(pieces)):
+    for event in map(as_object, as_list(pieces)):
+        # Bedrock's Converse names each event by a key of its own.
+        piece = {**event, **{key: value for name in _EVENTS for key, value in as_object(event.get(name)).items()}}
         choice = as_object(next(iter(as_list(piece.get("choices"))), None))
         candidate = as_object(next(iter(as_list(piece.get("candidates"))), None))
         delta = as_object(piece.get("delta")) or as_object(choice.get("delta"))
@@ -186,9 +192,8 @@ def join_stream(pieces: Json) -> Json:
         usage = {**as_object(body.get("usage")), **as_object(piece.get("usage") or piece.get("usageMetadata"))}
         body["usage"] = usage
         reason = delta.get("stop_reason") or choice.get("finish_reason") or candidate.get("finishReason")
-        body["stop_reason"] = (
-            reason or piece.get("completionReason") or piece.get("stop_reason") or body.get("stop_reason")
-        )
+        stops = (piece.get(key) for key in ("completionReason", "stopReason", "stop_reason"))
+        body["stop_reason"] = reason or next(filter(None, stops), body.get("stop_reason"))
         own = next((piece[key] for key in ("outputText", "generation", "completion") if piece.get(key)), None)
         text = delta.get("text") or delta.get("content") or own
         texts.append(as_text(text) or read_content(as_object(candidate.get("content"))).text)
@@ -207,7 +212,7 @@ def read_usage(value: Json) -> Usage | None:
     )
     if sent is None or came is None:
         return None
-    apart = [_first(data, "cache_read_input_tokens"), _first(data, "cache_creation_input_tokens")]
+    apart = [_first(data, *names) for names in (_CACHE_READ, _CACHE_WRITTEN)]
     if any(amount is not None for amount in apart) and "prompt_tokens" not in data:
         return Usage(sent + sum(amount or 0 for amount in apart), came, apart[0] or 0)
     inputs = as_object(

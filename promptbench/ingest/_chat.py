@@ -231,7 +231,7 @@ def _add_call(call: Json, content: MessageContent) -> None:
     if not isinstance(call, dict):
         return
     inner = call["function"] if isinstance(call.get("function"), dict) else call
-    name = as_text(inner.get("name")) or as_text(inner.get("toolName"))
+    name = as_text(inner.get("name")) or as_text(inner.get("toolName")) or as_text(inner.get("function"))
     if not name:
         return
     arguments: Json = next((inner[key] for key in ("arguments", "input", "args") if inner.get(key) is not None), {})

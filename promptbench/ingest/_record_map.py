@@ -35,6 +35,11 @@ from promptbench.ingest._records import NotACall, read_records
 from promptbench.ingest._tiers import classify_failure, find_low_score, iterate_scores
 from promptbench.plugins import LogFormatSpec
 
+# What RecordMap calls the tokens, in the words of APIs.
+_TOKENS = {
+    "input_tokens": "input_tokens", "output_tokens": "output_tokens", "cached_tokens": "cachedContentTokenCount",
+    "cache_read_tokens": "cache_read_input_tokens", "cache_write_tokens": "cache_creation_input_tokens",
+}  # fmt: skip
 _REQUEST_KEYS = {"messages", "contents", "prompt", "input", "instructions"}
 
 
@@ -48,7 +53,8 @@ class RecordMap:
         fields: Field to path. A path is the keys and positions that lead to a value, such as `output.choices.0`, also
             through objects in JSON text. Of several, separated by ` | `, the first with a value counts. Fields are
             `request` and `response` (bodies, messages or texts), `end`, `latency_s`, `input_tokens`, `output_tokens`,
-            `cached_tokens`, `scores`, `params`, and those of LoggedCall. A request that is other data is the variables.
+            `cached_tokens` (part of the input) or `cache_read_tokens` and `cache_write_tokens` (counted apart from it),
+            `scores`, `params`, and those of LoggedCall. A request that is other data is the variables.
         any_answer: True if a response that is not the body of an API is the answer as data.
         absent: Why a call has no body, for records that only refer to it.
     """
@@ -84,8 +90,6 @@ class RecordMap:
             refusal=reply.refusal,
             verdict=find_low_score(iterate_scores(scores)),
         )
-        details = {"cached_tokens": found.get("cached_tokens")}
-        tokens = {"prompt_tokens": found.get("input_tokens"), "completion_tokens": found.get("output_tokens")}
         used = {path.partition(".")[0] for paths in self.fields.values() for path in paths.split(" | ")}
         kept = {"params": as_object(found.get("params")), "scores": scores}
         return LoggedCall(
@@ -99,7 +103,8 @@ class RecordMap:
             prompt_version=as_nonblank(found.get("prompt_version")),
             error=error,
             finish_reason=reason,
-            usage=read_usage({**tokens, "prompt_tokens_details": details}) or reply.usage,
+            usage=read_usage({_TOKENS[field]: value for field, value in found.items() if field in _TOKENS})
+            or reply.usage,
             latency_ms=_read_latency(found),
             failed=failed,
             tags=as_tags(found.get("tags")),
@@ -121,23 +126,26 @@ class RecordMap:
 
     def spec_of_parts(
         self,
-        keys: frozenset[str],
-        split: Callable[[dict[str, Json]], Iterable[dict[str, Json]]],
+        split: Callable[[dict[str, Json]], Iterable[dict[str, Json]] | None],
         *,
         specificity: int,
     ) -> LogFormatSpec:
-        """Return a format whose records, recognised by `keys`, hold any number of calls. `split` returns these."""
+        """Return a format whose records hold any number of calls. `split` returns these; None for another record."""
 
         def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
             for found in file.records():
-                if isinstance(found, BadRecord) or not (isinstance(found[1], dict) and found[1].keys() >= keys):
-                    yield found if isinstance(found, BadRecord) else BadRecord(found[0], f"not a record of {self.name}")
+                if isinstance(found, BadRecord):
+                    yield found
                     continue
-                parts: Iterable[tuple[str, Json]] = ((found[0], part) for part in split(found[1]))
-                yield from read_records(parts, self.build)
+                location, data = found
+                parts = split(data) if isinstance(data, dict) else None
+                if parts is None:
+                    yield BadRecord(location, f"not a record of {self.name}")
+                else:
+                    yield from read_records(((location, part) for part in parts), self.build)
 
         return LogFormatSpec(
-            matches=lambda file: (file.first_record or {}).keys() >= keys, read=read, specificity=specificity
+            matches=lambda file: split(file.first_record or {}) is not None, read=read, specificity=specificity
         )
 
 

@@ -102,8 +102,13 @@ class MappedRow:
         return omit_fields(self.data, placed)
 
 
-def build_call(data: dict[str, Json], request: dict[str, Json], key: str, mapping: Mapping[str, str]) -> LoggedCall:
-    """Return the call; `request` is the record of another file with the same id. Raise NotACall."""
+def build_call(
+    data: dict[str, Json], request: dict[str, Json], key: str, mapping: Mapping[str, str], *, has_answers: bool
+) -> LoggedCall:
+    """Return the call; `request` is the record of another file with the same id. Raise NotACall.
+
+    If the log `has_answers`, a record without one that was judged has an empty answer.
+    """
     whole = {**request, **data}
     if _TOTALS.fullmatch((as_text(next(iter(data.values()), None)) or "").strip()):
         raise NotACall("it is a row of totals")
@@ -114,6 +119,8 @@ def build_call(data: dict[str, Json], request: dict[str, Json], key: str, mappin
     reply = read_output(row["answer"]) if row["answer"] is not None else final
     status, error = _read_status(row), _read_error(row)
     verdict = _read_verdict(row, error)
+    if not (has_answers or reply.answer or error or status):
+        raise NotACall("it has no error, and the log no column for the answer: map one, such as answer=COLUMN")
     answer = _read_answer(row, reply, error or status, verdict)
     reason = as_text(row["finish_reason"]) or reply.finish_reason
     stopped = status or (error if answer is None else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 
 from promptbench.core.protocols import Log
@@ -13,8 +14,11 @@ _MAX_NAME_LENGTH = 120
 _OTHER_FORMATS = (b"{", b"[", b"\x00", b"PK\x03\x04", b"SQLite", b"PAR1", b"%PDF")
 
 
-def columns(file: Log) -> tuple[str, ...]:
-    """Return the names in the header, or () if the file is not a table."""
+def columns(file: Log, longest: int = _MAX_NAME_LENGTH) -> tuple[str, ...]:
+    """Return the names in the header, or () if the file is not a table: one of its names is longer than `longest`.
+
+    A name that occurs again gets its number, as in `Status.2`.
+    """
     start = file.head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if not start or start.startswith(_OTHER_FORMATS):
         return ()
@@ -23,14 +27,20 @@ def columns(file: Log) -> tuple[str, ...]:
         names = next(reader)[1] if reader else []
     except (ValueError, OSError, csv.Error, StopIteration):
         return ()
-    found = tuple(name.strip() for name in names)
+    found = [name.strip() for name in names]
     # Prose has commas too, but the names of columns are short.
-    return found if sum(map(bool, found)) > 1 and max(map(len, found)) <= _MAX_NAME_LENGTH else ()
+    if sum(map(bool, found)) <= 1 or max(map(len, found)) > longest:
+        return ()
+    seen: Counter[str] = Counter()
+    for place, name in enumerate(found):
+        seen[name] += 1
+        found[place] = f"{name}.{seen[name]}" if name and seen[name] > 1 else name
+    return tuple(found)
 
 
-def rows(file: Log) -> Iterator[tuple[str, dict[str, Json]] | BadRecord]:
+def rows(file: Log, longest: int = _MAX_NAME_LENGTH) -> Iterator[tuple[str, dict[str, Json]] | BadRecord]:
     """Yield each row as its location (`line 12`, where it starts) and the cells that are not empty, by column."""
-    names = columns(file)
+    names = columns(file, longest)
     reader = _reader(file) if names else None
     if reader is None:
         return

@@ -11,7 +11,7 @@ row of totals, are reported and skipped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall
@@ -106,13 +106,14 @@ def _read_rows(
     if missing and (_table.columns(file) or _sheets.is_workbook(file)):
         yield BadRecord("the columns", _describe_missing(names, missing))
     else:
-        yield from read_records(records, lambda data, location: _build(data, location, file.mapping, inputs))
 
+        def build(data: dict[str, Json], location: str) -> LoggedCall:
+            column = _rows.guess_columns(tuple(data), file.mapping).get("id")
+            key = as_text(_rows.get_value(data, column)) if column else None
+            request = inputs.find(key) if key else {}
+            return _rows.build_call(data, request, key or location, file.mapping, has_answers="answer" in known)
 
-def _build(data: dict[str, Json], location: str, mapping: Mapping[str, str], inputs: JoinedRecords) -> LoggedCall:
-    column = _rows.guess_columns(tuple(data), mapping).get("id")
-    key = as_text(_rows.get_value(data, column)) if column else None
-    return _rows.build_call(data, inputs.find(key) if key else {}, key or location, mapping)
+        yield from read_records(records, build)
 
 
 def _describe_missing(names: tuple[str, ...], missing: tuple[str, ...]) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall
-from promptbench.ingest._fields import as_list, as_object, as_text
+from promptbench.ingest._fields import as_count, as_list, as_object, as_text
 from promptbench.ingest._record_map import RecordMap
 from promptbench.ingest._records import read_records
 from promptbench.ingest._sheets import seekable
@@ -31,17 +31,17 @@ _MAP = RecordMap(
     keys=frozenset({"id", "input", "output"}),
     fields={
         "id": "uuid",
-        "time": "started_at",
+        "time": "started_at | events.0.timestamp",
         "model": "output.model | model",
         "request": "asked | input",
         "response": "output.choices.0.message | output.completion",
         "finish_reason": "output.choices.0.stop_reason",
         "error": "error.message | output.error | error",
-        "input_tokens": "output.usage.input_tokens",
+        "input_tokens": "sent | output.usage.input_tokens",
         "output_tokens": "output.usage.output_tokens",
         "cached_tokens": "output.usage.input_tokens_cache_read",
         "latency_s": "output.time",
-        "expected": "target",
+        "expected": "only_target",
         "scores": "marks",
     },
 )
@@ -64,10 +64,18 @@ def _build_call(data: dict[str, Json], location: str) -> LoggedCall:
     answers = [number for number, item in enumerate(messages) if as_object(item).get("role") == "assistant"]
     marks = {name: as_object(score).get("value") for name, score in as_object(data.get("scores")).items()}
     more: dict[str, Json] = {"marks": marks, "asked": (messages[: answers[-1]] if answers else messages) or None}
+    # Of several targets, each is right.
+    target = data.get("target")
+    more["only_target"] = target if not isinstance(target, list) else target[0] if len(target) == 1 else None
+    used = as_object(as_object(data.get("output")).get("usage"))
+    total, came = as_count(used.get("total_tokens")), as_count(used.get("output_tokens"))
+    # Versions differ in whether the tokens of the input include those of the cache. The total always does.
+    more["sent"] = total - came if total and came is not None else None
     sample = f"{as_text(data.get('id')) or location}#{as_text(data.get('epoch')) or 1}"
     kept = {key: value for key, value in data.items() if key not in _BULK}
     call = _MAP.build({"uuid": sample, **kept, **more}, location)
-    return replace(call, extra={key: call.extra[key] for key in call.extra if key != "messages"}, raw=kept)
+    placed = {"messages"} if target and more["only_target"] is None else {"messages", "target"}
+    return replace(call, extra={key: call.extra[key] for key in call.extra if key not in placed}, raw=kept)
 
 
 def _read_archive(file: Log) -> Iterator[tuple[str, Json] | BadRecord]:

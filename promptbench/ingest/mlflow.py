@@ -1,4 +1,5 @@
-"""MLflow traces: `trace.to_json()`, `mlflow traces get`, or the rows of `search_traces` (JSON or JSON Lines).
+"""MLflow traces: `trace.to_json()`, `mlflow traces get`, the rows of `search_traces` (JSON or JSON Lines), or the
+artifact `traces.json`, which has the spans only.
 
 Spans of type LLM and CHAT_MODEL are calls; a span that only encloses another call is not. An assessment of the trace
 that is false or below 0.5 is the source's verdict about its calls.
@@ -32,9 +33,17 @@ _MAP = RecordMap(
 )
 
 
-def _split(trace: dict[str, Json]) -> Iterator[dict[str, Json]]:
-    """Yield the spans of a trace that are calls, with dots in the names of attributes as backslashes."""
-    spans = [as_object(span) for span in as_list(as_object(trace.get("data")).get("spans"))]
+def _split(trace: dict[str, Json]) -> Iterator[dict[str, Json]] | None:
+    """Return the spans of a trace that are calls; None for a record that is not a trace."""
+    listed = trace.get("spans") if "spans" in trace else as_object(trace.get("data")).get("spans")
+    spans = [as_object(span) for span in as_list(listed)]
+    is_trace = {"info", "data"} <= trace.keys()
+    is_bare = any(key.startswith("mlflow.") for span in spans for key in as_object(span.get("attributes")))
+    return _find_calls(trace, spans) if is_trace or is_bare else None
+
+
+def _find_calls(trace: dict[str, Json], spans: list[dict[str, Json]]) -> Iterator[dict[str, Json]]:
+    """Yield the spans that are calls, with dots in the names of attributes as backslashes."""
     calls = [span for span in spans if plain_json(as_object(span.get("attributes")).get("mlflow.spanType")) in _MODELS]
     outer = {as_text(span.get("parent_span_id") or span.get("parent_id")) for span in calls}
     info = as_object(trace.get("info"))
@@ -55,4 +64,4 @@ def _split(trace: dict[str, Json]) -> Iterator[dict[str, Json]]:
         yield {**span, **more, "attributes": attributes, "scores": scores, "trace": info.get("trace_id")}
 
 
-SPEC = _MAP.spec_of_parts(frozenset({"info", "data"}), _split, specificity=60)
+SPEC = _MAP.spec_of_parts(_split, specificity=60)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall, Usage
@@ -36,28 +37,34 @@ _ERROR = 2
 _PLACED = {"id", "provider", "prompt", "vars", "response", "success", "failureReason", "error", "latencyMs", "cost",
            "promptId", "gradingResult", "testCase", "namedScores"}  # fmt: skip
 _LONGEST_NAME = 80
-# In a table: the head of a column of outputs, and a cell of it. Before version 0.100, the reason was above the output.
+_SUMMARY = re.compile(rb'\s*\{\s*"results"\s*:\s*\{\s*"version"')
+# A table has the variables, and for each prompt and provider a column of outputs, followed by columns about it. In
+# earlier versions, verdict and reason are in the cell of the output, and the head has no provider.
 _OUTPUTS = re.compile(r"\[([^\]\n]+)\] ?(.*)", re.DOTALL)
+_ABOUT = re.compile(r"(Status|Score|Named Scores|Metric: .*|Grader Reason|Comment)(\.\d+)?")
 _CELL = re.compile(
-    r"\[(PASS|FAIL|ERROR)\](?: \(([\d.]+)[^)\n]*\))?(?:(?<=FAIL\])([^\n]*)\n---\n)?"
-    r"(.*?)(?:\n\n(?:Pass|Fail) Reason: (.*))?\Z",
-    re.DOTALL,
+    r"\[(PASS|FAIL|ERROR)\](?: \(([\d.]+)[^)\n]*\))?\s*(.*?)(?:\n\n\s*(?:Pass|Fail) Reason: (.*))?\Z", re.DOTALL
 )
+_LONGEST_HEAD = 100_000
 
 
 def matches(file: Log) -> bool:
     """Return True if the file is an evaluation, or its first record the result of one."""
     first = (file.first_record or {}).keys()
-    is_whole = file.document_keys >= {"evalId", "results"} or file.document_keys >= {"results", "stats", "table"}
-    return is_whole or first >= {"promptIdx", "testIdx", "success"} or _is_table(file)
+    is_whole = _is_nested(file) or file.document_keys >= {"results", "stats", "table"}
+    return is_whole or first >= {"promptIdx", "testIdx", "success"} or bool(_find_outputs(file)[1])
 
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
     """Yield the results of an evaluation."""
-    if _is_table(file):
+    if _find_outputs(file)[1]:
         return _read_table(file)
-    whole = file.document_keys >= {"evalId", "results"}
-    return read_records(file.records(("results", "results") if whole else ()), _build_call)
+    return read_records(file.records(("results", "results") if _is_nested(file) else ()), _build_call)
+
+
+def _is_nested(file: Log) -> bool:
+    """Return True for an evaluation whose results are in a summary. Its head may end before the keys that follow it."""
+    return file.document_keys >= {"evalId", "results"} or _SUMMARY.match(file.head) is not None
 
 
 def _build_call(data: dict[str, Json], location: str) -> LoggedCall:
@@ -94,48 +101,77 @@ def _build_call(data: dict[str, Json], location: str) -> LoggedCall:
     )
 
 
-def _is_table(file: Log) -> bool:
-    """Return True if a table has a column of outputs, `[provider] prompt`, whose first cell has a verdict."""
-    outputs = [name for name in _table.columns(file) if _OUTPUTS.match(name)]
-    first = next((row for row in _table.rows(file) if isinstance(row, tuple)), None) if outputs else None
-    return first is not None and any(_CELL.match(as_text(first[1].get(name)) or "") for name in outputs)
+@dataclass(slots=True)
+class _Outputs:
+    """A column of outputs: its name, and by field the names of the columns about it."""
+
+    name: str
+    about: dict[str, str] = field(default_factory=dict)
+
+
+def _find_outputs(file: Log) -> tuple[tuple[str, ...], list[_Outputs]]:
+    """Return the names of the variables' columns, and the columns of outputs; () if the file is not a table."""
+    cells = next((row[1] for row in _table.rows(file, _LONGEST_HEAD) if isinstance(row, tuple)), {})
+    variables, outputs = [], list[_Outputs]()
+    for name in _table.columns(file, _LONGEST_HEAD) if cells else ():
+        about = _ABOUT.fullmatch(name)
+        if _OUTPUTS.match(name) or _CELL.match(as_text(cells.get(name)) or ""):
+            outputs.append(_Outputs(name))
+        elif about and outputs:
+            outputs[-1].about[about[1]] = name
+        elif not (outputs and outputs[-1].about):  # The last columns of a red-team evaluation are not variables.
+            variables.append(name)
+    if not any("Status" in item.about or _CELL.match(as_text(cells.get(item.name)) or "") for item in outputs):
+        return (), []
+    return tuple(variables[variables[0] == "Description" :] if variables else ()), outputs
 
 
 def _read_table(file: Log) -> Iterator[LoggedCall | BadRecord]:
-    """Yield a call for each output in each row. The other columns are the variables."""
-    for row in _table.rows(file):
+    """Yield a call for each output in each row."""
+    names, outputs = _find_outputs(file)
+    for row in _table.rows(file, _LONGEST_HEAD):
         if isinstance(row, BadRecord):
             yield row
             continue
         location, cells = row
-        variables = {name: cell for name, cell in cells.items() if not _OUTPUTS.match(name)}
-        for name, cell in cells.items():
-            column, found = _OUTPUTS.match(name), _CELL.match(cell) if isinstance(cell, str) else None
-            if column and not found:
-                yield BadRecord(location, "an output without [PASS], [FAIL] or [ERROR]")
-            elif column and found:
-                raw: dict[str, Json] = {**variables, "provider": column[1], "prompt": column[2], "output": cell}
-                yield _build_cell(f"{location}, {column[1]}", raw, variables, found)
+        variables = {name: cells[name] for name in names if name in cells}
+        for number, item in enumerate(outputs, 1):
+            found = {name: cells.get(column) for name, column in item.about.items()}
+            if found.get("Status") or cells.get(item.name):
+                try:
+                    yield _build_cell(item.name, cells.get(item.name), found, variables, f"{location}, output {number}")
+                except NotACall as error:
+                    yield BadRecord(location, str(error))
 
 
-def _build_cell(key: str, raw: dict[str, Json], variables: dict[str, Json], cell: re.Match[str]) -> LoggedCall:
-    why, text, reason = cell[3], cell[4].strip(), cell[5]
-    if cell[1] == "ERROR":
-        failed, tier = classify_failure(error=(why or text or "error").strip())
-    else:
-        failed, tier = classify_failure(verdict=(why or reason or "failed").strip() if cell[1] == "FAIL" else None)
+def _build_cell(name: str, output: Json, about: dict[str, Json], variables: dict[str, Json], key: str) -> LoggedCall:
+    text, status, score, reason = as_text(output) or "", about.get("Status"), about.get("Score"), None
+    if status is None:
+        cell = _CELL.match(text)
+        if cell is None:
+            raise NotACall("an output without [PASS], [FAIL] or [ERROR]")
+        status, score, text, reason = cell.groups()
+        above, line, below = text.partition("\n---\n")
+        if status == "FAIL" and line and "Grader Reason" not in about and (reason or above).startswith(above):
+            text, reason = below, reason or above
+    reason = as_text(about.get("Grader Reason")) or reason
+    error = (text.strip() or reason or "error") if status == "ERROR" else None
+    failed, tier = classify_failure(error=error, verdict=(reason or "failed") if status == "FAIL" else None)
+    column = _OUTPUTS.match(name)
+    provider, prompt = (column[1], column[2]) if column else ("", name)
+    scores = {"score": as_number(score), **as_object(about.get("Named Scores"))}
     return LoggedCall(
         id=key,
-        answer=None if cell[1] == "ERROR" else text,
-        model=str(raw["provider"]),
+        answer=None if error else text.strip(),
+        model=provider,
         variables=variables or None,
-        prompt=_read_name(raw["prompt"]),
-        error=failed if cell[1] == "ERROR" else None,
-        failed=failed,
-        extra={"scores": {"score": as_number(cell[2])}} if cell[2] else {},
+        prompt=_read_name(prompt),
+        error=error,
+        failed=failed.strip() if failed else None,
+        extra=omit_fields({"scores": omit_fields(scores), "comment": about.get("Comment")}),
         tier=tier,
         format=NAME,
-        raw=raw,
+        raw={**variables, "provider": provider, "prompt": prompt, "output": output, **about},
     )
 
 
