@@ -116,9 +116,6 @@ def _print(done: ImportReport) -> None:
     parts = [f"{added:,} new", f"{selected - added:,} already there"]
     if left := done.total("calls") - selected:
         parts.append(f"{left:,} left out by the filters")
-    if without := done.total("without_input"):
-        hint = "import the file of the requests together with the answers, or map a column by --map"
-        say(f"warning: {number_of(without, 'call')} without an input, which cannot be replayed: {hint}")
     if added < selected and done.total("without_model"):
         say("hint: calls that name no model are equal in the logs of several models: --log-model NAME names it")
     verb = "would import" if done.dry_run else "imported"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -37,11 +38,18 @@ def canonical(value: Any) -> str:
     return escape_surrogates(text)
 
 
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+def compact_encoder(*, sort_keys: bool = False) -> Callable[[Any], str]:
+    """Return a function that writes JSON without spaces. It raises ValueError for NaN, TypeError for other objects."""
+    encoder = json.JSONEncoder(sort_keys=sort_keys, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # not CPython
+        return encoder.encode
+    # JSONEncoder makes one for each text, which takes longer than writing a short one.
+    write = make(None, encoder.default, json.encoder.encode_basestring, None, ":", ",", sort_keys, False, False)
+    return lambda value: "".join(write(value, 0))
 
 
-def _dump(value: Any) -> str:
-    return _ENCODER.encode(value)
+_dump = compact_encoder(sort_keys=True)
 
 
 def escape_surrogates(text: str) -> str:

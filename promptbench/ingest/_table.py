@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -11,7 +12,8 @@ from promptbench.core.types import BadRecord, Json
 from promptbench.tables.delimited import DelimitedReader, detect_delimiter
 
 _MAX_NAME_LENGTH = 120
-_OTHER_FORMATS = (b"{", b"[", b"\x00", b"PK\x03\x04", b"SQLite", b"PAR1", b"%PDF")
+# The name of a column may begin with a bracket, but not like an array.
+_OTHER_FORMATS = re.compile(rb'\{|\[\s*["{\[\]\d-]|\[\s*$|\x00|PK\x03\x04|SQLite|PAR1|%PDF', re.MULTILINE)
 
 
 def columns(file: Log, longest: int = _MAX_NAME_LENGTH) -> tuple[str, ...]:
@@ -20,7 +22,7 @@ def columns(file: Log, longest: int = _MAX_NAME_LENGTH) -> tuple[str, ...]:
     A name that occurs again gets its number, as in `Status.2`.
     """
     start = file.head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if not start or start.startswith(_OTHER_FORMATS):
+    if not start or _OTHER_FORMATS.match(start):
         return ()
     try:
         reader = _reader(file)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from promptbench.core.protocols import Log
 from promptbench.core.types import FailureTier, Json, LoggedCall, Message, Usage
 from promptbench.ingest._records import NotACall, record_reader
@@ -16,6 +18,14 @@ _KNOWN = {
     "promptbench", "id", "time", "prompt", "prompt_version", "vars", "messages", "model", "params", "answer", "error",
     "finish_reason", "usage", "latency_ms", "failed", "tags", "expected",
 }  # fmt: skip
+_TEXTS = ("answer", "model", "time", "prompt", "prompt_version", "error", "finish_reason", "failed")
+_NONE = type(None)
+_KINDS: tuple[tuple[str, tuple[type, ...], str], ...] = (
+    *((name, (str, _NONE), "a string") for name in _TEXTS),
+    *((name, (dict, _NONE), "an object") for name in ("vars", "usage")),
+    *((name, (list, _NONE), "a list") for name in ("messages", "tags")),
+    ("latency_ms", (int, float, _NONE), "a number"),
+)
 _TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 
 
@@ -30,21 +40,24 @@ def build_call(data: dict[str, Json], location: str) -> LoggedCall:
         raise NotACall(f'it lacks "promptbench": "{FORMAT}"')
     if not isinstance(data.get("id"), str | int) or isinstance(data.get("id"), bool):
         raise NotACall("it needs an 'id': expected a string or a number")
+    for name, kinds, expected in _KINDS:
+        if type(data.get(name)) not in kinds:
+            raise NotACall(f"'{name}' must be {expected}")
     return LoggedCall(
         id=str(data["id"]),
-        answer=_read_field(data, "answer", str, "a string"),
-        model=_read_field(data, "model", str, "a string") or "",
-        time=_read_field(data, "time", str, "a string"),
-        variables=_read_field(data, "vars", dict, "an object"),
-        messages=tuple(_message(item) for item in _read_field(data, "messages", list, "a list") or ()),
-        prompt=_read_field(data, "prompt", str, "a string"),
-        prompt_version=_read_field(data, "prompt_version", str, "a string"),
-        error=_read_field(data, "error", str, "a string"),
-        finish_reason=_read_field(data, "finish_reason", str, "a string"),
-        usage=_read_tokens(_read_field(data, "usage", dict, "an object")),
-        latency_ms=_read_field(data, "latency_ms", (int, float), "a number"),
-        failed=_read_field(data, "failed", str, "a string"),
-        tags=tuple(str(tag) for tag in _read_field(data, "tags", list, "a list") or ()),
+        answer=data.get("answer"),
+        model=data.get("model") or "",
+        time=data.get("time"),
+        variables=data.get("vars"),
+        messages=tuple(map(_message, data.get("messages") or ())),
+        prompt=data.get("prompt"),
+        prompt_version=data.get("prompt_version"),
+        error=data.get("error"),
+        finish_reason=data.get("finish_reason"),
+        usage=_read_tokens(data.get("usage") or {}),
+        latency_ms=data.get("latency_ms"),
+        failed=data.get("failed"),
+        tags=tuple(map(str, data.get("tags") or ())),
         extra={key: value for key, value in data.items() if key not in _KNOWN},
         tier=_read_tier(data),
         format="promptbench_log",
@@ -61,13 +74,6 @@ def _read_tier(data: dict[str, Json]) -> FailureTier | None:
     return FailureTier.CONTENT if data.get("failed") is not None else None
 
 
-def _read_field(data: dict[str, Json], name: str, kind: type | tuple[type, ...], expected: str) -> Json:
-    value = data.get(name)
-    if value is None or (isinstance(value, kind) and not isinstance(value, bool)):
-        return value
-    raise NotACall(f"'{name}' must be {expected}")
-
-
 def _message(item: Json) -> Message:
     role, content = (item.get("role"), item.get("content")) if isinstance(item, dict) else (None, None)
     if role not in ("system", "user", "assistant", "tool") or not isinstance(content, str):
@@ -75,11 +81,10 @@ def _message(item: Json) -> Message:
     return Message(role, content)
 
 
-def _read_tokens(data: dict[str, Json] | None) -> Usage | None:
+def _read_tokens(data: Mapping[str, Json]) -> Usage | None:
     """Return the tokens; None without the two totals, because a program may log its provider's own form."""
-    counts = {name: (data or {}).get(name) for name in _TOKENS}
-    known = {name: count for name, count in counts.items() if isinstance(count, int) and not isinstance(count, bool)}
-    return Usage(**known) if {"input_tokens", "output_tokens"} <= known.keys() else None
+    sent, came, *details = (count if type(count := data.get(name)) is int else None for name in _TOKENS)
+    return None if sent is None or came is None else Usage(sent, came, *details)
 
 
 SPEC = LogFormatSpec(matches=matches, read=record_reader(build_call), specificity=100, by_line=True)

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any
 
 from promptbench.core.call_filter import CallFilter
-from promptbench.core.canonical import canonical, escape_surrogates
+from promptbench.core.canonical import canonical, compact_encoder, escape_surrogates
 from promptbench.core.clock import now
 from promptbench.core.errors import InputError
 from promptbench.core.types import FailureTier, Json, LoggedCall, Message, StoredCall, Usage
@@ -35,7 +35,7 @@ _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM logged_call"
 _texts = attrgetter(*_TEXTS)
 _tokens = attrgetter(*_TOKENS)
 _NO_TOKENS = (None,) * len(_TOKENS)
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_write = compact_encoder()
 
 
 class CallStore(RunTable):
@@ -180,9 +180,9 @@ def _row(call: LoggedCall, source: str, at: str) -> tuple[Any, ...]:
 
 def _dumps(value: Json) -> str:
     try:
-        text = _ENCODER.encode(value)
+        text = _write(value)
     except (TypeError, ValueError):
-        text = _ENCODER.encode(_plain(value))
+        text = _write(_plain(value))
     return escape_surrogates(text)
 
 

@@ -47,7 +47,7 @@ def call(name: str, message: str, answer: str | None, **more: Any) -> str:
 
 
 LOG = (
-    call("INC-2031", "My parcel is late.\nWhere is it?", '{"team": "delivery"')
+    call("INC-2031", "My parcel is late.\nWhere is it?", '{"team": "delivery"', tags=["eu", "captured"])
     + call("INC-2032", "I was charged", '{"team": "delivery"}')
     + call("INC-2033", "Hello", '{"team": "billing"}')
     + call("INC-2034", "Hello?", None, error="HTTP 503")
@@ -83,7 +83,7 @@ def test_git_diff_shows_only_the_added_cases(captured: ProjectFolder) -> None:
         "+          My parcel is late.",
         "+          Where is it?",
         """+      was: '{"team": "delivery"'""",
-        "+      tags: [captured, critical]",
+        "+      tags: [captured, eu, critical]",
         "+      origin: {source: calls.jsonl, id: INC-2031, time: '2026-11-20T08:00:00Z', model: openai/old}",
     ]
     assert captured.run("validate", "suites/triage").code == 0

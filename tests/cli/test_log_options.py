@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.helpers.logs import SAMPLES
 from tests.helpers.project import ProjectFolder
 
 ROWS = "frage,antwort,ms\nI was charged,no JSON,120\nMy parcel,{,80\n"
@@ -58,3 +60,15 @@ def test_an_unreadable_record_is_counted(project: ProjectFolder) -> None:
     ended = project.run("replay", "suites/triage", "--log", "log.jsonl")
     assert "left out: 2 calls: not JSON" in ended.out
     assert not Path(".promptbench").exists()
+
+
+def test_answers_wait_for_the_file_with_their_requests(project: ProjectFolder) -> None:
+    for name in ("input", "output", "error"):
+        shutil.copy(SAMPLES / f"openai_batch_{name}.jsonl", project.root / f"{name}.jsonl")
+    alone = project.run("import", "output.jsonl", "error.jsonl", "--json")
+    assert (alone.code, alone.data["calls"], alone.data["bad"]) == (2, 0, 3)
+    assert "no input; import the file of the requests together with it" in alone.err
+    assert any("failed: status 400" in record["reason"] for record in alone.data["bad_records"])
+    whole = project.run("import", "input.jsonl", "output.jsonl", "error.jsonl", "--json")
+    assert (whole.code, whole.data["added"], whole.data["bad"]) == (0, 2, 1)
+    assert "already there" in project.run("import", ".").out

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from promptbench.core.types import FailureTier, LoggedCall, Message
+from promptbench.core.types import FailureTier, LoggedCall, Message, Usage
 from promptbench.ingest._promptfoo_checks import convert_assertions
 from tests.helpers.log_formats import RECORDS
-from tests.helpers.logs import calls, json_lines, log
+from tests.helpers.logs import calls, json_lines, log, read, reasons
 from tests.helpers.subjects import score
 
 RESULT = RECORDS["promptfoo"]
@@ -196,3 +196,91 @@ def test_sets_and_weights() -> None:
 @pytest.mark.parametrize("value", [None, "x", {}, [None], [[]], 7])
 def test_what_is_no_list_of_assertions(value: Any) -> None:
     assert convert_assertions(value)[0] == []
+
+
+# In the order of versions: the head has no provider, one cell has everything, and each output has columns of its own.
+TABLES = [
+    """\
+Weather in {{city}}?,short,city
+"[PASS] (1.00) sunny","[FAIL] (0.25) Expected ""sun""
+---
+rain
+---
+later",Oslo
+[PASS] (1.00) dry,[ERROR] timeout,Rome
+""",
+    '''\
+city,[openai:gpt-4o] Weather in {{city}}?,[mock:m] short
+Oslo,"[PASS] (1.00)
+
+sunny
+
+Pass Reason: All assertions passed","[FAIL] (0.25, tone: 0.25)
+
+Expected ""sun""
+---
+rain
+---
+later
+
+    Fail Reason: Expected ""sun"""
+Rome,[PASS] dry,[ERROR] timeout
+''',
+    '''\
+Description,city,[openai:gpt-4o] Weather in {{city}}?,Grader Reason,Comment,[mock:m] short,Grader Reason,Comment
+,Oslo,[PASS] sunny,,,"[FAIL] rain
+---
+later","Expected ""sun""",
+first,Rome,[PASS] dry,,fine,[ERROR] timeout,,
+''',
+    '''\
+Description,city,[openai:gpt-4o] Weather in {{city}}?,Status,Score,Named Scores,Metric: tone,Grader Reason,Comment,[mock:m] short,Status,Score,Named Scores,Metric: tone,Grader Reason,Comment,pluginId
+,Oslo,sunny,PASS,1.00,"{""tone"":1}",1.00,All assertions passed,,"rain
+---
+later",FAIL,0.25,"{""tone"":0.25}",0.25,"Expected ""sun""",,x
+first,Rome,dry,PASS,1.00,,,No assertions,fine,timeout,ERROR,0.00,,,,,
+''',  # noqa: E501
+]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_promptfoo_tables(table: str) -> None:
+    found = calls(log(table, "output.csv"), "promptfoo")
+    first, second = ("openai:gpt-4o", "mock:m") if "[mock" in table else ("", "")
+    assert [(call.model, call.answer, call.failed) for call in found] == [
+        (first, "sunny", None),
+        (second, "rain\n---\nlater", 'Expected "sun"'),
+        (first, "dry", None),
+        (second, None, "timeout"),
+    ]
+    assert [call.variables for call in found] == [{"city": "Oslo"}] * 2 + [{"city": "Rome"}] * 2
+    assert [call.prompt for call in found] == ["Weather in {{city}}?", "short"] * 2
+    assert len({call.id for call in found}) == 4
+    if "Status" in table:
+        assert found[1].extra == {"scores": {"score": 0.25, "tone": 0.25}}
+        assert found[2].extra["comment"] == "fine"
+
+
+def test_promptfoo_tables_with_long_prompts_and_missing_outputs() -> None:
+    table = "[a:b] " + "Be kind. " * 40 + ",Status,[c:d] x,Status\n,ERROR,,\nsunny,PASS,rain,\n"
+    found = read(log(table, "output.csv"), "promptfoo")
+    assert [item.failed for item in found if isinstance(item, LoggedCall)] == ["error", None]
+    assert reasons(found) == [("line 3", "an output without [PASS], [FAIL] or [ERROR]")]
+
+
+def test_promptfoo_version_two() -> None:
+    result = {
+        "provider": {"id": "openai:gpt-4o"},
+        "prompt": {"raw": "Weather in Oslo?", "label": "weather"},
+        "vars": {"city": "Oslo"},
+        "response": {"output": "rain", "tokenUsage": {"total": 9, "prompt": 5, "completion": 4}},
+        "success": False,
+        "gradingResult": {"pass": False, "reason": "no sun"},
+        "latencyMs": 12,
+    }
+    summary = {"version": 2, "results": [result], "stats": {}, "table": {"head": {}, "body": []}}
+    unnamed = {"results": summary, "config": {"note": "x" * 100_000}}
+    for document in (summary, {"evalId": "e", "results": summary}, unnamed):
+        (call,) = calls(log(json.dumps(document)), "promptfoo")
+        assert (call.answer, call.failed, call.usage) == ("rain", "no sun", Usage(5, 4))
+        assert (call.variables, call.messages[0].content) == ({"city": "Oslo"}, "Weather in Oslo?")

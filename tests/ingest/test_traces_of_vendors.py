@@ -1,4 +1,4 @@
-"""Bedrock, Vertex, MLflow, Phoenix, inspect_ai and promptfoo's tables, in the forms that their documentation shows."""
+"""Bedrock, Vertex, MLflow, Phoenix and inspect_ai, in the forms that these tools write."""
 
 from __future__ import annotations
 
@@ -83,6 +83,22 @@ def test_bedrock(given: Any, body: Any, said: list[str] | None, answer: str, rea
     assert call.tier is (FailureTier.TRUNCATED if reason == "max_tokens" else None)
 
 
+def test_bedrock_counts_tokens_of_a_cache_apart() -> None:
+    stream = [
+        {"messageStart": {"role": "assistant"}},
+        {"contentBlockDelta": {"delta": {"text": "sun"}, "contentBlockIndex": 0}},
+        {"contentBlockDelta": {"delta": {"text": "ny"}, "contentBlockIndex": 0}},
+        {"messageStop": {"stopReason": "end_turn"}},
+        {"metadata": {"usage": {"inputTokens": 4, "outputTokens": 9, "cacheReadInputTokens": 100}}},
+    ]
+    counted = {"inputTokenCount": 4, "cacheReadInputTokenCount": 100, "cacheWriteInputTokenCount": 20}
+    given = {"messages": PARTS}
+    (whole,) = calls(log(bedrock(given, converse({"text": "sunny"}), input={"inputBodyJson": given, **counted})))
+    (streamed,) = calls(log(bedrock(given, stream, input={"inputBodyJson": given}, output={"outputBodyJson": stream})))
+    assert (whole.usage, streamed.usage) == (Usage(124, 9, 100), Usage(104, 9, 100))
+    assert (streamed.answer, streamed.finish_reason) == ("sunny", "end_turn")
+
+
 def test_what_bedrock_does_not_log_is_named() -> None:
     apart = bedrock({}, {}) + bedrock(CLAUDE, {"embedding": [1]})
     apart += bedrock(CLAUDE, None, errorCode="ThrottlingException")
@@ -144,6 +160,8 @@ def test_mlflow() -> None:
     assert (first.messages, first.latency_ms) == ((Message("user", "weather?"),), pytest.approx(100, abs=0.01))
     assert (first.failed, first.extra["params"]) == ("score right False", {"temperature": 0.5})
     assert (second.variables, second.answer, second.error) == ({"city": "Oslo"}, "rain", "m")
+    bare = calls(log(json.dumps({"spans": spans}, indent=1)), "mlflow")  # the artifact of a trace
+    assert [(call.id, call.answer, call.failed) for call in bare] == [("c", "sunny", None), ("d", "rain", "m")]
 
 
 @pytest.mark.parametrize("form", ["columns", "object", "nested"])
@@ -187,11 +205,16 @@ SAMPLE = {
     "epoch": 1,
     "input": "weather?",
     "target": "sunny",
-    "messages": [*ASKED, {"role": "assistant", "content": "rain"}],
+    "messages": [
+        *ASKED,
+        {"role": "assistant", "content": "", "tool_calls": [{"function": "weather", "arguments": {"city": "Oslo"}}]},
+        {"role": "tool", "content": "12", "function": "weather"},
+        {"role": "assistant", "content": "rain"},
+    ],
     "output": {
         "model": "mock/m",
         "choices": [{"message": {"role": "assistant", "content": "rain"}, "stop_reason": "stop"}],
-        "usage": {"input_tokens": 7, "output_tokens": 12},
+        "usage": {"input_tokens": 7, "output_tokens": 12, "total_tokens": 24, "input_tokens_cache_read": 5},
         "time": 0.4,
     },
     "scores": {"match": {"value": "I"}},
@@ -209,57 +232,14 @@ def test_inspect_ai() -> None:
         archive.writestr("samples/2_epoch_1.json", "{")
     (call,) = calls(log(whole), "inspect_ai")
     assert (call.id, call.answer, call.expected, call.model) == ("1#1", "rain", "sunny", "mock/m")
-    assert (call.messages, call.usage, call.latency_ms) == ((Message("user", "weather?"),), Usage(7, 12), 400.0)
+    said = (Message("user", "weather?"), Message("assistant", CALL), Message("tool", "12"))
+    assert (call.messages, call.usage, call.latency_ms) == (said, Usage(12, 12, 5), 400.0)
+    assert call.time == "2026-11-24T12:46:26.670Z"
+    (several,) = calls(log(whole.replace('"sunny"', '["sunny", "dry"]')))
+    assert (several.expected, several.extra["target"]) == (None, ["sunny", "dry"])
     assert (call.failed, call.tier) == ("score match I", FailureTier.CONTENT)
     assert isinstance(call.raw, dict)
     assert "events" not in call.raw
     assert read(log(packed.getvalue())) == [call, BadRecord("samples/2_epoch_1.json", "not JSON")]
     with pytest.raises(ValueError, match="the archive is damaged"):
         read(log(packed.getvalue()[:300]))
-
-
-TABLE = """\
-city,[openai:gpt-4o] Weather in {{city}}?,[mock:m] short
-Oslo,"[PASS] (1.00)
-
-sunny
-or not
-
-Pass Reason: All assertions passed","[FAIL] (0.25, tone: 0.25)
-
-rain
-
-Fail Reason: Expected output to contain ""sun"" only"
-Rome,"[FAIL] Expected ""sun""
----
-rain","[ERROR] timeout"
-"""
-
-
-def test_promptfoo_tables() -> None:
-    found = calls(log(TABLE, "output.csv"), "promptfoo")
-    assert [(call.model, call.answer, call.failed) for call in found] == [
-        ("openai:gpt-4o", "sunny\nor not", None),
-        ("mock:m", "rain", 'Expected output to contain "sun" only'),
-        ("openai:gpt-4o", "rain", 'Expected "sun"'),
-        ("mock:m", None, "timeout"),
-    ]
-    assert [call.variables for call in found] == [{"city": "Oslo"}] * 2 + [{"city": "Rome"}] * 2
-    assert len({call.id for call in found}) == 4
-
-
-def test_promptfoo_version_two() -> None:
-    result = {
-        "provider": {"id": "openai:gpt-4o"},
-        "prompt": {"raw": "Weather in Oslo?", "label": "weather"},
-        "vars": {"city": "Oslo"},
-        "response": {"output": "rain", "tokenUsage": {"total": 9, "prompt": 5, "completion": 4}},
-        "success": False,
-        "gradingResult": {"pass": False, "reason": "no sun"},
-        "latencyMs": 12,
-    }
-    summary = {"version": 2, "results": [result], "stats": {}, "table": {"head": {}, "body": []}}
-    for document in (summary, {"evalId": "e", "results": summary}):
-        (call,) = calls(log(json.dumps(document)), "promptfoo")
-        assert (call.answer, call.failed, call.usage) == ("rain", "no sun", Usage(5, 4))
-        assert (call.variables, call.messages[0].content) == ({"city": "Oslo"}, "Weather in Oslo?")

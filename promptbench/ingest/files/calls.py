@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from promptbench.core.types import BadRecord, LoggedCall
+from promptbench.core.types import BadRecord, FailureTier, LoggedCall
 from promptbench.ingest import load_format
 from promptbench.ingest.files.log_file import LogFile
 
@@ -12,8 +12,16 @@ from promptbench.ingest.files.log_file import LogFile
 def read_records(file: LogFile, format_: str, *, timings: bool = False) -> Iterator[LoggedCall | BadRecord]:
     """Yield the calls of a file, and its bad records. Raise OSError or ValueError if the rest cannot be read.
 
-    A call that names no model is one of `file.model`, as if its record had a field `model`.
+    A call that names no model is one of `file.model`, as if its record had a field `model`. Unless only `timings` are
+    read, a call without an input is a bad record: it cannot be replayed, and with its request it would be another call.
     """
     spec = load_format(format_)
-    found = (spec.read_timings or spec.read)(file) if timings else spec.read(file)
+    found = (spec.read_timings or spec.read)(file) if timings else map(_require_input, spec.read(file))
     return map(file.with_model, found) if file.model else found
+
+
+def _require_input(record: LoggedCall | BadRecord) -> LoggedCall | BadRecord:
+    if isinstance(record, BadRecord) or record.messages or record.variables is not None:
+        return record
+    failed = f", and failed: {record.failed}" if record.tier is FailureTier.TRANSPORT else ""
+    return BadRecord(record.id, f"it has no input{failed}; import the file of the requests together with it")

@@ -270,7 +270,7 @@ class _Capturer:
             **({"should be": options.should_be[0]} if options.should_be else {}),
             **extra,
             **({"cluster": cluster} if (cluster := conversation_of(call)) else {}),
-            "tags": list(dict.fromkeys((TAG, *options.tags))),
+            "tags": list(dict.fromkeys((TAG, *call.tags, *options.tags))),
             "origin": {key: value for key, value in origin.items() if value},
         }
 

@@ -52,7 +52,6 @@ class ImportedFile:
     added: int = 0
     bad: int = 0
     without_model: int = 0
-    without_input: int = 0
     saw: str | None = None
 
 
@@ -248,7 +247,6 @@ class _Importer:
                 continue
             file.selected += 1
             file.without_model += not call.model
-            file.without_input += not (call.messages or call.variables)
             if call.tier is not None:
                 self._report.tiers[call.tier.value] += 1
             yield call
