@@ -103,26 +103,33 @@ class ServedPrompt:
 
     def render(
         self, values: Mapping[str, Any] | None = None, /, *, history: Sequence[Mapping[str, str]] = (), **more: Any
-    ) -> list[dict[str, str]]:
+    ) -> list[dict[str, Any]]:
         """Return the messages with all values inserted, each `{"role", "content"}`.
 
+        The content of a message with files is a list: `{"text"}` for a text, `{"file", "type", "size", "sha256"}` for
+        an image or PDF, where `file` is its path.
+
         Args:
-            values: value by variable name; keyword arguments do the same.
+            values: value by variable name; keyword arguments do the same. A `Path` is read as a file.
             history: the conversation that replaces `{{history}}`.
 
         Raises:
             WrongVariables: a ValueError that lists every missing and every unknown variable.
         """
+        from promptbench.core.files import FileValue
         from promptbench.core.types import Message
         from promptbench.prompts.prompt import HISTORY, WrongVariables
 
         engine = _engine(self.name, self.content)
-        variables = {**(values or {}), **more}
+        variables = {
+            name: (FileValue.of(value, str(value)) or value.read_text("utf-8")) if isinstance(value, Path) else value
+            for name, value in {**(values or {}), **more}.items()
+        }
         engine.check_variables(variables)
         if history and not engine.takes_history:
             raise WrongVariables([], [HISTORY], sorted(engine.variables))
         turns = [Message(turn["role"], turn["content"]) for turn in history]  # type: ignore[arg-type]
-        return [message.as_dict() for message in engine.render(variables, turns)]
+        return [message.as_data() for message in engine.render(variables, turns)]
 
 
 @dataclass(frozen=True, slots=True)

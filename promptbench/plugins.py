@@ -262,6 +262,9 @@ class ProviderSpec:
     # Return why the model cannot be sent a prompt's tools (`Request.tools`), None if it can.
     without_tools: Callable[[str, ProviderContext], str | None] = lambda name, context: "its provider sends no tools"
 
+    # Return why the model does not take files of a media type such as `image/png`, in a phrase; None if it does or may.
+    unsupported_file: Callable[[str, ProviderContext, str], str | None] = lambda name, context, media: None
+
     # Return whether the model gets messages. A model that is a function gets only the variables of a case.
     reads_prompt: Callable[[str, ProviderContext], bool] = lambda name, context: True
 

@@ -268,6 +268,7 @@ class Project:
             recordings=runs,
             ladder=self.ladder,
             selection=selection,
+            max_file_mb=self.settings.values.max_file_mb,
         )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from promptbench.core.call_filter import CallFilter, Condition, parse_since
 from promptbench.core.errors import InputError
+from promptbench.core.files import FileValue
 
 Suites = Annotated[
     list[Path] | None,
@@ -103,9 +104,12 @@ def call_filter(
     return CallFilter(failed=failed, since=limit, models=tuple(models or ()), conditions=tuple(conditions))
 
 
-def variables(written: Sequence[str]) -> dict[str, str]:
-    """Return the values of `--var NAME=TEXT` and `--var NAME=@FILE`. Raise InputError if one is invalid."""
-    found: dict[str, str] = {}
+def variables(written: Sequence[str]) -> dict[str, Any]:
+    """Return the values of `--var NAME=TEXT` and `--var NAME=@FILE`, an image or PDF as a `FileValue`.
+
+    Raise InputError if one is invalid.
+    """
+    found: dict[str, Any] = {}
     for item in written:
         name, equals, text = item.partition("=")
         if not (name and equals):
@@ -118,10 +122,12 @@ def variables(written: Sequence[str]) -> dict[str, str]:
         if not text.startswith("@"):
             continue
         try:
-            found[name] = Path(text[1:]).read_text(encoding="utf-8-sig")
+            path = Path(text[1:])
+            found[name] = FileValue.of(path, text[1:]) or path.read_text(encoding="utf-8-sig")
         except OSError as error:
             hint = "put a value that begins with @ into a file"
             raise InputError(f"cannot read {text[1:]}: {error.strerror}", hint=hint) from None
         except UnicodeDecodeError:
-            raise InputError(f"{text[1:]} is not UTF-8 text") from None
+            message = f"{text[1:]} is not UTF-8 text, nor an image (PNG, JPEG, GIF, WebP) or a PDF"
+            raise InputError(message) from None
     return found

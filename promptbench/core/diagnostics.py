@@ -67,6 +67,7 @@ class Code(StrEnum):
     DEPRECATED_CHECK = "PB511"
     RULED_OUT = "PB512"
     SKIPPED = "PB513"
+    FILE_NOT_TAKEN = "PB514"
     BAD_LOG = "PB601"
     SETTINGS = "PB701"
 

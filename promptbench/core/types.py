@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import groupby
 from typing import Any, Literal
 
 from promptbench.core.canonical import parse_json
+from promptbench.core.files import FileValue
 
 # `tool` is the result of a tool. If it does not name its call, as in a log, it is sent as a message of the user.
 Role = Literal["system", "user", "assistant", "tool"]
@@ -38,6 +40,7 @@ class Message:
     """A message. `calls` are the tools that an assistant called; a `tool` names the call that it answers, by id.
 
     `turn` is an answer as its provider wants it back, if that is more than text and calls, such as signed thoughts.
+    With files, `parts` are the texts and files in order, and `content` names each file in brackets.
     """
 
     role: Role
@@ -45,11 +48,27 @@ class Message:
     calls: tuple[ToolCall, ...] = ()
     call_id: str = ""
     turn: Json = None
+    parts: tuple[str | FileValue, ...] = ()
+
+    @classmethod
+    def of_parts(cls, role: Role, parts: Sequence[str | FileValue]) -> Message:
+        """Return the message of texts and files. White space next to a file is layout."""
+        kept: list[str | FileValue] = []
+        for is_text, group in groupby(parts, lambda part: isinstance(part, str)):
+            run = list(group)
+            kept += filter(None, ["".join(map(str, run)).strip()]) if is_text else run
+        text = "\n".join(part if isinstance(part, str) else f"[{part}]" for part in kept)
+        return cls(role, text, parts=tuple(kept))
 
     def as_dict(self) -> dict[str, Json]:
-        """Return what shapes an answer: ids only connect calls and results, which are in the same order."""
+        """Return what people and logs read: ids only connect calls and results, which are in the same order."""
         calls = [{"name": call.name, "arguments": call.arguments} for call in self.calls]
         return {"role": self.role, "content": self.content, **({"calls": calls} if calls else {})}
+
+    def as_data(self) -> dict[str, Json]:
+        """Return what shapes an answer: a file by its name, type, size and hash."""
+        parts = [{"text": part} if isinstance(part, str) else part for part in self.parts]
+        return {**self.as_dict(), **({"content": parts} if parts else {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +119,7 @@ class Request:
     def as_dict(self) -> dict[str, Json]:
         return {
             "model": str(self.model),
-            "messages": [message.as_dict() for message in self.messages],
+            "messages": [message.as_data() for message in self.messages],
             "params": dict(self.params),
             "output_schema": self.output_schema,
             "variables": dict(self.variables) if not self.messages else {},

@@ -21,6 +21,7 @@ class Estimate:
     input_tokens: int
     output_tokens: int
     cost: float | None
+    files: bool = False  # Input tokens are a guess, because nobody knows before a call what images and PDFs take.
 
     def plus(self, usage: Usage, cost: float | None) -> Estimate:
         """Return the estimate with one more call."""
@@ -29,6 +30,7 @@ class Estimate:
             self.input_tokens + usage.input_tokens,
             self.output_tokens + usage.output_tokens,
             None if cost is None or self.cost is None else self.cost + cost,
+            self.files,
         )
 
 
@@ -67,7 +69,8 @@ def _sum(
     models: Iterable[str],
     calls: Callable[[Task], list[tuple[ModelRef, Usage]]],
 ) -> dict[str, Estimate]:
-    found = {model: Estimate(0, 0, 0, 0.0) for model in models}
+    files = any(variant.prompt.has_files for variant in prepared.variants)
+    found = {model: Estimate(0, 0, 0, 0.0, files) for model in models}
     known: dict[tuple[str, str, str], list[tuple[ModelRef, Usage]]] = {}
     for task in first_round(prepared, repeats):
         key = (task.key.variant, task.model.name, task.case.name)

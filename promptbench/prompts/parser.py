@@ -1,9 +1,10 @@
 """Parse prompt files: a documented subset of dotprompt. Everything else is refused by name.
 
 A `.prompt` file is YAML between two `---` lines, then the body. `{{role "system"}}` starts a message, `{{history}}`
-inserts the conversation of a case, `{{a.b}}` a value, `{{>name}}` a partial; `{{#if a}}`, `{{#unless a}}` and
-`{{#each a}}` are blocks within a message. A `.md` or `.txt` file is one user message; syntax that has a
-meaning in a `.prompt` file is refused there, because the store keeps only the text, not the file's name.
+inserts the conversation of a case, `{{a.b}}` a value, `{{>name}}` a partial; `{{#if a}}`, `{{#unless a}}` and `{{#each
+a}}` are blocks within a message, and `{{media url=a}}` inserts an image or PDF. A `.md` or `.txt` file is one user
+message; syntax that has a meaning in a `.prompt` file is refused there, because the store keeps only the text, not the
+file's name.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from promptbench.prompts.picoschema import PicoschemaError, to_json_schema
 from promptbench.prompts.prompt import HISTORY, HistoryPlace, Prompt, Template
 from promptbench.prompts.tools import TOOL_CHOICE, check_tool_choice, read_tools, with_tools_file
 from promptbench.text.templates import (
+    MediaTag,
     Part,
     Tag,
     TemplateError,
@@ -241,6 +243,12 @@ def _messages(source: Source, start: int, found: Diagnostics, *, roles: bool) ->
     current: list[Part] = []
 
     def close() -> None:
+        for tag, _ in all_tags(current) if role != "user" else ():
+            if isinstance(tag, MediaTag):
+                message = f"{{{{media …}}}} in a message of the {role}"
+                location = source.location_at(start + tag.offset, tag.length)
+                hint = 'models take files from the user: {{role "user"}}'
+                found.add(Code.PROMPT_SYNTAX, message, location, hint=hint)
         template = _template(role, current)
         if template.parts:
             messages.append(template)

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from promptbench.core.canonical import digest
+from promptbench.core.files import FileValue, files_in
 from promptbench.core.types import Json, Message, Role
-from promptbench.text.templates import Block, Part, Scope, fill, lookup, outer_names, split_blocks
+from promptbench.text.templates import Block, MediaTag, Part, Scope, all_tags, fill, lookup, outer_names, split_blocks
 
 ENGINE = "promptbench/1"
 # Of prompts with blocks, and of those with tools, so that a version of promptbench without them refuses such a prompt.
 ENGINE_WITH_BLOCKS = "promptbench/2"
 ENGINE_WITH_TOOLS = "promptbench/3"
+# Of prompts with `{{media …}}`.
+ENGINE_WITH_FILES = "promptbench/4"
 HISTORY = "history"
 
 
@@ -100,7 +103,7 @@ class Prompt:
         """Return everything that affects an answer, as plain data: the input of the hash."""
         engine = ENGINE_WITH_BLOCKS if self.has_blocks else ENGINE
         return {
-            "engine": ENGINE_WITH_TOOLS if self.tools else engine,
+            "engine": ENGINE_WITH_FILES if self.has_files else ENGINE_WITH_TOOLS if self.tools else engine,
             "messages": [
                 {"role": item.role, "content": item.source} if isinstance(item, Template) else {"history": True}
                 for item in self.messages
@@ -130,13 +133,20 @@ class Prompt:
     def has_blocks(self) -> bool:
         return any(isinstance(part, Block) for item in self.templates for part in item.parts)
 
+    @cached_property
+    def has_files(self) -> bool:
+        return any(isinstance(tag, MediaTag) for item in self.templates for tag, _ in all_tags(item.parts))
+
     @property
     def takes_history(self) -> bool:
         return any(isinstance(item, HistoryPlace) for item in self.messages)
 
     def missing(self, variables: Mapping[str, Json]) -> list[str]:
-        """Return the placeholders without a value, sorted. Those in a branch that is not taken need none."""
-        if self.has_blocks:
+        """Return the placeholders without a value, sorted. Those in a branch that is not taken need none.
+
+        A file is not a value of a placeholder for text, and only a file is one of `{{media …}}`.
+        """
+        if self.has_blocks or self.has_files:
             found: list[str] = []
             for item in self.templates:
                 fill(item.parts, Scope((variables, self.defaults)), found)
@@ -167,9 +177,13 @@ class Prompt:
                 messages.extend(history)
                 continue
             try:
-                text = fill(item.parts, scope)
+                filled = fill(item.parts, scope)
             except KeyError as error:
                 raise MissingVariable(error.args[0]) from None
+            if any(isinstance(part, FileValue) for part in filled):
+                messages.append(Message.of_parts(item.role, filled))
+                continue
+            text = "".join(map(str, filled))
             # White space around a message is layout, which the parser cannot remove inside of a block.
             text = text.lstrip() if isinstance(item.parts[0], Block) else text
             text = text.rstrip() if isinstance(item.parts[-1], Block) else text
@@ -178,8 +192,8 @@ class Prompt:
 
 
 def _has(name: str, variables: Mapping[str, Json]) -> bool:
+    """Return True if there is a value that can be text."""
     try:
-        lookup(name, variables)
+        return not files_in(lookup(name, variables))
     except KeyError:
         return False
-    return True

@@ -5,11 +5,15 @@ OpenAI, Azure OpenAI, llama.cpp, vLLM and most others offer it, with the small d
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from promptbench.core.diagnostics import Code, did_you_mean
+from promptbench.core.files import FileValue
 from promptbench.core.protocols import Problem
 from promptbench.core.types import Answer, FailureKind, Json, Message, ProviderFailure, Request, ToolCall, Usage
 from promptbench.providers import _enforced, _events
@@ -91,7 +95,7 @@ def _chat_message(message: Message) -> dict[str, Json]:
     if message.call_id:
         return {"role": "tool", "tool_call_id": message.call_id, "content": message.content}
     if not message.calls:
-        return message.as_dict()
+        return {"role": message.role, "content": content_of(message, "text", _file_part)}
     calls = [
         {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
         for call in message.calls
@@ -135,6 +139,47 @@ def encode(body: Mapping[str, Json]) -> bytes:
     except (TypeError, ValueError) as error:
         why = f"the request cannot be encoded as JSON: {error}"
     raise ProviderFailure(FailureKind.REJECTED, why)
+
+
+def content_of(message: Message, text: str, part: Callable[[FileValue, str], dict[str, Json]]) -> Json:
+    """Return a content as an API takes it: `text` is the type of its texts, `part` makes one of a file and its base64.
+
+    Raises ProviderFailure if a file cannot be read, or is not the one that was hashed.
+    """
+    return [
+        {"type": text, "text": item} if isinstance(item, str) else part(item, base64(item)) for item in message.parts
+    ] or message.content
+
+
+def base64(file: FileValue) -> str:
+    """Return the bytes in base64. Raises ProviderFailure if they are not those that were hashed."""
+    content, why = b"", "has changed since this command started"
+    try:
+        content = file.path.read_bytes() if file.path else b""
+    except OSError as error:
+        why = f"cannot be read: {error.strerror}"
+    if hashlib.sha256(content).hexdigest() != file["sha256"]:
+        raise ProviderFailure(FailureKind.REJECTED, f"{file['file']} {why}")
+    return b64encode(content).decode()
+
+
+def data_url(file: FileValue, data: str) -> str:
+    return f"data:{file['type']};base64,{data}"
+
+
+def _file_part(file: FileValue, data: str) -> dict[str, Json]:
+    if file.is_image:
+        return {"type": "image_url", "image_url": {"url": data_url(file, data)}}
+    return {"type": "file", "file": {"filename": file.name, "file_data": data_url(file, data)}}
+
+
+# Models of OpenAI without vision, by the pages of its models, November 2026. A PDF needs it too.
+_TEXT_ONLY = re.compile(r"gpt-3\.5|gpt-4(-\d{4})?\Z|gpt-4-32k|o1-mini|o1-preview|o3-mini|gpt-oss|davinci|babbage")
+
+
+def text_only(name: str) -> str | None:
+    """Return why a model of OpenAI takes no images and PDFs, None if it does or that is not known."""
+    return "it reads text only" if _TEXT_ONLY.match(name.rpartition("/")[2]) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from promptbench.core.files import FileValue
 from promptbench.core.types import Answer, FailureKind, Json, Message, ProviderFailure, Request, Usage
 from promptbench.plugins import ProviderContext, ProviderOption
 from promptbench.providers import _chat, _enforced, _events, _hosted
@@ -139,7 +140,7 @@ def _turns(messages: Sequence[Message]) -> list[dict[str, Json]]:
 
 def _content(message: Message) -> Json:
     if message.turn is not None or not message.calls:
-        return message.content if message.turn is None else message.turn
+        return _chat.content_of(message, "text", _file_part) if message.turn is None else message.turn
     said = [{"type": "text", "text": message.content}] if message.content else []
     calls = [
         # Arguments that are not an object cannot be sent back.
@@ -153,6 +154,11 @@ def _content(message: Message) -> Json:
 def _texts(blocks: Sequence[Mapping[str, Json]], kind: str) -> str:
     found = (block.get(kind) for block in blocks if block.get("type") == kind)
     return "".join(text for text in found if isinstance(text, str))
+
+
+def _file_part(file: FileValue, data: str) -> dict[str, Json]:
+    source = {"type": "base64", "media_type": file["type"], "data": data}
+    return {"type": "image" if file.is_image else "document", "source": source}
 
 
 def _split(request: Request) -> tuple[str, list[dict[str, Json]]]:

@@ -82,4 +82,5 @@ SPEC = _hosted.hosted_spec(
     },
     addresses=lambda context: [_server("", context).as_address("azure_openai")],
     embeds=True,
+    unsupported_file=lambda name, context, media: _chat.text_only(_setup(name, context).listed_as),
 )

@@ -443,6 +443,7 @@ SPEC = ProviderSpec(
     problems=_problems,
     unsupported=lambda name, context, config: _DIALECT.problems(config, f"gguf/{name}"),
     without_tools=_without_tools,
+    unsupported_file=lambda name, context, media: "local models read text only",
     runs_here=lambda name, context: True,
     shaped_by=_shaped_by,
     context_window=_context_window,

@@ -9,9 +9,10 @@
 It is called by `method` (POST) with `body` as JSON and `query` in its address. In both, `{{vars.NAME}}` is a value of
 the case and `{{vars}}` all of them; with `sees_prompt = true` also `{{messages}}` and `{{prompt}}`, their text. Values
 are inserted as data. `answer` is the path of the answer in the reply, such as `data.0.text`; by default the whole reply
-is the answer. Secrets come from the environment only, as `${NAME}` in a header. Other settings: `local` (it runs on
-this machine, at the machine's price), `timeout` in seconds (120), `concurrency` (at most this many calls at once),
-`context_window` in tokens.
+is the answer. An image or PDF is an object with `file`, `type`, `size` and `sha256`, and with `files = true` also its
+base64: `{{vars.NAME.data}}`. Secrets come from the environment only, as `${NAME}` in a header. Other settings: `local`
+(it runs on this machine, at the machine's price), `timeout` in seconds (120), `concurrency` (at most this many calls at
+once), `context_window` in tokens.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING
 from promptbench.core import addresses
 from promptbench.core.canonical import canonical
 from promptbench.core.diagnostics import Code
+from promptbench.core.files import map_files
 from promptbench.core.secrets import without_secrets
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
 from promptbench.plugins import Problem, Provider, ProviderContext, ProviderOption, ProviderSpec, ServiceAddress
@@ -86,8 +88,10 @@ class Endpoint:
         """Return the `body` or the `query` with the request's data, None if not configured. Raises KeyError."""
         data: dict[str, Json] = {"vars": dict(request.variables)}
         if self.sees_prompt:
-            data["messages"] = [message.as_dict() for message in request.messages]
+            data["messages"] = [message.as_data() for message in request.messages]
             data["prompt"] = "\n\n".join(message.content for message in request.messages)
+        if self.options.get("files") is True:
+            data = map_files(data, lambda file: {**file, "data": _chat.base64(file)})
         return fill(self.options.get(part), data)
 
     def shape(self) -> dict[str, Json]:
@@ -97,6 +101,7 @@ class Endpoint:
             "method": self.method,
             "sees_prompt": self.sees_prompt,
             "answer": self.answer,
+            "files": self.options.get("files"),
             "headers": without_secrets(self._table("headers")),
             **{part: self.options.get(part) for part in ("body", "query")},
         }
@@ -105,7 +110,7 @@ class Endpoint:
         model = f"http/{self.name}"
         found = [
             *_options.number_problems(self.options, model, ("timeout", "concurrency", _options.WINDOW)),
-            *_options.boolean_problems(self.options, model, ("sees_prompt", "local")),
+            *_options.boolean_problems(self.options, model, ("sees_prompt", "local", "files")),
         ]
         if not self.url:
             found.append(_wrong(f"the settings have no url for {model}", 'write url = "http://127.0.0.1:5005/…"'))
@@ -353,6 +358,7 @@ SPEC = ProviderSpec(
         "query": ProviderOption("table", "the query string of the address"),
         "answer": ProviderOption("text", "the path of the answer in the response", "the whole response"),
         "sees_prompt": ProviderOption("true or false", "the endpoint gets the prompt", "false"),
+        "files": ProviderOption("true or false", "`{{vars.NAME.data}}` is the base64 of an image or PDF", "false"),
         "local": ProviderOption("true or false", "the endpoint runs on this machine, at the machine's price", "false"),
         **_options.HTTP_OPTIONS,
     },

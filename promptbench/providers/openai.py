@@ -15,11 +15,18 @@ from dataclasses import dataclass
 
 from promptbench.core import addresses
 from promptbench.core.diagnostics import Code
+from promptbench.core.files import FileValue
 from promptbench.core.types import Answer, Json, Message, Request
 from promptbench.plugins import Problem, ProviderContext, ProviderOption
 from promptbench.providers import _chat, _events, _hosted
 
 _DIALECT = _chat.Dialect({"temperature": "temperature", "topP": "top_p", "maxOutputTokens": "max_output_tokens"})
+
+
+def _file_part(file: FileValue, data: str) -> dict[str, Json]:
+    if file.is_image:
+        return {"type": "input_image", "image_url": _chat.data_url(file, data), "detail": "auto"}
+    return {"type": "input_file", "filename": file.name, "file_data": _chat.data_url(file, data)}
 
 
 _TEXT_EVENTS = ("response.output_text.delta", "response.function_call_arguments.delta")
@@ -102,7 +109,8 @@ def _items(message: Message) -> list[dict[str, Json]]:
         return list(message.turn)
     if message.call_id:
         return [{"type": "function_call_output", "call_id": message.call_id, "output": message.content}]
-    said = [{"role": message.role, "content": message.content}] if message.content or not message.calls else []
+    content = _chat.content_of(message, "input_text", _file_part)
+    said = [{"role": message.role, "content": content}] if content or not message.calls else []
     calls = [
         {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments}
         for call in message.calls
@@ -203,6 +211,7 @@ SPEC = _hosted.hosted_spec(
         "base_url": ProviderOption("text", "the address", _HOME, "OPENAI_BASE_URL"),
         "api": ProviderOption("text", "`chat` or `responses`", "chat"),
     },
+    unsupported_file=lambda name, context, media: _chat.text_only(name),
     starter_model="gpt-5.4-mini",
     embeds=True,
     request_body=_request_body,

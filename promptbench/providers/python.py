@@ -1,8 +1,9 @@
 """A function in a Python file as a model: `python/extractor.py:extract` calls `extract(vars)` with the case's vars.
 
-The function may be `async`. What it returns is the answer: text as it is, other plain data as JSON. It sees no prompt.
-The file is named from the suite's folder, and runs only when the project's settings list it. Nothing is assumed about
-it: a function that always returns the same says so in the suite, by `deterministic: true`.
+An image or PDF is a dictionary with `file`, `type`, `size`, `sha256` and `path`. The function may be `async`. What it
+returns is the answer: text as it is, other plain data as JSON. It sees no prompt. The file is named from the suite's
+folder, and runs only when the project's settings list it. Nothing is assumed about it: a function that always returns
+the same says so in the suite, by `deterministic: true`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any
 from promptbench.core import allowed_code
 from promptbench.core.allowed_code import locate, split_name
 from promptbench.core.canonical import canonical
+from promptbench.core.files import FileValue, map_files
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
 from promptbench.plugins import Problem, Provider, ProviderContext, ProviderSpec
 from promptbench.providers._worker import Worker
@@ -86,7 +88,7 @@ class PythonFunction(Provider):
             self._loaded = _Loaded(self._name, self._context)
         loaded = self._loaded
         # A copy: the function may change what it is given, and the next repeat must be given the same.
-        variables = copy.deepcopy(dict(request.variables))
+        variables = map_files(copy.deepcopy(dict(request.variables)), _with_path)
         began = time.perf_counter()
         try:
             value = loaded.call(variables)
@@ -157,6 +159,10 @@ def _import(path: Path, source: bytes, sha256: str) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def _with_path(file: FileValue) -> dict[str, Json]:
+    return {**file, "path": str(file.path)}
 
 
 def _as_text(value: Any, name: str) -> str:

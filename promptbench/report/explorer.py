@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from promptbench.core.canonical import escape_surrogates
+from promptbench.core.files import FileValue, map_files
 from promptbench.core.types import Json, Rung
 from promptbench.core.words import number_of
 from promptbench.parsing.json_text import read
@@ -306,7 +307,8 @@ def _cut(text: str) -> str:
 
 def _written(value: Json) -> str:
     # A browser would round large numbers, so they become text here.
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
+    value = str(value) if isinstance(value, FileValue) else value
+    return value if isinstance(value, str) else json.dumps(map_files(value, str), ensure_ascii=False, indent=1)
 
 
 def _packed(data: Json) -> str:

@@ -13,6 +13,7 @@ from promptbench.core.diagnostics import Code, Diagnostics, Location, did_you_me
 from promptbench.core.errors import InputError
 from promptbench.core.types import Json, Message
 from promptbench.suite.file import CaseFile, ChecksFile, field_name, is_case_file
+from promptbench.suite.files import values_of_files
 from promptbench.suite.models import Case, Marked, Quarantine, Where, WrittenCheck
 from promptbench.suite.sheets import case_rows
 from promptbench.suite.validation import validate
@@ -51,7 +52,7 @@ class SuiteCases:
             yield case
         for path, where in self._paths(found):
             shown = (Path(self._shown).parent / path.relative_to(self._suite.parent)).as_posix()
-            file = _KINDS.get(path.suffix.lower(), _Sheet)(path, shown)
+            file = _KINDS.get(path.suffix.lower(), _Sheet)(path, shown, self._suite.parent)
             self._files.append(file)
             for start, line, case in _valid_cases(file, where, found):
                 if self._is_first(case, found):
@@ -101,11 +102,12 @@ class SuiteCases:
 
 
 class _File:
-    """A JSON Lines file of cases. `shown` is its name for the user."""
+    """A JSON Lines file of cases. `shown` is its name for the user, `folder` the suite's."""
 
-    def __init__(self, path: Path, shown: str) -> None:
+    def __init__(self, path: Path, shown: str, folder: Path) -> None:
         self.path = path
         self.shown = shown
+        self.folder = folder
         self._state: tuple[int, int] | None = None
 
     def read(self, found: Diagnostics) -> Iterator[tuple[int, int, Case | None]]:
@@ -139,22 +141,23 @@ class _File:
             found.add(Code.UNREADABLE_FILE, "this line is not UTF-8 text", location, hint="save the file as UTF-8")
             return None
         line = parse_line(self.shown, number, text, found)
-        return read_case(line.value, Where(line), found) if line else None
+        return read_case(line.value, Where(line), found, self.folder) if line else None
 
 
 class _Sheet:
     """A spreadsheet or YAML file of cases. People wrote it, so it fits in memory."""
 
-    def __init__(self, path: Path, shown: str) -> None:
+    def __init__(self, path: Path, shown: str, folder: Path) -> None:
         self.path = path
         self.shown = shown
+        self.folder = folder
         self._cases: list[Case] = []
 
     def read(self, found: Diagnostics) -> Iterator[tuple[int, int, Case | None]]:
         """Yield each case with its index; None for an invalid row."""
         self.path.open("rb").close()
         for where in self._written(found):
-            case = read_case(where.value, where, found) if where else None
+            case = read_case(where.value, where, found, self.folder) if where else None
             self._cases += [case] if case else []
             yield len(self._cases) - 1, 0, case
 
@@ -236,16 +239,22 @@ def _state(file: BinaryIO) -> tuple[int, int]:
     return state.st_size, state.st_mtime_ns
 
 
-def read_case(written: Json, where: Where, found: Diagnostics) -> Case | None:
-    """Return the case `written` at `where`. Add problems to `found` and return None if it is invalid."""
+def read_case(written: Json, where: Where, found: Diagnostics, folder: Path | None = None) -> Case | None:
+    """Return the case `written` at `where`. Add problems to `found` and return None if it is invalid.
+
+    `folder` is the suite's, else the current one: its files are below it.
+    """
     item = validate(CaseFile, written, where.path, where.document, found)
     if item is None:
         return None
     _no_blanks(written, where, found)
+    files = values_of_files(item.files, item.vars, where, folder or Path(), found)
+    if files is None:
+        return None
     keys = {field_name(key) for key in written}
     return Case(
         name=item.case,
-        variables=item.vars,
+        variables={**item.vars, **files},
         messages=tuple(Message(message.role, message.content) for message in item.messages),
         has_expect="expect" in keys,
         expect=item.expect,

@@ -151,6 +151,10 @@ _PERCENT: dict[str, Json] = {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$"}
 _MARGINS: list[Json] = [{"type": "number", "minimum": 0.001, "exclusiveMaximum": 1}, _PERCENT]
 _TEXT: Json = {"type": ["string", "number", "boolean"]}
 _AMOUNT: dict[str, Json] = {"type": "string", "pattern": r"^\s*\$?\s*\d+(\.\d+)?\s*$"}
+_PATHS: dict[str, Json] = {
+    "description": "A path, or a list of paths.",
+    "anyOf": [_TEXT, {"type": "array", "items": _TEXT}],
+}
 _DURATION: dict[str, Json] = {"type": "string", "pattern": r"^\s*\d+\s*(day|hour)s?\s*$"}
 _MODEL: dict[str, Json] = {"type": "string", "pattern": "^[^/]+/.+$"}
 
@@ -274,6 +278,12 @@ class CaseFile(Written):
         default_factory=dict,
         description="The values that the prompt's {{names}} stand for.",
         examples=[{"message": "I was charged twice for March"}],
+    )
+    files: dict[str, Annotated[Texts, WithJsonSchema(_PATHS)]] = Field(
+        default_factory=dict,
+        description="Files below the suite's folder as values: a text for {{name}}, an image or PDF for "
+        "{{media url=name}}; a list of files for {{#each name}}.",
+        examples=[{"invoice": "invoices/march.pdf"}],
     )
     messages: list[MessageFile] = Field(
         default_factory=list,

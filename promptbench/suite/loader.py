@@ -88,7 +88,7 @@ def _cases(document: YamlDocument, path: Path, shown: str, found: Diagnostics) -
         if is_case_file(item):
             files.append((item, where))
             continue
-        case = read_case(item, where, found)
+        case = read_case(item, where, found, path.parent)
         if case is not None:
             written.append(case)
     return SuiteCases(path, shown, written, files)

@@ -23,8 +23,9 @@ from promptbench.suite.tables import CaseEntry, Fields, fields_of, is_same_data
 class SheetCases:
     """The rows of a sheet in place of a suite's cases, so that every check of cases also checks them."""
 
-    def __init__(self, rows: Sequence[SheetCase]) -> None:
+    def __init__(self, rows: Sequence[SheetCase], folder: Path | None = None) -> None:
         self._rows = rows
+        self._folder = folder
         self.numbers: dict[str, int] = {}
         self.read: list[tuple[SheetCase, Case]] = []
 
@@ -32,7 +33,7 @@ class SheetCases:
         """Yield every valid case. Errors, also those of duplicate names, go to `diagnostics`."""
         self.numbers, self.read = {}, []
         for row in self._rows:
-            case = read_case(row.value, Where(row), diagnostics)
+            case = read_case(row.value, Where(row), diagnostics, self._folder)
             if case is None:
                 continue
             if case.name in self.numbers:

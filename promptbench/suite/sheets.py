@@ -27,6 +27,7 @@ _Kind = Literal["text", "value", "list", "yaml"]
 KINDS: dict[str, _Kind] = {
     "case": "text",
     "vars": "value",
+    "files": "value",
     "was": "text",
     "cluster": "text",
     "note": "text",
@@ -43,7 +44,7 @@ KINDS: dict[str, _Kind] = {
     "origin": "yaml",
 }
 # Fields whose keys have a column each.
-SPLIT = ("vars", "expect", "quarantine")
+SPLIT = ("vars", "files", "expect", "quarantine")
 # The column with the comments that are above the cases of a YAML file.
 COMMENT = "# comment"
 _COMMENT_PATH = ("#",)
@@ -207,7 +208,7 @@ def _put(case: SheetCase, column: SheetColumn, cell: GridCell, diagnostics: Diag
     root, *below = column.path
     content = read_cell(cell, "value" if below else KINDS[root], diagnostics)
     looks_like_data = str(cell.content).lstrip().startswith(("{", "["))
-    if column.path in (("expect",), ("vars",)) and isinstance(content, str) and looks_like_data:
+    if column.path in (("expect",), ("vars",), ("files",)) and isinstance(content, str) and looks_like_data:
         diagnostics.add(
             Code.BAD_VALUE,
             "invalid JSON",

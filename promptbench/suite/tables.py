@@ -61,7 +61,8 @@ def fields_of(case: Case) -> Fields:
     quarantine, note = case.quarantine, raw.get("note")
     fields = {
         "case": case.name,
-        "vars": dict(case.variables),
+        "vars": {name: value for name, value in case.variables.items() if name not in raw.get("files", {})},
+        "files": raw.get("files"),
         "messages": [message.as_dict() for message in case.messages],
         "was": case.was,
         "checks": [_check(spec) for spec in case.checks],
@@ -123,6 +124,8 @@ def table_of(entries: Sequence[CaseEntry], variables: Iterable[str] = (), *, csv
         "case",
         *(["vars"] if "vars" in used else []),
         *(f"vars.{name}" for name in writer.columns["vars"]),
+        *(["files"] if "files" in used else []),
+        *(f"files.{name}" for name in writer.columns["files"]),
         *(["expect"] if whole_expect else []),
         *(f"expect.{name}" for name in writer.columns["expect"]),
         *(f"{half}{_number(index)}" for index in range(pairs) for half in ("check", "value")),
@@ -140,8 +143,10 @@ class _RowWriter:
 
     def __init__(self, entries: Sequence[CaseEntry], variables: Iterable[str], write: Callable[..., Content]) -> None:
         self._write = write
+        in_files = {name for entry in entries for name in entry.fields.get("files", ())}
         self.columns: dict[str, Sequence[str]] = {
-            "vars": _names(entries, "vars", variables),
+            "vars": _names(entries, "vars", (name for name in variables if name not in in_files)),
+            "files": _names(entries, "files"),
             "expect": _names(entries, "expect"),
             "quarantine": _QUARANTINE if any("quarantine" in entry.fields for entry in entries) else (),
         }

@@ -4,7 +4,7 @@ A template is split once. A value is inserted as text and never parsed, so nothi
 a block or a role. `\\{{` writes two braces, and `\\\\{{a}}` a backslash before a value, as in Handlebars. Blocks, their
 names and what counts as true are Handlebars' (https://handlebarsjs.com/guide/builtin-helpers.html), with one
 difference: a name without a value is an error, except as the condition of `{{#if}}` and `{{#unless}}`. Other syntax of
-Handlebars and its dialects is an error that names the construct.
+Handlebars and its dialects is an error that names the construct. `{{media url=a}}` inserts a file, as in dotprompt.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from promptbench.core.files import FileValue, files_in
+
 if TYPE_CHECKING:
     from promptbench.core.types import Json
 
@@ -22,6 +24,7 @@ _TOKEN = re.compile(r"(?<!\\)(?P<backslashes>\\*)\{\{")
 _BRACES = re.compile(r"\{{2,}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*\Z")
 _BLOCK_TAG = re.compile(r"\{\{(?:#(?P<kind>if|unless|each)\s+(?P<name>\S+)|else|/(?P<end>if|unless|each))\s*\}\}\Z")
+_MEDIA = re.compile(r"media\s+url\s*=\s*(?P<name>[^\s\"'=]+)\Z")
 _MAX_DEPTH = 20
 _ITEM_DATA = ("@index", "@first", "@last", "@key")
 _DIALECTS = (
@@ -65,6 +68,11 @@ class Tag:
     body: str
     offset: int
     length: int
+
+
+@dataclass(frozen=True, slots=True)
+class MediaTag(Tag):
+    """`{{media url=a}}`; its body is the name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +164,19 @@ def _read_tag(text: str, start: int, *, blocks: bool) -> Tag:
     for opener, name, hint in _DIALECTS:
         if tag.startswith(opener):
             raise TemplateError(f"{name} is not supported", start, len(tag), hint=hint, dialect=True)
-    return Tag(tag[2:-2].strip(), start, len(tag))
+    body = tag[2:-2].strip()
+    if blocks and re.match(r"media\s", body):
+        return _media_tag(body, start, len(tag))
+    return Tag(body, start, len(tag))
+
+
+def _media_tag(body: str, start: int, length: int) -> MediaTag:
+    if found := _MEDIA.match(body):
+        return MediaTag(found["name"], start, length)
+    hint = "write {{media url=NAME}}, and name the file under 'files:' of the case"
+    if "contentType" in body:
+        hint = "leave out contentType: the type is that of the file's content"
+    raise TemplateError(f"{{{{{body}}}}} is not supported", start, length, hint=hint, dialect=True)
 
 
 def _without_own_lines(tokens: Sequence[Part]) -> list[Part]:
@@ -237,7 +257,7 @@ def _texts_of(parts: Sequence[Part]) -> Iterator[str]:
         yield "\\" * before.endswith("\\")
         before = ""
         if isinstance(part, Tag):
-            yield f"{{{{{part.body}}}}}"
+            yield f"{{{{{'media url=' * isinstance(part, MediaTag)}{part.body}}}}}"
             continue
         yield f"{{{{#{part.kind} {part.tag.body}}}}}"
         yield from _texts_of(part.body)
@@ -358,28 +378,42 @@ class Scope:
             yield Scope((item,), data, f"{self.path}{name}.{key}.", self)
 
 
-def fill(parts: Sequence[Part], scope: Scope, missing: list[str] | None = None) -> str:
-    """Return the text of a template. A name without a value raises KeyError, or is added to `missing` if given."""
-    text = []
+def fill(parts: Sequence[Part], scope: Scope, missing: list[str] | None = None) -> list[str | FileValue]:
+    """Return the texts and files of a template, in order.
+
+    A name without a value raises KeyError, or is added to `missing` if given. So does a name of a file in `{{a}}`, and
+    of anything else in `{{media url=a}}`.
+    """
+    filled: list[str | FileValue] = []
     for part in parts:
         if isinstance(part, str):
-            text.append(part)
+            filled.append(part)
             continue
         try:
             if isinstance(part, Tag):
-                text.append(render_value(scope.find(part.body)))
+                filled.append(_inserted(part, scope))
             elif part.kind == "each":
                 items = list(scope.items(part.tag.body))
-                text += [fill(part.body, item, missing) for item in items]
-                text.append("" if items else fill(part.otherwise, scope, missing))
+                for item in items:
+                    filled += fill(part.body, item, missing)
+                filled += [] if items else fill(part.otherwise, scope, missing)
             else:
                 chosen = part.body if _is_true(scope, part.tag.body) == (part.kind == "if") else part.otherwise
-                text.append(fill(chosen, scope, missing))
+                filled += fill(chosen, scope, missing)
         except KeyError as error:
             if missing is None:
                 raise
             missing.append(str(error.args[0]))
-    return "".join(text)
+    return filled
+
+
+def _inserted(tag: Tag, scope: Scope) -> str | FileValue:
+    value = scope.find(tag.body)
+    if isinstance(tag, MediaTag) and isinstance(value, FileValue):
+        return value
+    if isinstance(tag, MediaTag) or files_in(value):
+        raise KeyError((scope.path + tag.body).removesuffix(".this"))
+    return render_value(value)
 
 
 def _is_true(scope: Scope, name: str) -> bool:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from promptbench.text.templates import (
     Block,
+    MediaTag,
     Part,
     Scope,
     Tag,
@@ -34,7 +35,7 @@ def bare(parts: Sequence[Part]) -> list[Any]:
         if isinstance(part, Block)
         else part
         if isinstance(part, str)
-        else (part.body,)
+        else (part.body, *(["media"] if isinstance(part, MediaTag) else []))
         for part in parts
     ]
 
@@ -102,7 +103,7 @@ def test_an_open_tag_is_refused_where_it_opens(text: str) -> None:
     assert not raised.value.dialect
 
 
-_texts = ["a", "\\", "{", "}", " ", "\n", "{{", "\\{{", "}}", "{{a}}", "{{ b.c }}", "\\\\{{a}}", "%"]
+_texts = ["a", "\\", "{", "}", " ", "\n", "{{", "\\{{", "}}", "{{a}}", "{{ b.c }}", "\\\\{{a}}", "{{media url=a}}", "%"]
 _blocks = ["{{#if a}}", "{{#unless a}}", "{{#each b}}", "{{else}}", "{{/if}}", "{{/unless}}", "{{/each}}", "{{@index}}"]
 
 
@@ -150,7 +151,7 @@ VALUES = {
     ],
 )
 def test_blocks(text: str, rendered: str) -> None:
-    assert fill(split_blocks(text, layout=True), Scope((VALUES,))) == rendered
+    assert "".join(map(str, fill(split_blocks(text, layout=True), Scope((VALUES,))))) == rendered
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -12,6 +12,7 @@ from promptbench.core.plugins import module_name
 from promptbench.core.protocols import JudgedCheck, Problem, ProviderContext
 from promptbench.core.types import Answer, Json, ModelRef, Request
 from promptbench.engine.prepare.cases import CaseBuilder
+from promptbench.engine.prepare.lint.files import FileLint
 from promptbench.engine.prepare.lint.lint import Lint
 from promptbench.engine.prepare.lint.windows import Window
 from promptbench.engine.prepare.logs import read_logs
@@ -92,7 +93,8 @@ def assemble(suite: Suite, options: PrepareOptions, found: Diagnostics) -> Prepa
         has_baseline=any(not model.uses_prompt for model in models),
         answers=connector.recorded_answer,
     )
-    lint = Lint(variants, connector.windows(models), suite.checks, builder.ruled_out.impossible)
+    files = FileLint(variants, connector.refusals(models), options.max_file_mb)
+    lint = Lint(variants, connector.windows(models), suite.checks, builder.ruled_out.impossible, files)
     calls = read_logs(suite, found) if options.calls is None else options.calls
 
     names = {model.name for model in models}
@@ -367,6 +369,17 @@ class ModelConnector:
                     partial(spec.context_window, model.ref.name, context), spec.context_setting
                 )
         return windows
+
+    def refusals(self, models: Sequence[PreparedModel]) -> dict[str, Callable[[str], str | None]]:
+        """Return, for each model that gets messages and its fallback, why it does not take a media type, or None."""
+        called = {str(item.ref): item for model in models for item in (model, model.fallback) if item is not None}
+        return {
+            name: partial(
+                provider_spec(model.ref.provider).unsupported_file, model.ref.name, self._context(model.ref.provider)
+            )
+            for name, model in called.items()
+            if model.uses_prompt
+        }
 
     def _context(self, provider: str) -> ProviderContext:
         return ProviderContext(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from promptbench.core.diagnostics import Code, Diagnostics, Severity, did_you_mean
+from promptbench.core.files import FileValue, files_in, kind_of
+from promptbench.core.types import Json
 from promptbench.engine.prepare.prepared_suite import Variant
 from promptbench.suite.file import CaseFile, field_name
 from promptbench.suite.models import Case
-from promptbench.text.templates import is_name
+from promptbench.text.templates import is_name, lookup
 
 
 def check_variables(case: Case, variants: Sequence[Variant], found: Diagnostics, *, has_baseline: bool) -> bool:
@@ -19,6 +21,10 @@ def check_variables(case: Case, variants: Sequence[Variant], found: Diagnostics,
         unused = item.prompt.unused(case.variables)
         for name in item.prompt.missing(case.variables):
             valid = False
+            if problem := _misplaced(name, case.variables):
+                location = case.where.location("vars", name, key=True)
+                found.add(Code.MISSING_VARIABLE, problem[0], location, hint=problem[1])
+                continue
             tight = {item for item in unused if item.startswith(f"{name}:")}
             slips |= tight
             guess = did_you_mean(name, unused)
@@ -63,6 +69,22 @@ def _report_unused(case: Case, name: str, found: Diagnostics) -> None:
     if field_name(name) in CaseFile.model_fields:
         hint = f"if '{name}:' is a key of the case, indent it as much as 'vars:'"
     found.add(Code.UNUSED_VARIABLE, f"no prompt uses '{name}'", location, hint=hint, severity=Severity.WARNING)
+
+
+def _misplaced(name: str, variables: Mapping[str, Json]) -> tuple[str, str] | None:
+    """Return what is wrong with the value of a placeholder that has one, and a hint; None if it has none."""
+    try:
+        value = lookup(name, variables)
+    except KeyError:
+        return None
+    if isinstance(value, FileValue):
+        hint = f"write {{{{media url={name}}}}} in the prompt"
+        return f"expected text for {{{{{name}}}}}, got the {kind_of(value['type'])} '{value['file']}'", hint
+    if files_in(value):
+        hint = f"write {{{{#each {name}}}}}{{{{media url=this}}}}{{{{/each}}}} in the prompt"
+        return f"expected text for {{{{{name}}}}}, got a list of files", hint
+    hint = f"name it under 'files:' of the case, or write {{{{{name}}}}} for a text"
+    return f"expected an image or a PDF for {{{{media url={name}}}}}, got a value that is neither", hint
 
 
 def _variable_hint(name: str, guess: str | None, has_others: bool) -> str:

@@ -77,6 +77,7 @@ class PrepareOptions:
     calls: tuple[LoggedCall, ...] | None = None  # Replaces the logs of the suite; then only their cases are selected.
     compared: ComparedVersions | None = None  # Replaces the suite's candidates and what is in production.
     may_receive_key: Callable[[str, str], bool] = lambda url, variable: True  # As `ProviderContext` has it.
+    max_file_mb: float = 20  # The largest image or PDF of a case, in MB.
     without_keys: bool = False  # If True, a missing API key is a warning, and the model stays but cannot be called.
 
     @property

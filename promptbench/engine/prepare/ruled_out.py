@@ -16,6 +16,7 @@ from promptbench.checks._scores import quoted
 from promptbench.checks.expect import parse_argument
 from promptbench.core.canonical import canonical
 from promptbench.core.diagnostics import Code, Diagnostics, Severity, did_you_mean, suggest
+from promptbench.core.files import files_in
 from promptbench.core.protocols import CheckContext
 from promptbench.core.types import Json, Side
 from promptbench.engine.prepare.lint.allowed_labels import ANY_ITEM
@@ -261,7 +262,7 @@ class RuledOut:
         """Keep what the schemas rule out in a case."""
         for label, fit in self._inputs:
             for name, value in case.variables.items():
-                if misfit := fit.variable(name, value):
+                if not files_in(value) and (misfit := fit.variable(name, value)):
                     subject, schema = f"{{{{{name}}}}} of the case", f"input schema of {label}"
                     severity = Severity.ERROR if misfit.keyword == "type" else Severity.WARNING
                     self._add(misfit, schema, subject, "does not fit", severity, case.where, ("vars", name), case.name)

@@ -13,6 +13,7 @@ from promptbench.gate.case_outcomes import CaseInfo
 from promptbench.gate.power import PassRate, PowerForecast
 from promptbench.gate.trial import CONFIRM, RETEST
 from promptbench.store.runs import RunStore
+from promptbench.text.tokens import ASSUMED_FILE
 from promptbench.workflows.judge.execute import case_infos, gated_models, policy_of, repeats_of
 
 
@@ -97,5 +98,6 @@ def describe_estimate(estimate: Estimate) -> str:
     """Return tokens and cost of calls in words, to follow their number; empty for a model without tokens."""
     if not estimate.input_tokens:
         return ""
-    tokens = f"{estimate.input_tokens:,} tokens in (characters / 4), up to {estimate.output_tokens:,} out"
+    rule = "characters / 4" + f", and {ASSUMED_FILE:,} for each file, whose tokens are unknown" * estimate.files
+    tokens = f"{estimate.input_tokens:,} tokens in ({rule}), up to {estimate.output_tokens:,} out"
     return f"; estimated {tokens}, {_cost({'': estimate}, {})}"

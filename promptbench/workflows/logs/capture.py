@@ -10,6 +10,7 @@ from pathlib import Path
 
 from promptbench.core.diagnostics import Code, Diagnostics
 from promptbench.core.errors import InputError
+from promptbench.core.files import recorded_names
 from promptbench.core.types import Json, LoggedCall, Rung, StoredCall
 from promptbench.engine.prepare.inputs import CallInput, conversation_of, expectations_in_log, input_of
 from promptbench.parsing.json_text import read as read_json
@@ -261,10 +262,14 @@ class _Capturer:
     def _data(self, name: str, kept: StoredCall, given: CallInput, extra: Mapping[str, Json]) -> dict[str, Json]:
         # In reading order.
         call, options = kept.call, self._options
+        named = {key: recorded_names(value) for key, value in given.variables.items()}
+        values = {key: value for key, value in given.variables.items() if named[key] is None}
+        files = {key: names for key, names in named.items() if names is not None}
         origin = {"source": kept.source, "id": call.id, "time": call.time, "model": call.model}
         return {
             "case": name,
-            **({"vars": dict(given.variables)} if given.variables else {}),
+            **({"vars": values} if values else {}),
+            **({"files": files} if files else {}),
             **({"messages": [message.as_dict() for message in given.history]} if given.history else {}),
             "was": call.answer,
             **({"should be": options.should_be[0]} if options.should_be else {}),
