@@ -33,7 +33,7 @@ def test_the_parts_of_a_call_are_in_the_report(project: ProjectFolder, server: F
 def test_a_queue_that_takes_longer_than_the_model_is_seen_at_once(project: ProjectFolder) -> None:
     limit = '[limits."openai/fake"]\nrequests-per-minute = 300\n'
     project.write("promptbench.toml", (project.root / "promptbench.toml").read_text() + limit)
-    ended = project.run("run")
+    ended = project.run("run", "-v")
     text = " ".join(ended.out.split())
     assert "queue p99" in text
     assert "openai/fake: waiting in the queue took longer than the model: p99 queue 1." in text
