@@ -54,6 +54,7 @@ class Code(StrEnum):
     UNTRUSTED_ADDRESS = "PB406"
     NOT_ENFORCED = "PB407"
     NO_TOOLS = "PB408"
+    NOT_TAKEN = "PB409"
     UNKNOWN_CHECK = "PB501"
     BAD_CHECK = "PB502"
     NO_CHECKS = "PB503"

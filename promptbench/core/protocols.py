@@ -103,6 +103,7 @@ class Problem:
     message: str
     hint: str | None = None
     absent: str | None = None  # The environment variable that is not set, if nothing else is wrong.
+    word: str | None = None  # The word of a config that the problem is about.
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,7 +182,7 @@ class ProviderFailure(Exception):
     """A failed call, raised by a provider in place of its SDK's errors.
 
     `retry_after` is in seconds, None if the server did not send it; `limits` are the rate-limit headers, as in
-    `Answer`.
+    `Answer`. `refused` is the word of the config that the server refused, None if it named none.
     """
 
     def __init__(
@@ -193,6 +193,7 @@ class ProviderFailure(Exception):
         status: int | None = None,
         retry_after: float | None = None,
         limits: Mapping[str, str] | None = None,
+        refused: str | None = None,
     ) -> None:
         super().__init__(message)
         self.kind = kind
@@ -200,6 +201,7 @@ class ProviderFailure(Exception):
         self.status = status
         self.retry_after = retry_after
         self.limits = limits
+        self.refused = refused
 
 
 class CacheMode(StrEnum):

@@ -11,7 +11,7 @@ from typing import Protocol
 from promptbench.core.canonical import digest, digest_text
 from promptbench.core.clock import now
 from promptbench.core.events import AttemptDone, Listener, MoreWanted, Notice
-from promptbench.core.types import Answer, Attempt, AttemptKey, Judging, Outcome, Request
+from promptbench.core.types import Answer, Attempt, AttemptKey, Judging, Outcome, ProviderFailure, Request
 from promptbench.engine.plan import Repeats, Task, first_round
 from promptbench.engine.prepare.evaluate import JudgeRequest
 from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite
@@ -168,20 +168,21 @@ class Attempts:
         self._uncommitted: list[tuple[Attempt, bool]] = []
         self._gone: set[str] = set()  # models that are disabled together with their fallbacks
         self._rejections = Rejections(prepared, answering)
+        self._refused: set[tuple[str, str, str]] = set()  # models, prompts and the words that the models refused
         self.rejecting: dict[str, str] = {}  # models that reject everything, and what that means
 
     @property
     def down(self) -> dict[str, str]:
         """Models that are disabled for this run, and why; judges only if a verdict depends on them."""
         advisory = (
-            self._prepared.judges.keys() - {model.name for model in self._prepared.models} - self._prepared.decisive
+            self._prepared.judges.keys() - {str(model.ref) for model in self._prepared.models} - self._prepared.decisive
         )
         return {name: why for name, why in self._engine.down.items() if name not in advisory}
 
     @property
     def workers(self) -> dict[str, int]:
         """The workers that the engine needs, by model."""
-        return {model.name: self._engine.gateway.concurrency(model.name) for model in self._prepared.models}
+        return {model.name: self._engine.gateway.concurrency(str(model.ref)) for model in self._prepared.models}
 
     @property
     def complete(self) -> bool:
@@ -221,13 +222,15 @@ class Attempts:
     async def finish(self, task: Task, plan: CallPlan, reply: Reply | None) -> None:
         covered = task.key in self._covered
         if reply is None:
-            if task.model.name in self._engine.down and not covered:
+            if str(task.model.ref) in self._engine.down and not covered:
                 self._gone.add(task.model.name)
             return
         if reply.fallback is not None and reply.failure is not None:
-            self._engine.down.setdefault(task.model.name, reply.failure.message)
+            self._engine.down.setdefault(str(task.model.ref), reply.failure.message)
         if reply.answer is None and covered:
             return
+        if reply.failure is not None and reply.failure.refused:
+            self._report_refused(task, reply.failure, reply.failure.refused)
         attempt = _attempt(task, plan, reply)
         if reply.answer is not None and reply.fallback is None:
             self._rejections.answered(task.model.name)
@@ -261,6 +264,17 @@ class Attempts:
         if model in self._prepared.decisive:
             self._engine.down.setdefault(model, why)
         self._listen(Notice(why))
+
+    def _report_refused(self, task: Task, failure: ProviderFailure, word: str) -> None:
+        # Once for each word and prompt: the provider knows what `capabilities.toml` does not.
+        key = (task.model.name, task.key.variant, word)
+        if key in self._refused:
+            return
+        self._refused.add(key)
+        prompt = task.variant.prompt.locations if task.variant else {}
+        location = task.model.locations.get(word) or prompt.get(word)
+        where = f"{location}: " if location else ""
+        self._listen(Notice(f"{where}'{word}' in the config of {task.model.name} was refused: {failure.message}"))
 
     def _kept(self, task: Task) -> Attempt | None:
         found = self._record.attempt(task.key) if task.key in self._unjudged else None

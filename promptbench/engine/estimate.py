@@ -35,13 +35,14 @@ class Estimate:
 
 
 CostOf = Callable[[ModelRef, Usage], float | None]  # US dollars for a call with this usage
+_Call = tuple[str, ModelRef, Usage]  # The name that it counts for, the model that is called, and what it takes.
 
 
 def estimates(prepared: PreparedSuite, repeats: Repeats, cost: CostOf) -> dict[str, Estimate]:
     """Return the estimate of the first round by model."""
 
-    def calls(task: Task) -> list[tuple[ModelRef, Usage]]:
-        return [(task.model.ref, _usage(prepared, task))]
+    def calls(task: Task) -> list[_Call]:
+        return [(task.model.name, task.model.ref, _usage(prepared, task))]
 
     return _sum(prepared, repeats, cost, [model.name for model in prepared.models], calls)
 
@@ -49,7 +50,7 @@ def estimates(prepared: PreparedSuite, repeats: Repeats, cost: CostOf) -> dict[s
 def judge_estimates(prepared: PreparedSuite, repeats: Repeats, cost: CostOf) -> dict[str, Estimate]:
     """Return the most calls to each judge in the first round: the same answer to a case is judged only once."""
 
-    def calls(task: Task) -> list[tuple[ModelRef, Usage]]:
+    def calls(task: Task) -> list[_Call]:
         answer = _usage(prepared, task).output_tokens
         # Of an answer that is not known yet: something, wherever a check looks.
         subject = subject_of("…", prepared.accept, task.case.variables, was=task.case.was)
@@ -57,7 +58,7 @@ def judge_estimates(prepared: PreparedSuite, repeats: Repeats, cost: CostOf) -> 
         asked = [request for check in checks if check for request in check.requests(subject)]
         usages = [(request.model, tokens.estimate(request)) for request in asked]
         # A judge's request contains the answer.
-        return [(model, Usage(usage.input_tokens + answer, usage.output_tokens)) for model, usage in usages]
+        return [(str(model), model, Usage(usage.input_tokens + answer, usage.output_tokens)) for model, usage in usages]
 
     return _sum(prepared, repeats, cost, prepared.judges, calls) if prepared.judges else {}
 
@@ -67,17 +68,17 @@ def _sum(
     repeats: Repeats,
     cost: CostOf,
     models: Iterable[str],
-    calls: Callable[[Task], list[tuple[ModelRef, Usage]]],
+    calls: Callable[[Task], list[_Call]],
 ) -> dict[str, Estimate]:
     files = any(variant.prompt.has_files for variant in prepared.variants)
     found = {model: Estimate(0, 0, 0, 0.0, files) for model in models}
-    known: dict[tuple[str, str, str], list[tuple[ModelRef, Usage]]] = {}
+    known: dict[tuple[str, str, str], list[_Call]] = {}
     for task in first_round(prepared, repeats):
         key = (task.key.variant, task.model.name, task.case.name)
         if key not in known:
             known[key] = calls(task)
-        for model, usage in known[key]:
-            found[str(model)] = found[str(model)].plus(usage, cost(model, usage))
+        for name, model, usage in known[key]:
+            found[name] = found[name].plus(usage, cost(model, usage))
     return found
 
 

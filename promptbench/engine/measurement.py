@@ -135,7 +135,7 @@ class Measurement:
         self._uncommitted.append(
             _measured(
                 task,
-                self._models[task.model].request(task.number)[0],
+                self._models[task.model],
                 plan,
                 reply,
                 (due - self._began) * 1000,
@@ -151,7 +151,7 @@ class Measurement:
             asyncio.get_running_loop().call_later(_COMMIT_SECONDS, self._commit)
 
     def _open(self, schedule: Iterable[Due]) -> Iterator[Due]:
-        return (due for due in schedule if self._models[due.model].model not in self._engine.down)
+        return (due for due in schedule if str(self._models[due.model].request(0)[1].model) not in self._engine.down)
 
     def _commit(self) -> None:
         if self._uncommitted:
@@ -160,13 +160,13 @@ class Measurement:
 
 
 def _measured(
-    task: Due, case: str, plan: CallPlan, reply: Reply, due: float, late: float, latency: float
+    task: Due, asked: ModelRequests, plan: CallPlan, reply: Reply, due: float, late: float, latency: float
 ) -> MeasuredCall:
     answer = reply.answer
     return MeasuredCall(
-        model=str(plan.request.model),
+        model=asked.model,
         number=task.number,
-        case=case,
+        case=asked.request(task.number)[0],
         due_ms=due,
         late_ms=late,
         latency_ms=latency,

@@ -116,6 +116,7 @@ def _suite(part: SuiteProof) -> dict[str, Json]:
         "models": [
             {
                 "model": model.name,
+                **model.facts,
                 "deterministic": model.deterministic,
                 **({"confirmed": True} if model.confirmed else {}),
                 "returned": sorted(part.returned_models.get(model.name, ())),

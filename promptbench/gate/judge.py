@@ -7,11 +7,12 @@ and passes only if it passes on all of them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
 from promptbench.core.errors import Exit
+from promptbench.core.types import Json
 from promptbench.core.words import number_of, percent
 from promptbench.gate import first_rule, sentence
 from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
@@ -62,11 +63,15 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GatedModel:
-    """A model that a candidate must pass on; `confirmed` if a repeated request got the same answer, as declared."""
+    """A model that a candidate must pass on; `confirmed` if a repeated request got the same answer, as declared.
+
+    `facts` is what stands behind a name that the suite gave it, and its parameters.
+    """
 
     name: str
     deterministic: bool
     confirmed: bool = False
+    facts: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,13 @@ from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any
 
+from promptbench.core.call_config import read_config
 from promptbench.core.diagnostics import Code, Diagnostics, Severity, suggest
 from promptbench.core.types import Json, Role
 from promptbench.prompts.partials import expand
 from promptbench.prompts.picoschema import PicoschemaError, to_json_schema
 from promptbench.prompts.prompt import HISTORY, HistoryPlace, Prompt, Template
-from promptbench.prompts.tools import TOOL_CHOICE, check_tool_choice, read_tools, with_tools_file
+from promptbench.prompts.tools import check_tool_choice, read_tools, with_tools_file
 from promptbench.text.templates import (
     MediaTag,
     Part,
@@ -33,9 +34,8 @@ from promptbench.text.templates import (
 from promptbench.yaml.marked import YamlDocument, parse
 from promptbench.yaml.source import Source, SourceError, read_source
 
-CONFIG = ("temperature", "maxOutputTokens", "topP", "topK", "stopSequences", "seed", TOOL_CHOICE)
 _KEYS = {
-    "config": CONFIG,
+    "config": (),
     "input": ("schema", "default"),
     "output": ("schema", "format"),
     "tools": (),
@@ -138,11 +138,14 @@ def _read_head(source: Source, front: re.Match[str] | None, found: Diagnostics) 
     parts = {key: _mapping(document, value, key, found) for key in ("config", "input", "output")}
     if parts["output"].get("format", "json") not in ("json", "text"):
         found.add(Code.PROMPT_SYNTAX, "'format' must be json or text", document.location(("output", "format")))
-    _check_config(document, parts["config"], found)
+    config, locations = read_config(
+        parts["config"], lambda key, name: document.location(("config", key), key=name), found
+    )
     tools = read_tools(document, ("tools",), found)
-    check_tool_choice(document, parts["config"], tools, found)
+    check_tool_choice(config, locations, tools, found)
     return {
-        "config": parts["config"],
+        "config": config,
+        "locations": locations,
         "input_schema": _schema(document, parts, "input", found),
         "output_schema": _schema(document, parts, "output", found),
         "defaults": _mapping(document, parts["input"], "default", found, ("input",)),
@@ -179,22 +182,6 @@ def _mapping(
         found.add(Code.WRONG_TYPE, f"'{key}' must be 'name: value' lines", document.location((*above, key)))
         return {}
     return inner
-
-
-def _check_config(document: YamlDocument, config: dict[str, Json], found: Diagnostics) -> None:
-    for name in (name for name in CONFIG if name in config and name != TOOL_CHOICE):
-        value = config[name]
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if name == "stopSequences":
-            valid, wanted = isinstance(value, list) and all(isinstance(item, str) for item in value), "a list of texts"
-        elif name in ("maxOutputTokens", "topK"):
-            valid, wanted = number and isinstance(value, int) and value > 0, "a whole number above 0"
-        elif name == "seed":
-            valid, wanted = number and isinstance(value, int), "a whole number"
-        else:
-            valid, wanted = number and value >= 0, "a number of at least 0"
-        if not valid:
-            found.add(Code.BAD_VALUE, f"'{name}' must be {wanted}", document.location(("config", name)))
 
 
 def _schema(

@@ -7,10 +7,11 @@ neither add a message nor change a role.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from promptbench.core.canonical import digest
+from promptbench.core.diagnostics import Location
 from promptbench.core.files import FileValue, files_in
 from promptbench.core.types import Json, Message, Role
 from promptbench.text.templates import Block, MediaTag, Part, Scope, all_tags, fill, lookup, outer_names, split_blocks
@@ -76,6 +77,8 @@ class Prompt:
     output_schema: Mapping[str, Json] | None
     defaults: Mapping[str, Json]
     tools: tuple[Mapping[str, Json], ...] = ()  # `name`, `description` and `inputSchema`, a JSON Schema
+    # Where each word of the config is written.
+    locations: Mapping[str, Location] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of_content(cls, name: str, content: Mapping[str, Json]) -> Prompt:

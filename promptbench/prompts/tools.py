@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from promptbench.core.diagnostics import Code, Diagnostics, Location, suggest
@@ -88,7 +88,7 @@ def _tool(document: YamlDocument, item: Json, path: DocumentPath, found: Diagnos
 
 
 def check_tool_choice(
-    document: YamlDocument, config: dict[str, Json], tools: tuple[Json, ...], found: Diagnostics
+    config: Mapping[str, Json], locations: Mapping[str, Location], tools: tuple[Json, ...], found: Diagnostics
 ) -> None:
     """Report a `toolChoice` that is neither one of `CHOICES` nor the name of a tool."""
     choice = config.get(TOOL_CHOICE)
@@ -98,7 +98,7 @@ def check_tool_choice(
     known = (*CHOICES, *names)
     hint = suggest(str(choice), known, f"known here: {', '.join(known)}")
     message = f"'{TOOL_CHOICE}' must be {', '.join(CHOICES)} or the name of a tool, got '{choice}'"
-    found.add(Code.BAD_VALUE, message, document.location(("config", TOOL_CHOICE)), hint=hint)
+    found.add(Code.BAD_VALUE, message, locations[TOOL_CHOICE], hint=hint)
 
 
 _FILE = re.compile(

@@ -10,55 +10,101 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import reduce
 
+from promptbench.core.call_config import EXTRA, spaced
 from promptbench.core.diagnostics import Code, did_you_mean
 from promptbench.core.files import FileValue
 from promptbench.core.protocols import Problem
 from promptbench.core.types import Answer, FailureKind, Json, Message, ProviderFailure, Request, ToolCall, Usage
 from promptbench.providers import _enforced, _events
+from promptbench.providers._capabilities import Capabilities
 
 TIMEOUT_WORD = "timeout"  # a key of a prompt's `config` that is about the call and not sent
 _CHOICE_WORD = "toolChoice"  # a key that each API writes in its own way
 _NO_PARAMETERS = (TIMEOUT_WORD, _CHOICE_WORD)
 
 _COMMON = {"temperature": "temperature", "topP": "top_p", "stopSequences": "stop", "seed": "seed"}
+_STEERED = {**_COMMON, "reasoningEffort": "reasoning_effort", "verbosity": "verbosity"}
+# What a call consists of besides its parameters, and what would change how its answer is read.
+_OURS = frozenset({"model", "messages", "input", "system", "stream", "stream_options", "store", "n"})
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """The parameters of a server. `words` maps the keys of a prompt's `config` to them."""
+    """The parameters of a server. `words` maps the words of a `config` to fields of the body, a point for each level.
+
+    `known` is what the model is known to take of them.
+    """
 
     words: Mapping[str, str]
+    known: Capabilities = field(default_factory=Capabilities)
 
     def params(self, config: Mapping[str, Json], model: str) -> dict[str, Json]:
-        """Return the parameters to send. Raises ProviderFailure for a key that this server does not take."""
+        """Return the parameters to send. Raises ProviderFailure for a word that this server or model does not take."""
         for problem in self.problems(config, model):
             raise ProviderFailure(FailureKind.REJECTED, f"{problem.message}: {problem.hint}")
-        return {self.words[word]: value for word, value in config.items() if word not in _NO_PARAMETERS}
+        sent: dict[str, Json] = {}
+        for word, value in config.items():
+            if word in self.words:
+                *above, name = self.words[word].split(".")
+                sent = joined(sent, reduce(lambda inner, level: {level: inner}, reversed(above), {name: value}))
+        return joined(sent, config.get(EXTRA, {}))
 
     def problems(self, config: Mapping[str, Json], model: str) -> list[Problem]:
-        """Return a problem for each key of a prompt's `config` that this server does not take."""
-        return [
-            Problem(
-                Code.UNKNOWN_KEY.name,
-                f"{model} does not take '{word}' from the prompt's config",
-                self._advice(word),
-            )
-            for word in config
-            if word not in (*_NO_PARAMETERS, *self.words)
-        ]
+        """Return a problem for each word of a `config` that this server or model is known not to take."""
+        found = []
+        # A server without words has no body of its own either.
+        taken = {*self.words, *_NO_PARAMETERS, *([EXTRA] if self.words else [])}
+        for word in config:
+            if word not in taken:
+                message = f"{model} does not take '{word}' from the config"
+                found.append(Problem(Code.UNKNOWN_KEY.name, message, self._advice(word), word=word))
+            elif (why := self.known.refusal(word, config)) is not None:
+                found.append(Problem(Code.NOT_TAKEN.name, f"{model} {why}", self.known.advice(word), word=word))
+        own = {path: word for word, path in self.words.items() if self.known.takes(word) is not False}
+        for name in config.get(EXTRA, {}):
+            if name in _OURS:
+                message = f"'{name}' cannot be under '{EXTRA}': promptbench sets it"
+                found.append(Problem(Code.BAD_VALUE.name, message, "delete the line", word=EXTRA))
+            elif name in own:
+                message = f"'{name}' under '{EXTRA}' has a word of its own, '{own[name]}'"
+                hint = f"write '{spaced(own[name])}: …' next to '{EXTRA}'"
+                found.append(Problem(Code.BAD_VALUE.name, message, hint, word=EXTRA))
+        return found
+
+    def blamed(self, config: Mapping[str, Json], named: str, message: str) -> str | None:
+        """Return the word of the config that a server refused, by the field that it names or the text of its error."""
+        paths = {word: self.words[word] for word in config if word in self.words}
+        texts = [r"\A{}\Z", r"(?<![\w.]){}(?!\w)"]
+        found = (
+            word
+            for pattern, text in zip(texts, (named, message), strict=True)
+            for word, path in paths.items()
+            if re.search(pattern.format(re.escape(path)), text)
+        )
+        return next(found, None)
 
     def _advice(self, word: str) -> str:
         meant = did_you_mean(word, self.words)
         if meant:
             return f"did you mean '{meant}'?"
-        return f"it takes {', '.join(self.words)}" if self.words else "it takes none"
+        if not self.words:
+            return "it takes none"
+        return f"it takes {', '.join(self.words)}; fields of the server's own belong under '{EXTRA}'"
 
 
-OPENAI = Dialect({**_COMMON, "maxOutputTokens": "max_completion_tokens"})
+def joined(body: Mapping[str, Json], more: Mapping[str, Json]) -> dict[str, Json]:
+    """Return a body with more fields; objects that both have are joined."""
+    both = {name for name in body.keys() & more.keys() if isinstance(body[name], dict) and isinstance(more[name], dict)}
+    return {**body, **more, **{name: joined(body[name], more[name]) for name in both}}
+
+
+OPENAI = Dialect({**_STEERED, "maxOutputTokens": "max_completion_tokens"})
 # Other servers all know `max_tokens`; few know `max_completion_tokens`.
-COMPATIBLE = Dialect({**_COMMON, "maxOutputTokens": "max_tokens"})
+COMPATIBLE = Dialect({**_STEERED, "maxOutputTokens": "max_tokens"})
+LOCAL = Dialect({**_COMMON, "maxOutputTokens": "max_tokens", "topK": "top_k"})
 
 
 TOKEN_LIMITS = ("max_tokens", "max_completion_tokens")
@@ -67,7 +113,7 @@ TOKEN_LIMITS = ("max_tokens", "max_completion_tokens")
 def limited(dialect: Dialect, options: Mapping[str, Json]) -> Dialect:
     """Return the dialect with the field for the token limit that the setting `token_limit` names, if it is there."""
     field = options.get("token_limit")
-    return Dialect({**dialect.words, "maxOutputTokens": field}) if field in TOKEN_LIMITS else dialect
+    return replace(dialect, words={**dialect.words, "maxOutputTokens": field}) if field in TOKEN_LIMITS else dialect
 
 
 def named_schema(schema: Mapping[str, Json]) -> dict[str, Json]:
@@ -173,15 +219,6 @@ def _file_part(file: FileValue, data: str) -> dict[str, Json]:
     return {"type": "file", "file": {"filename": file.name, "file_data": data_url(file, data)}}
 
 
-# Models of OpenAI without vision, by the pages of its models, November 2026. A PDF needs it too.
-_TEXT_ONLY = re.compile(r"gpt-3\.5|gpt-4(-\d{4})?\Z|gpt-4-32k|o1-mini|o1-preview|o3-mini|gpt-oss|davinci|babbage")
-
-
-def text_only(name: str) -> str | None:
-    """Return why a model of OpenAI takes no images and PDFs, None if it does or that is not known."""
-    return "it reads text only" if _TEXT_ONLY.match(name.rpartition("/")[2]) else None
-
-
 @dataclass(frozen=True, slots=True)
 class Chat:
     """The API Chat Completions."""
@@ -198,13 +235,13 @@ class Chat:
         return {"stream": True, "stream_options": {"include_usage": True}}
 
     def body(self, name: str, request: Request, schema: Mapping[str, Json] | None) -> dict[str, Json]:
-        return {
+        body = {
             "model": name,
             "messages": chat_messages(request),
-            **self.dialect.params(request.params, str(request.model)),
             **({"response_format": schema_format(schema)} if schema is not None else {}),
             **chat_tools(request),
         }
+        return joined(body, self.dialect.params(request.params, str(request.model)))
 
     def read(self, data: Json, *, params: Mapping[str, Json], structured: bool) -> Answer:
         if not isinstance(data, dict):

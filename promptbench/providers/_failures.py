@@ -63,7 +63,10 @@ class CallTarget:
 
 
 def from_status(target: CallTarget, status: int, headers: Mapping[str, str], body: Json) -> ProviderFailure:
-    """Return the failure for an HTTP status other than 2xx. `body` is the decoded reply, None if it is not JSON."""
+    """Return the failure for an HTTP status other than 2xx. `body` is the decoded reply, None if it is not JSON.
+
+    `refused` of the failure is the field of the request that the server names, by its own name.
+    """
     code, message = _code_and_message(body)
     kind, sentence = _classify(target, status, code)
     detail = f": {target.clean(message)}" if message else ""
@@ -73,7 +76,13 @@ def from_status(target: CallTarget, status: int, headers: Mapping[str, str], bod
         status=status,
         retry_after=retry_after(headers),
         limits=rate_limits(headers),
+        refused=_named_field(body),
     )
+
+
+def _named_field(body: Json) -> str | None:
+    error = body.get("error", body) if isinstance(body, dict) else None
+    return _first_text(error, "param") if isinstance(error, dict) else None
 
 
 def decoded(target: CallTarget, content: bytes, kind: str, status: int = 200) -> Json:

@@ -164,7 +164,15 @@ def hosted_spec(
 
     def unenforced(name: str, context: ProviderContext, schema: Mapping[str, Json]) -> str | None:
         made = setup(name, context)
-        return made.api.unenforced(schema) if made.options.get("structured") is True else None
+        if made.options.get("structured") is not True:
+            return None
+        if (known := made.api.dialect.known).takes("schema") is False:
+            return f"{made.server.model} takes no output schema, so none is sent ({known.sources['schema']})"
+        return made.api.unenforced(schema)
+
+    def without_tools(name: str, context: ProviderContext) -> str | None:
+        known = setup(name, context).api.dialect.known
+        return f"the model takes none ({known.sources['tools']})" if known.takes("tools") is False else None
 
     def shaped_by(name: str, context: ProviderContext) -> Json:
         made = setup(name, context)
@@ -186,7 +194,7 @@ def hosted_spec(
         problems=problems,
         unsupported=unsupported,
         unenforced=unenforced,
-        without_tools=lambda name, context: None,
+        without_tools=without_tools,
         unsupported_file=unsupported_file,
         runs_here=runs_here,
         shaped_by=shaped_by,
@@ -221,7 +229,8 @@ class Hosted(Provider):
 
         _chat.require_messages(request)
         api = _embeddings.EMBEDDINGS if request.embeds else self._api
-        schema = request.output_schema if self._structured else None
+        takes_schema = self._structured and api.dialect.known.takes("schema") is not False
+        schema = request.output_schema if takes_schema else None
         body = api.body(self._setup.name, request, schema)
         params = {**{word: value for word, value in body.items() if word not in _CONTENT}, **self._setup.facts}
         seconds = _options.positive_number(request.params, _chat.TIMEOUT_WORD, self._timeout)
@@ -230,7 +239,12 @@ class Hosted(Provider):
         clock = _session.Clock.start(watching=request.stream)
         # The plain response: the SDK's typed models cost half of the call's CPU time, and hide the body of a server
         # that does not answer as it should.
-        response = await self._reply(client.post(api.path, cast_to=httpx2.Response, content=content), seconds)
+        try:
+            response = await self._reply(client.post(api.path, cast_to=httpx2.Response, content=content), seconds)
+        except ProviderFailure as failure:
+            field, is_refusal = failure.refused or "", failure.kind is FailureKind.REJECTED
+            failure.refused = api.dialect.blamed(request.params, field, str(failure)) if is_refusal else None
+            raise
         structured = schema is not None and api.unenforced(schema) is None
         return self._answer(api, response, clock, params, structured=structured)
 

@@ -5,26 +5,34 @@ none. The address is the setting `base_url` or ANTHROPIC_BASE_URL, never a suite
 (120), `concurrency` (at most this many calls at once), `structured` (enforce the prompt's output schema),
 `context_window` in tokens (as the list of `genai-prices` has it).
 
-Of a prompt's config it takes `maxOutputTokens` (4096 by default) and `stopSequences`: the API has no temperature, topP,
-topK or seed, and a config key that it would ignore is an error.
+Of a config it takes `maxOutputTokens` (4096 by default), `stopSequences`, `reasoningEffort` and `thinkingBudget`: the
+API has no temperature, topP, topK, seed or verbosity, and a word that it would ignore is an error.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from promptbench.core.files import FileValue
 from promptbench.core.types import Answer, FailureKind, Json, Message, ProviderFailure, Request, Usage
 from promptbench.plugins import ProviderContext, ProviderOption
 from promptbench.providers import _chat, _enforced, _events, _hosted
+from promptbench.providers._capabilities import capabilities
 
 # Anthropic requires a limit; this is the default. Thinking counts towards it.
 ANSWER_TOKENS = 4096
 
 # Complete: since API version 2026-10-21 there is no temperature, top_p or top_k, and there never was a seed.
-_DIALECT = _chat.Dialect({"maxOutputTokens": "max_tokens", "stopSequences": "stop_sequences"})
+_DIALECT = _chat.Dialect(
+    {
+        "maxOutputTokens": "max_tokens",
+        "stopSequences": "stop_sequences",
+        "reasoningEffort": "output_config.effort",
+        "thinkingBudget": "thinking.budget_tokens",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +52,21 @@ class Messages:
 
     def body(self, name: str, request: Request, schema: Mapping[str, Json] | None) -> dict[str, Json]:
         system, turns = _split(request)
-        return {
+        params = self.dialect.params(request.params, str(request.model))
+        budget = request.params.get("thinkingBudget")
+        if budget is not None:
+            # Thinking counts towards the limit of the answer.
+            params = {"max_tokens": ANSWER_TOKENS + budget, **params}
+            params["thinking"] = {"type": "enabled", **params["thinking"]} if budget else {"type": "disabled"}
+        body = {
             "model": name,
             **({"system": system} if system else {}),
             "messages": turns,
             "max_tokens": ANSWER_TOKENS,
-            **self.dialect.params(request.params, str(request.model)),
             **({"output_config": {"format": _format(schema)}} if schema is not None else {}),
             **_tools(request),
         }
+        return _chat.joined(body, params)
 
     def read(self, data: Json, *, params: Mapping[str, Json], structured: bool) -> Answer:
         content = data.get("content") if isinstance(data, dict) else None
@@ -225,6 +239,10 @@ def _server(name: str, context: ProviderContext) -> _hosted.HostedServer:
     return _hosted.server_of("anthropic", name, context, home="https://api.anthropic.com")
 
 
+def _messages(name: str) -> Messages:
+    return Messages(replace(_DIALECT, known=capabilities("anthropic", name)))
+
+
 def _setup(name: str, context: ProviderContext) -> _hosted.Setup:
     server = _server(name, context)
 
@@ -237,7 +255,7 @@ def _setup(name: str, context: ProviderContext) -> _hosted.Setup:
     return _hosted.Setup(
         name,
         server,
-        Messages(),
+        _messages(name),
         context.options,
         client=client,
         sdk="anthropic",
@@ -253,5 +271,5 @@ SPEC = _hosted.hosted_spec(
         "base_url": ProviderOption("text", "the address", "https://api.anthropic.com", "ANTHROPIC_BASE_URL"),
     },
     starter_model="claude-haiku-5-5",
-    request_body=lambda request: Messages().body(request.model.name, request, request.output_schema),
+    request_body=lambda request: _messages(request.model.name).body(request.model.name, request, request.output_schema),
 )

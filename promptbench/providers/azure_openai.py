@@ -3,19 +3,21 @@
 The key is in AZURE_OPENAI_API_KEY, or in the variable that the setting `api_key_env` names. The resource is the setting
 `endpoint` or AZURE_OPENAI_ENDPOINT, such as https://NAME.openai.azure.com, never a suite's. Other settings:
 `api_version` (else OPENAI_API_VERSION, else 2024-10-21), `deployments` (which model is behind a deployment, for its
-price), `timeout` in seconds (120), `concurrency` (at most this many calls at once), `structured` (send the prompt's
-output schema), `context_window` in tokens (as the list of `genai-prices` has it).
+price and its parameters), `timeout` in seconds (120), `concurrency` (at most this many calls at once), `structured`
+(send the prompt's output schema), `context_window` in tokens (as the list of `genai-prices` has it).
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from promptbench.core.diagnostics import Code
 from promptbench.core.settings_file import place
 from promptbench.plugins import Problem, ProviderContext, ProviderOption
 from promptbench.providers import _chat, _hosted, _options
+from promptbench.providers._capabilities import Capabilities, capabilities, text_only
 
 _DEPLOYMENT = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?", re.ASCII)
 
@@ -31,6 +33,9 @@ def _setup(name: str, context: ProviderContext) -> _hosted.Setup:
     deployments = context.options.get("deployments")
     model = _options.text(deployments, name) if isinstance(deployments, dict) else ""
 
+    # A deployment's name says nothing; the setting `deployments` says which model is behind it.
+    known = capabilities("openai", model) if model else Capabilities()
+
     def client() -> Any:
         from openai import AsyncAzureOpenAI
 
@@ -45,7 +50,7 @@ def _setup(name: str, context: ProviderContext) -> _hosted.Setup:
     return _hosted.Setup(
         name,
         server,
-        _chat.Chat(_chat.limited(_chat.OPENAI, context.options), own=True),
+        _chat.Chat(replace(_chat.limited(_chat.OPENAI, context.options), known=known), own=True),
         context.options,
         client=client,
         facts={"deployment": name, "api_version": version, **({"model": model} if model else {})},
@@ -78,9 +83,9 @@ SPEC = _hosted.hosted_spec(
     options={
         "endpoint": ProviderOption("text", "the address of the resource", "", "AZURE_OPENAI_ENDPOINT"),
         "api_version": ProviderOption("text", "the version of the API", "2024-10-21", "OPENAI_API_VERSION"),
-        "deployments": ProviderOption("table", "the model behind each deployment, for its price"),
+        "deployments": ProviderOption("table", "the model behind each deployment, for its price and parameters"),
     },
     addresses=lambda context: [_server("", context).as_address("azure_openai")],
     embeds=True,
-    unsupported_file=lambda name, context, media: _chat.text_only(_setup(name, context).listed_as),
+    unsupported_file=lambda name, context, media: text_only(_setup(name, context).listed_as),
 )

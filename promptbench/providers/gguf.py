@@ -170,8 +170,6 @@ _STARTER_SETTINGS = """
 structured = true
 """
 
-_DIALECT = _chat.Dialect({**_chat.COMPATIBLE.words, "topK": "top_k"})
-
 
 def _problems(name: str, context: ProviderContext) -> list[Problem]:
     weights, context = _resolve(name, context)
@@ -252,7 +250,7 @@ class Gguf(Provider):
     async def complete(self, request: Request) -> Answer:
         _chat.require_messages(request)
         params = {"temperature": 0, "max_tokens": _ANSWER_TOKENS, "seed": 1}
-        params |= _DIALECT.params(request.params, str(request.model))
+        params |= _chat.LOCAL.params(request.params, str(request.model))
         if params["temperature"] != 0 and isinstance(params["seed"], int):
             params["seed"] += request.repeat  # Else all repeats would be one answer.
         schema = request.output_schema if self._structured else None
@@ -441,7 +439,7 @@ def _serve(weights: Path, n_ctx: int) -> Server:
 SPEC = ProviderSpec(
     connect=Gguf,
     problems=_problems,
-    unsupported=lambda name, context, config: _DIALECT.problems(config, f"gguf/{name}"),
+    unsupported=lambda name, context, config: _chat.LOCAL.problems(config, f"gguf/{name}"),
     without_tools=_without_tools,
     unsupported_file=lambda name, context, media: "local models read text only",
     runs_here=lambda name, context: True,

@@ -9,9 +9,8 @@ field that carries `maxOutputTokens` by chat).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from promptbench.core import addresses
 from promptbench.core.diagnostics import Code
@@ -19,8 +18,17 @@ from promptbench.core.files import FileValue
 from promptbench.core.types import Answer, Json, Message, Request
 from promptbench.plugins import Problem, ProviderContext, ProviderOption
 from promptbench.providers import _chat, _events, _hosted
+from promptbench.providers._capabilities import capabilities, text_only
 
-_DIALECT = _chat.Dialect({"temperature": "temperature", "topP": "top_p", "maxOutputTokens": "max_output_tokens"})
+_DIALECT = _chat.Dialect(
+    {
+        "temperature": "temperature",
+        "topP": "top_p",
+        "maxOutputTokens": "max_output_tokens",
+        "reasoningEffort": "reasoning.effort",
+        "verbosity": "text.verbosity",
+    }
+)
 
 
 def _file_part(file: FileValue, data: str) -> dict[str, Json]:
@@ -48,14 +56,14 @@ class Responses:
 
     def body(self, name: str, request: Request, schema: Mapping[str, Json] | None) -> dict[str, Json]:
         text = {"type": "json_schema", **_chat.named_schema(schema or {})}
-        return {
+        body = {
             "model": name,
             "input": [item for message in request.messages for item in _items(message)],
             "store": False,
-            **self.dialect.params(request.params, str(request.model)),
             **({"text": {"format": text}} if schema is not None else {}),
             **_tools(request),
         }
+        return _chat.joined(body, self.dialect.params(request.params, str(request.model)))
 
     def read(self, data: Json, *, params: Mapping[str, Json], structured: bool) -> Answer:
         output = data.get("output") if isinstance(data, dict) else None
@@ -149,31 +157,15 @@ def _why(error: Json) -> str:
 _HOME = "https://api.openai.com/v1"
 
 
-# The reasoning models, which refuse these with 400. Those from gpt-5.1 to gpt-5.4 reason only on request and take them.
-_REASONING = re.compile(r"o\d|gpt-5(?!\.[1-4])|gpt-5\.\d-pro|gpt-[6-9]")
-_NOT_WITH_REASONING = ("temperature", "topP")
-
-
-def _reasons(name: str) -> bool:
-    # A gateway may put the vendor before the name, as in openai/o3.
-    return "-chat" not in name and _REASONING.match(name.rpartition("/")[2]) is not None
-
-
-def _dialect_of(name: str, dialect: _chat.Dialect) -> _chat.Dialect:
-    """Return what a model of OpenAI's own takes of a dialect."""
-    if not _reasons(name):
-        return dialect
-    return _chat.Dialect({word: sent for word, sent in dialect.words.items() if word not in _NOT_WITH_REASONING})
-
-
 def _setup(name: str, context: ProviderContext) -> _hosted.Setup:
     server = _hosted.server_of("openai", name, context, home=_HOME)
     own = addresses.host(server.url).partition(":")[0].endswith("api.openai.com")
     responses = context.options.get("api", "chat") == "responses"
-    # The reasoning models refuse `max_tokens`, wherever they are called.
-    chat = _chat.limited(_chat.OPENAI if own or _reasons(name) else _chat.COMPATIBLE, context.options)
-    dialect = _DIALECT if responses else chat
-    dialect = _dialect_of(name, dialect) if own else dialect
+    known = capabilities("openai", name)
+    # What models that reason call the limit holds wherever they are called; the rest is about OpenAI's own servers.
+    chat = _chat.OPENAI if own or known.facts.get("tokenLimit") else _chat.COMPATIBLE
+    dialect = _DIALECT if responses else _chat.limited(chat, context.options)
+    dialect = replace(dialect, known=known) if own else dialect
     return _hosted.Setup(
         name,
         server,
@@ -200,7 +192,8 @@ def _problems(name: str, context: ProviderContext) -> list[Problem]:
 
 def _request_body(request: Request) -> dict[str, Json]:
     name = request.model.name
-    return _chat.Chat(_dialect_of(name, _chat.OPENAI)).body(name, request, request.output_schema)
+    dialect = replace(_chat.OPENAI, known=capabilities("openai", name))
+    return _chat.Chat(dialect).body(name, request, request.output_schema)
 
 
 SPEC = _hosted.hosted_spec(
@@ -211,7 +204,7 @@ SPEC = _hosted.hosted_spec(
         "base_url": ProviderOption("text", "the address", _HOME, "OPENAI_BASE_URL"),
         "api": ProviderOption("text", "`chat` or `responses`", "chat"),
     },
-    unsupported_file=lambda name, context, media: _chat.text_only(name),
+    unsupported_file=lambda name, context, media: text_only(name),
     starter_model="gpt-5.4-mini",
     embeds=True,
     request_body=_request_body,

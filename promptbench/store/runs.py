@@ -178,21 +178,20 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
         return True
 
     def add(
-        self, run: str, attempts: Iterable[tuple[Attempt, bool]], same_judges: Collection[str] = frozenset()
+        self,
+        run: str,
+        attempts: Iterable[tuple[Attempt, bool]],
+        same_judges: Collection[str] = frozenset(),
+        own_names: Mapping[str, str] = {},  # What a suite calls a model, with the reference that recordings are of.
     ) -> None:
-        """Commit attempts, their judge calls, and a recording of every answer.
-
-        Args:
-            attempts: each attempt, and whether its model is deterministic.
-            same_judges: the names of the deterministic judges.
-        """
+        """Commit attempts, each with whether its model is deterministic, judge calls, and recordings of answers."""
         with self.transaction() as connection:
             for attempt, deterministic in attempts:
-                self._add(run, attempt, deterministic)
+                self._add(run, attempt, own_names.get(attempt.key.model, attempt.key.model), deterministic)
                 for judging in attempt.judgings:
                     attempt_rows.keep_judging(connection, run, judging, deterministic=judging.judge in same_judges)
 
-    def _add(self, run: str, attempt: Attempt, deterministic: bool) -> None:
+    def _add(self, run: str, attempt: Attempt, model: str, deterministic: bool) -> None:
         execute = self._connection.execute
         answer, key, at = attempt.answer, attempt.key, attempt.started
         usage = answer.usage if answer else None
@@ -204,7 +203,7 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
             execute("INSERT OR IGNORE INTO answer (hash, text) VALUES (?, ?)", [answer_hash, text])
             if not answer.recorded and attempt.fallback is None:
                 request = attempt.request_hash
-                answers.record(self._connection, request, key.model, answer, deterministic=deterministic, at=at)
+                answers.record(self._connection, request, model, answer, deterministic=deterministic, at=at)
         # Resuming a run replaces its errored attempts.
         execute(
             f"INSERT OR REPLACE INTO attempt VALUES ({', '.join('?' * 32)})",

@@ -25,6 +25,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from promptbench.core.call_config import config_schema
 from promptbench.core.types import Json
 
 
@@ -138,6 +139,12 @@ READINGS = (None, "strict", "loose")
 CHECK_OPTIONS: dict[str, Any] = {"reading": None, "weight": 1.0, "at": None}
 
 
+def _own_name(value: str) -> str:
+    if not re.fullmatch(r"[^\s/-][^\r\n\t/]*", value):
+        raise PydanticCustomError("own_name", "write a short name without '/', such as careful")
+    return value
+
+
 def _day(value: Any) -> Any:
     try:
         if isinstance(value, str) and date.fromisoformat(value).isoformat() == value:
@@ -216,6 +223,11 @@ Threshold = Annotated[
 Texts = Annotated[list[Text], BeforeValidator(_as_list), _Forms(or_list=True)]
 
 
+def written_keys(kind: type[BaseModel]) -> list[str]:
+    """Return the keys of a kind as field names; `as`, a keyword of Python, has another one."""
+    return [field.alias or name for name, field in kind.model_fields.items()]
+
+
 class Written(BaseModel):
     """Base of everything an author writes. Unknown keys are refused; spaces and dashes in keys become underscores."""
 
@@ -226,12 +238,23 @@ class Written(BaseModel):
     def _keys(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
-        fields = cls.model_fields
+        fields = written_keys(cls)
         return {key if key in fields or field_name(key) not in fields else field_name(key): data[key] for key in data}
 
 
 class ModelFile(Written):
     model: Text = Field(description="The model, as provider/name.", examples=["openai/gpt-5.4-mini"])
+    own_name: Annotated[Text, AfterValidator(_own_name)] | None = Field(
+        default=None,
+        alias="as",
+        description="The name of this entry in reports, in the gate and for --model: one model may be there twice.",
+        examples=["careful"],
+    )
+    config: Annotated[dict[str, Any], WithJsonSchema(config_schema())] = Field(
+        default_factory=dict,
+        description="Parameters of its calls, laid over the prompt's config; nothing after the colon removes one.",
+        examples=[{"reasoning effort": "high", "max tokens": 800}],
+    )
     uses_prompt: bool | None = Field(
         default=None,
         description="false for a model of your own that gets the variables and no prompt.",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from promptbench.core.call_config import read_config
 from promptbench.core.diagnostics import Code, Diagnostics, Location
 from promptbench.core.types import Json, ModelRef, Rung
 from promptbench.suite.cases import SuiteCases, checks_as_written, read_case
@@ -109,14 +111,32 @@ _STAND_INS = {"suite": "?", "prompt": "?", "models": "?/?"}
 
 
 def _models(file: SuiteFile, document: YamlDocument, found: Diagnostics) -> tuple[ModelEntry, ...]:
-    entries = []
+    entries: dict[str, ModelEntry] = {}
     for index, item in enumerate(file.models):
         where = Where(document, ("models", index))
         ref = _model_ref(item.model, where.location(), found)
         fallback = _model_ref(item.fallback, where.location("fallback"), found) if item.fallback else None
-        if ref is not None:
-            entries.append(ModelEntry(ref, item.uses_prompt, where.path, fallback, item.deterministic))
-    return tuple(entries)
+        config, locations = read_config(item.config, partial(_config_location, where), found, over=True)
+        if ref is None:
+            continue
+        entry = ModelEntry(
+            ref, item.uses_prompt, where.path, fallback, item.deterministic, item.own_name, config, locations
+        )
+        first = entries.setdefault(entry.name, entry)
+        # The same entry once more has never changed anything.
+        if first != replace(entry, path=first.path):
+            found.add(
+                Code.DUPLICATE_NAME,
+                f"there are two models named '{entry.name}'",
+                where.location("as") if item.own_name else where.location(),
+                hint="name each of them with 'as: NAME'",
+                related=Where(document, first.path).location(),
+            )
+    return tuple(entries.values())
+
+
+def _config_location(where: Where, key: str, is_key: bool) -> Location:
+    return where.location("config", key, key=is_key)
 
 
 def _model_ref(written: str, location: Location, found: Diagnostics) -> ModelRef | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -138,7 +138,8 @@ class Cases(Protocol):
 class ModelEntry:
     """A model of the suite. `uses_prompt` and `deterministic` are None if the provider decides.
 
-    `fallback` is called in an outage.
+    `fallback` is called in an outage. `own_name` is what the suite calls the model, if not by its reference; `config`
+    is laid over that of the prompt.
     """
 
     ref: ModelRef
@@ -146,6 +147,13 @@ class ModelEntry:
     path: tuple[str | int, ...]
     fallback: ModelRef | None = None
     deterministic: bool | None = None
+    own_name: str | None = None
+    config: Mapping[str, Json] = field(default_factory=dict)
+    locations: Mapping[str, Location] = field(default_factory=dict, compare=False)  # of the words of the config
+
+    @property
+    def name(self) -> str:
+        return self.own_name or str(self.ref)
 
 
 @dataclass(frozen=True, slots=True)

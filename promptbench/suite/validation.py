@@ -24,6 +24,7 @@ from promptbench.suite.file import (
     TagFile,
     field_name,
     path_in_file,
+    written_keys,
 )
 from promptbench.suite.hints import ODD, case_hint, key_hint, known_key, message_hint, type_hint, value_hint
 from promptbench.suite.models import Marked
@@ -254,4 +255,4 @@ def _fields_at(kind: type[BaseModel], loc: _Path) -> list[str]:
     }
     for step in loc[:-1]:
         kind = nested.get(str(step), kind)
-    return list(kind.model_fields)
+    return written_keys(kind)

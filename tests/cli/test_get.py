@@ -106,8 +106,8 @@ def test_an_api_that_would_not_take_a_parameter_is_told_before_it_is_asked(promo
     ended = promoted.run("get", "triage", "--format", "anthropic", *LATE)
     assert ended.code == 2
     assert ended.err == (
-        "error: anthropic does not take 'temperature' from the prompt's config: "
-        "it takes maxOutputTokens, stopSequences\n"
+        "error: anthropic does not take 'temperature' from the config: it takes maxOutputTokens, stopSequences, "
+        "reasoningEffort, thinkingBudget; fields of the server's own belong under 'extra'\n"
     )
 
 

@@ -337,7 +337,7 @@ def test_a_word_that_the_model_does_not_take_is_said_before_any_call(
     project.edit("suites/triage/triage.better.prompt", "{temperature: 0}", "{temperature: 0, topK: 5}")
     ended = project.run("run")
     assert ended.code == 2
-    assert "suites/triage/suite.yaml:3:10: error" in ended.err
+    assert "suites/triage/triage.better.prompt:2:26: error" in ended.err
     assert "topK" in ended.err
     assert not server.received
 

@@ -73,7 +73,7 @@ def test_a_file_has_the_tools_in_any_form_and_is_written_out(form: object, tmp_p
         ("tools: [{name: a, parameters: {type: array}}]", "2:31", "the inputs of 'a' must be an object"),
         ("tools: [{name: a, description: [x]}]", "2:32", "'description' must be text"),
         ("tools: [{name: a}, {name: a}]", "2:27", "two tools are named 'a'"),
-        ("tools: [{name: a}]\nconfig: {toolChoice: b}", "3:22", "'toolChoice' must be auto, required, none or the"),
+        ("tools: [{name: a}]\nconfig: {toolChoice: b}", "3:10", "'toolChoice' must be auto, required, none or the"),
     ],
 )
 def test_what_is_wrong_with_tools_has_a_place(yaml: str, place: str, message: str) -> None:

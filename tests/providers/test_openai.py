@@ -76,7 +76,7 @@ def test_openai_itself_is_sent_max_completion_tokens() -> None:
     assert _chat.OPENAI.params({"maxOutputTokens": 5}, "openai/m-1") == {"max_completion_tokens": 5}
 
 
-@pytest.mark.parametrize(("word", "says"), [("topK", "did you mean 'topP'"), ("reasoning", "it takes temperature")])
+@pytest.mark.parametrize(("word", "says"), [("topK", "did you mean 'topP'"), ("window", "it takes temperature")])
 def test_refuses_a_config_word_that_would_be_dropped(word: str, says: str) -> None:
     with fake.FakeOpenAI() as server, pytest.raises(ProviderFailure, match=says) as caught:
         ask(server, ask_for("openai/m-1", params={word: 1}))

@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from promptbench.core.call_config import laid_over
 from promptbench.core.canonical import digest
-from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity, did_you_mean
+from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity, did_you_mean, suggest
 from promptbench.core.plugins import module_name
 from promptbench.core.protocols import JudgedCheck, Problem, ProviderContext
 from promptbench.core.types import Answer, Json, ModelRef, Request
@@ -194,14 +195,15 @@ class ModelConnector:
         gated = self._suite.gate.models
         entries = list(self._entries())
         for index, name in enumerate(gated):
-            known = {str(entry.ref) for entry, _ in entries}
+            known = {entry.name: str(entry.ref) for entry, _ in entries}
             if known and name not in known and not self._options.selection.models:
-                guess = did_you_mean(name, [str(entry.ref) for entry, _ in entries])
+                named = " and ".join(f"'{own}'" for own, ref in known.items() if ref == name)
+                hint = suggest(name, known, "add it under 'models:'")
                 self._found.add(
                     Code.UNKNOWN_MODEL,
                     f"the gate needs '{name}', which is not one of the suite's models",
                     self._suite.location(("gate", "models", index)),
-                    hint=f"did you mean '{guess}'?" if guess else "add it under 'models:'",
+                    hint=f"it is there as {named}: write that" if named else hint,
                 )
         models: dict[str, PreparedModel] = {}
         for entry, location in entries:
@@ -219,7 +221,12 @@ class ModelConnector:
                 Code.BAD_VALUE, f"{model.name} cannot be its own fallback", location, hint="name another model"
             )
             return model
-        other = self._model(ModelEntry(entry.fallback, None, entry.path), location, (), prompts)
+        other = self._model(
+            ModelEntry(entry.fallback, None, entry.path, config=entry.config, locations=entry.locations),
+            location,
+            (),
+            prompts,
+        )
         if other is not None and other.uses_prompt is not model.uses_prompt:
             sees, blind = (other, model) if other.uses_prompt else (model, other)
             self._found.add(
@@ -278,22 +285,25 @@ class ModelConnector:
         gated = self._suite.gate.models
         for entry in self._suite.models:
             ref, uses_prompt = entry.ref, entry.uses_prompt
-            if str(ref) in names or ref.provider not in providers:
+            if entry.name in names or ref.provider not in providers:
                 continue
             if uses_prompt is None:
                 uses_prompt = provider_spec(ref.provider).reads_prompt(ref.name, self._context(ref.provider))
-            if str(ref) in gated if gated else uses_prompt:
+            if entry.name in gated if gated else uses_prompt:
                 return True
         return False
 
     def _entries(self) -> Iterable[tuple[ModelEntry, Location]]:
-        written = {str(entry.ref): entry for entry in self._suite.models}
         if not self._options.selection.models:
             yield from ((entry, self._suite.location(entry.path)) for entry in self._suite.models)
             return
         for name in self._options.selection.models:
+            # All entries of a model, if it is selected by its reference.
+            named = [entry for entry in self._suite.models if entry.name == name]
+            named = named or [entry for entry in self._suite.models if str(entry.ref) == name]
             try:
-                yield written.get(name) or ModelEntry(ModelRef.parse(name), None, ()), Location(f"--model {name}")
+                for entry in named or [ModelEntry(ModelRef.parse(name), None, ())]:
+                    yield entry, Location(f"--model {name}")
             except ValueError:
                 self._found.add(
                     Code.UNKNOWN_MODEL,
@@ -328,10 +338,16 @@ class ModelConnector:
                     "leave 'uses prompt' out",
                 )
             )
-        without_key = all(problem.absent for problem in problems)
+        if entry.config and not uses_prompt:
+            message, hint = f"{entry.name} gets no prompt, so it takes no 'config'", "delete it"
+            problems.append(Problem(Code.BAD_VALUE.name, message, hint))
+        without_key, reported = all(problem.absent for problem in problems), set[tuple[Location, str]]()
         for prompt in prompts if uses_prompt and without_key else ():
-            for problem in spec.unsupported(model, context, prompt.config):
-                self._found.add(Code[problem.code], f"{prompt.file}: {problem.message}", location, hint=problem.hint)
+            for problem in spec.unsupported(model, context, laid_over(prompt.config, entry.config)):
+                at = entry.locations.get(problem.word or "") or prompt.locations.get(problem.word or "", location)
+                if (at, problem.message) not in reported:
+                    reported.add((at, problem.message))
+                    self._found.add(Code[problem.code], problem.message, at, hint=problem.hint)
             if prompt.tools and (why := spec.without_tools(model, context)):
                 message = f"{prompt.file}: {entry.ref} cannot take the prompt's tools: {why}"
                 self._found.add(Code.NO_TOOLS, message, location, hint="name another model, or remove 'tools:'")
@@ -350,13 +366,16 @@ class ModelConnector:
             entry.ref,
             spec.connect(model, context),
             uses_prompt,
-            gated=uses_prompt and (not gated or str(entry.ref) in gated),
+            gated=uses_prompt and (not gated or entry.name in gated),
             local=spec.runs_here(model, context),
             shaped_by=spec.shaped_by(model, context),
             absent=problems[0].absent if problems else None,
             replays=spec.replays,
             declared=entry.deterministic,
             billing=spec.billing(model, context),
+            own_name=entry.own_name,
+            config=entry.config,
+            locations=entry.locations,
         )
 
     def windows(self, models: Sequence[PreparedModel]) -> dict[str, Window]:

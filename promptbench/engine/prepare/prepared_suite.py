@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
+from promptbench.core.call_config import laid_over
 from promptbench.core.canonical import digest
+from promptbench.core.diagnostics import Location
 from promptbench.core.protocols import Check, JudgedCheck, Provider
 from promptbench.core.types import Json, LoggedCall, Message, ModelRef, Request, Rung, Side
 from promptbench.parsing.ladder import BUILT_IN, Ladder
@@ -48,10 +50,19 @@ class PreparedModel:
     replays: bool = False  # True if its answers come from a record, so that they cost nothing and have no rate limit.
     billing: Billing = field(default_factory=Billing)
     declared: bool | None = None  # Deterministic or not, by the suite. None if the provider decides.
+    own_name: str | None = None  # What the suite calls it: one model may be there several times.
+    config: Mapping[str, Json] = field(default_factory=dict)  # Laid over the prompt's config.
+    locations: Mapping[str, Location] = field(default_factory=dict)  # Where the words of this config are.
 
     @property
     def name(self) -> str:
-        return str(self.ref)
+        return self.own_name or str(self.ref)
+
+    @property
+    def facts(self) -> dict[str, Json]:
+        """What stands behind the name, for hashes and records; empty for a model under its reference alone."""
+        of = {"of": str(self.ref)} if self.own_name else {}
+        return {**of, **({"config": dict(self.config)} if self.config else {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,20 +237,25 @@ class PreparedSuite:
 
     @cached_property
     def reachable(self) -> tuple[PreparedModel, ...]:
-        """The models, their fallbacks and the judges, each once."""
+        """The models, their fallbacks and the judges, each once by its reference: what a gateway is made for."""
         fallbacks = (model.fallback for model in self.models if model.fallback)
         judges = (judge.model for judge in self.judges.values())
-        return tuple({model.name: model for model in (*judges, *fallbacks, *self.models)}.values())
+        return tuple({model.ref: model for model in (*judges, *fallbacks, *self.models)}.values())
+
+    @cached_property
+    def own_names(self) -> dict[str, str]:
+        """The models that the suite names itself, with their references."""
+        return {model.name: str(model.ref) for model in self.models if model.own_name}
 
     @cached_property
     def absent(self) -> dict[str, str]:
         """The models that cannot be called, each with the environment variable that is not set."""
-        return {model.name: model.absent for model in self.reachable if model.absent}
+        return {str(model.ref): model.absent for model in self.reachable if model.absent}
 
     @cached_property
     def decisive(self) -> frozenset[str]:
-        """The models that a verdict needs: those that must pass, and the judges of checks that count."""
-        gated = (model.name for model in self.models if model.gated)
+        """The models that a verdict needs: those that must pass, by name and reference; judges of checks that count."""
+        gated = (name for model in self.models if model.gated for name in (model.name, str(model.ref)))
         return frozenset((*gated, *(str(ref) for check in self.judged_checks if check.counts for ref in check.judges)))
 
     def deterministic(self, model: PreparedModel) -> bool:
@@ -258,9 +274,8 @@ class PreparedSuite:
     def _declared(self, model: PreparedModel) -> bool:
         if model.declared is not None:
             return model.declared
-        if not model.uses_prompt:
-            return model.provider.deterministic({})
-        return all(model.provider.deterministic(variant.prompt.config) for variant in self.variants)
+        prompts = [variant.prompt for variant in self.variants] if model.uses_prompt else [None]
+        return all(model.provider.deterministic(_params(model, prompt)) for prompt in prompts)
 
     def request(self, model: PreparedModel, variant: Variant | None, case: PreparedCase, repeat: int) -> Request:
         """Return the request for a case. A model without a prompt gets the variables and no messages."""
@@ -268,7 +283,7 @@ class PreparedSuite:
         return Request(
             model=model.ref,
             messages=prompt.render(case.variables, case.history) if prompt else (),
-            params=prompt.config if prompt else {},
+            params=_params(model, prompt),
             output_schema=prompt.output_schema if prompt else None,
             variables=case.variables,
             repeat=repeat,
@@ -296,7 +311,12 @@ class PreparedSuite:
                 "variants": [variant.hash for variant in self.variants],
                 "champion": self.champion.hash if self.champion else None,
                 "models": [
-                    [model.name, model.uses_prompt, *([] if model.declared is None else [model.declared])]
+                    [
+                        model.name,
+                        model.uses_prompt,
+                        *([] if model.declared is None else [model.declared]),
+                        *([model.facts] if model.facts else []),
+                    ]
                     for model in self.models
                 ],
                 # A run must not resume a replay of the same calls, which proves nothing about the suite.
@@ -304,6 +324,11 @@ class PreparedSuite:
                 **({"repairs": self.ladder.named_rules()} if self.ladder.rules else {}),
             }
         )
+
+
+def _params(model: PreparedModel, prompt: Prompt | None) -> Mapping[str, Json]:
+    config = prompt.config if prompt else {}
+    return laid_over(config, model.config) if model.config else config
 
 
 def without_params(request: Request, names: frozenset[str]) -> Request:

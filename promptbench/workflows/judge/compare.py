@@ -200,6 +200,9 @@ def _prepare_models(
     ends = {model.name: End(version.hash, model.name, prepared.deterministic(model)) for model in prepared.models}
     for name in matchup.models:
         if name not in ends:
+            if named := [model.name for model in prepared.models if str(model.ref) == name]:
+                hint = f"name it as the suite does: {' or '.join(named)}"
+                raise InputError(f"the suite has {name} under other names", hint=hint)
             hint = "a run shows it next to the prompt: `promptbench run SUITE`"
             raise InputError(f"{name} uses no prompt, so a prompt cannot be compared on it", hint=hint)
     both = set(prepared.cases.on(one)) & set(prepared.cases.on(other))

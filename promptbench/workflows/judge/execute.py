@@ -104,8 +104,9 @@ def run_cases(prepared: PreparedSuite) -> Iterator[RunCase]:
 
 def gated_models(prepared: PreparedSuite) -> list[GatedModel]:
     """Return the models that must pass."""
-    models = ((model.name, prepared.deterministic(model)) for model in prepared.models if model.gated)
-    return [GatedModel(name, same, same and prepared.confirmed.get(name) is True) for name, same in models]
+    gated = ((model, prepared.deterministic(model)) for model in prepared.models if model.gated)
+    confirmed = prepared.confirmed
+    return [GatedModel(it.name, same, same and confirmed.get(it.name) is True, it.facts) for it, same in gated]
 
 
 def table_of(prepared: PreparedSuite, runs: RunStore, run: str, *, answered: bool = False) -> AttemptMatrix:
@@ -179,7 +180,7 @@ def execute(
         listen,
         _cache(project, prepared, runs, cache, listen),
     )
-    record = _Record(runs, info.id, project.secrets, same_judges(prepared))
+    record = _Record(runs, info.id, project.secrets, same_judges(prepared), prepared.own_names)
     warn_of_shutdowns = watch(project, (model.ref for model in prepared.reachable), lambda text: listen(Notice(text)))
     with Engine(gateway, listen) as engine:
         known = (runs.covered(info.id), runs.unjudged(info.id), table.answering())
@@ -317,7 +318,7 @@ def gateway_of(
     """Return the gateway to some models, as configured in the settings, where `concurrency` may be given instead."""
     values = project.settings.values
     return Gateway(
-        {model.name: model.provider for model in models},
+        {str(model.ref): model.provider for model in models},
         retries=values.retries,
         concurrency=concurrency or values.concurrency,
         patience=values.outage_minutes * 60,
@@ -350,10 +351,11 @@ def _cache(
     """Return the cache of a run, None if it is off. Its keys contain our version: another may differ in requests."""
     if mode is CacheMode.OFF:
         return None
-    shapes = {model.name: [__version__, model.shaped_by] for model in prepared.reachable if model.shaped_by is not None}
-    for model in prepared.reachable:
-        if model.name not in shapes:
-            listen(Notice(f"answers of {model.name} are not cached: not everything that shapes them is known"))
+    models = {str(model.ref): model.shaped_by for model in prepared.reachable}
+    shapes = {name: [__version__, shape] for name, shape in models.items() if shape is not None}
+    for name in models:
+        if name not in shapes:
+            listen(Notice(f"answers of {name} are not cached: not everything that shapes them is known"))
     return Cache(mode, runs.cache(), shapes, project.secrets)
 
 
@@ -364,10 +366,11 @@ def limiters_of(
     limits = project.settings.values.limits
     limiters = {} if known is None else known
     for model in prepared.reachable:
-        if model.name in limiters or model.local or model.replays:
+        name = str(model.ref)
+        if name in limiters or model.local or model.replays:
             continue
-        found = limits.get(model.name) or limits.get(model.ref.provider)
-        limiters[model.name] = RateLimiter(found.by_kind() if found else None)
+        found = limits.get(name) or limits.get(model.ref.provider)
+        limiters[name] = RateLimiter(found.by_kind() if found else None)
     return limiters
 
 
@@ -379,9 +382,11 @@ class _Record:
     run: str
     secrets: Secrets
     same_judges: frozenset[str]
+    own_names: Mapping[str, str]  # The models that a suite names itself, with their references.
 
     def add(self, attempts: Iterable[tuple[Attempt, bool]]) -> None:
-        self.runs.add(self.run, [(self._masked(attempt), same) for attempt, same in attempts], self.same_judges)
+        masked = [(self._masked(attempt), same) for attempt, same in attempts]
+        self.runs.add(self.run, masked, self.same_judges, self.own_names)
 
     def attempt(self, key: AttemptKey) -> Attempt | None:
         return self.runs.attempt(self.run, key)
@@ -434,10 +439,10 @@ def prices_for(project: Project, models: Sequence[PreparedModel]) -> Prices:
     values = project.settings.values
     market = Market(
         {model.ref.provider: model.billing.address for model in models if model.billing.address},
-        frozenset(model.name for model in models if model.local),
+        frozenset(str(model.ref) for model in models if model.local),
         values.machine_price_per_hour,
-        {model.name: model.billing.model for model in models if model.billing.model},
-        frozenset(model.name for model in models if model.replays),
+        {str(model.ref): model.billing.model for model in models if model.billing.model},
+        frozenset(str(model.ref) for model in models if model.replays),
     )
     file = PriceFile.read(project.settings.root / values.prices) if values.prices else None
     return Prices(market, file)
@@ -469,6 +474,7 @@ def _facts(
                 "gated": model.gated,
                 "deterministic": prepared.deterministic(model),
                 **({"confirms": True} if model in prepared.unconfirmed else {}),
+                **model.facts,
             }
             for model in prepared.models
         ],

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from promptbench.core.call_config import spaced
 from promptbench.core.errors import Exit
 from promptbench.core.subset import Subset
 from promptbench.core.types import Attempt, AttemptKey, Outcome
@@ -35,6 +36,7 @@ from promptbench.workflows.judge.recorded_results import (
     location_of,
 )
 from promptbench.workflows.judge.run_tally import Collector, Tally, judge_rows
+from promptbench.yaml.text import in_braces
 
 _SIDES = {CHAMPION: "A", CANDIDATE: "B"}
 
@@ -93,7 +95,7 @@ def build(runs: RunStore, judged: JudgedRun, notes: Sequence[str] = ()) -> RunRe
         flips=flips,
         log=_log(prepared, verdict, collected),
         comparisons=[*_ratios_to_own(prepared, verdict, collected), *_assumed_price(prepared, info)],
-        notes=[*notes, *_subset_notes(info), *varying_notes(prepared)],
+        notes=[*notes, *_subset_notes(info), *_named_models(prepared), *varying_notes(prepared)],
         reproduce=str(info.facts["command"]),
         saving=_saving(judged),
         waits=[wait for wait in waits if wait],
@@ -269,6 +271,14 @@ def _rows(prepared: PreparedSuite, collected: Collector) -> Iterator[Row]:
             side = variant.side.value if variant else PromptSide.BASELINE.value
             label = variant.label.removesuffix(".prompt") if variant else ""
             yield tally.row(label, side, model.name, gated=model.gated)
+
+
+def _named_models(prepared: PreparedSuite) -> Iterator[str]:
+    """Yield what is behind each name that the suite gives a model, and the parameters that it sets."""
+    for model in (model for model in prepared.models if model.facts):
+        config = {spaced(word): value for word, value in model.config.items()}
+        name = f"{model.name} is {model.ref}" if model.own_name else model.name
+        yield f"{name} with {in_braces(config)}" if config else name
 
 
 def _compared_rows(pairing: Pairing, collected: Collector) -> Iterator[Row]:

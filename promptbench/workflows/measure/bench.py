@@ -103,7 +103,8 @@ def measure(
             table.finish(name)
         report = report_of(project, runs, table.find(name), options.per_month)
         notes = [*_endings(engine), *report.notes]
-        report = replace(report, notes=notes, models=[replace(m, down=engine.down.get(m.model)) for m in report.models])
+        down = {model.name: engine.down.get(str(model.ref)) for model in prepared.models}
+        report = replace(report, notes=notes, models=[replace(item, down=down[item.model]) for item in report.models])
         if not any(model.answered for model in report.models) and not engine.stopped:
             why = next(iter(engine.down.values()), engine.spent or "no call was made")
             raise EnvironmentFailure(f"no model answered: {why}")
@@ -225,6 +226,7 @@ def _facts(project: Project, prepared: PreparedSuite, options: MeasureOptions, p
                 "uses_prompt": model.uses_prompt,
                 "local": model.local,
                 "input_price": None if million is None else million / 1e6,
+                **model.facts,
             }
             for model, million in zip(prepared.models, millions.values(), strict=True)
         ],
@@ -250,7 +252,7 @@ def _call_models(
     at_once = None if options.load.open else options.load.concurrency
     # From the settings only: without a limit there, concurrency must not adapt to the load.
     limits = project.settings.values.limits
-    found = {model.name: limits.get(model.name) or limits.get(model.ref.provider) for model in prepared.models}
+    found = {str(ref): limits.get(str(ref)) or limits.get(ref.provider) for ref in (it.ref for it in prepared.models)}
     limiters = {model: RateLimiter(limit.by_kind()) for model, limit in found.items() if limit}
     gateway = gateway_of(project, prepared.models, prices, (spending.budget(),), limiters, listen, concurrency=at_once)
 

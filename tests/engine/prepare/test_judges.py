@@ -47,7 +47,7 @@ def test_a_word_that_the_judge_does_not_take_is_left_out_where_nobody_asked_for_
 
 def test_a_word_that_somebody_asked_for_is_a_mistake(tmp_path: Path) -> None:
     assert input_error(tmp_path, "judge: openai/judge-1, config: {temprature: 0}") == [
-        (Code.UNKNOWN_KEY, "openai/judge-1 does not take 'temprature' from the prompt's config")
+        (Code.UNKNOWN_KEY, "openai/judge-1 does not take 'temprature' from the config")
     ]
 
 
