@@ -122,7 +122,9 @@ class FilePair:
     key: str
     alone: str
 
-    def spec(self, build: Callable[[dict[str, Json], JoinedRecords], LoggedCall], *, specificity: int) -> LogFormatSpec:
+    def spec(
+        self, build: Callable[[dict[str, Json], str, JoinedRecords], LoggedCall | None], *, specificity: int
+    ) -> LogFormatSpec:
         """Return the format. Each answer is built with the requests of the import; requests alone yield no calls."""
 
         def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
@@ -136,7 +138,7 @@ class FilePair:
                     for _, value in (found for found in other.records() if isinstance(found, tuple)):
                         if isinstance(value, dict) and (key := as_text(value.get(self.key))):
                             requests.add(key, value)
-                yield from read_records(file.records(), lambda data, location: build(data, requests))
+                yield from read_records(file.records(), lambda data, location: build(data, location, requests))
 
         return LogFormatSpec(
             matches=lambda file: self.is_requests(file) or self.is_answers(file), read=read, specificity=specificity

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import Json, LoggedCall
-from promptbench.ingest._bodies import read_request, read_response
 from promptbench.ingest._fields import as_object, as_text, join_nonblank, omit_fields
+from promptbench.ingest._record_map import RecordMap
 from promptbench.ingest._records import FilePair, JoinedRecords, NotACall
-from promptbench.ingest._tiers import classify_failure
 
-NAME = "anthropic_batch"
 _MESSAGE = {"id", "type", "role", "model", "content", "stop_reason", "usage"}
 
 
@@ -35,44 +33,39 @@ _PAIR = FilePair(
 )
 
 
-def _build_call(data: dict[str, Json], requests: JoinedRecords) -> LoggedCall:
-    key = as_text(data.get("custom_id"))
-    result = as_object(data.get("result"))
-    kind = as_text(result.get("type"))
-    if key is None or kind is None:
-        raise NotACall("not a batch result: it needs a 'custom_id' and a 'result' with a 'type'")
-    request = requests.find(key)
-    request_body = read_request(request.get("params"))
-    message = as_object(result.get("message"))
-    reply = read_response(message)
-    error = None if kind == "succeeded" else _error(kind, result)
-    failed, tier = classify_failure(error=error, finish_reason=reply.finish_reason)
-    extra = {
-        **omit_fields(data, {"custom_id", "result"}),
-        **omit_fields(message, _MESSAGE),
-        **request_body.extra,
-        **reply.extra,
-    }
-    return LoggedCall(
-        id=key,
-        answer=None if error else reply.answer,
-        model=reply.model or request_body.model,
-        messages=request_body.messages,
-        error=error,
-        finish_reason=reply.finish_reason,
-        usage=reply.usage,
-        failed=failed,
-        extra=extra,
-        tier=tier,
-        format=NAME,
-        raw={**data, "request": request} if request else data,
-    )
-
-
-def _error(kind: str, result: dict[str, Json]) -> str:
-    outer = as_object(result.get("error"))
+def _prepare(data: dict[str, Json]) -> dict[str, Json]:
+    result = as_object(data["result"])
+    kind, outer = as_text(result.get("type")), as_object(result.get("error"))
+    if kind is None:
+        raise NotACall("its 'result' has no 'type'")
     own = as_object(outer.get("error")) or outer
-    return join_nonblank(kind, own.get("type"), own.get("message"))
+    failed = kind != "succeeded"
+    return {
+        **data,
+        "failed": join_nonblank(kind, own.get("type"), own.get("message")) if failed else None,
+        "came": None if failed else result.get("message"),
+        "more": omit_fields(as_object(result.get("message")), _MESSAGE),
+    }
+
+
+_MAP = RecordMap(
+    name="anthropic_batch",
+    keys=frozenset({"custom_id", "result"}),
+    fields={
+        "id": "custom_id",
+        "model": "result.message.model | request.params.model",
+        "request": "request.params",
+        "response": "came",
+        "error": "failed",
+        "more": "more",
+    },
+    prepare=_prepare,
+)
+
+
+def _build_call(data: dict[str, Json], location: str, requests: JoinedRecords) -> LoggedCall | None:
+    request = requests.find(as_text(data.get("custom_id")) or "")
+    return _MAP.build({**data, "request": request} if request else data, location)
 
 
 SPEC = _PAIR.spec(_build_call, specificity=50)

@@ -8,13 +8,12 @@ default, need Python 3.14 or the extra `zstd`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall
-from promptbench.ingest._fields import as_count, as_list, as_object, as_text
+from promptbench.ingest._fields import as_count, as_list, as_object, as_text, omit_fields
 from promptbench.ingest._record_map import RecordMap
 from promptbench.ingest._records import read_records
 from promptbench.ingest._sheets import seekable
@@ -26,12 +25,33 @@ _DEPTH = 256
 _MAX_SAMPLE = 64 * 1024 * 1024
 # What happened inside a sample, which is no part of a call.
 _BULK = {"events", "events_data", "attachments", "store", "timelines"}
+
+
+def _prepare(data: dict[str, Json]) -> dict[str, Json]:
+    messages = as_list(data.get("messages"))
+    answers = [number for number, item in enumerate(messages) if as_object(item).get("role") == "assistant"]
+    target, used = data.get("target"), as_object(as_object(data.get("output")).get("usage"))
+    targets = target if isinstance(target, list) else [target]
+    total, came = as_count(used.get("total_tokens")), as_count(used.get("output_tokens"))
+    return {
+        "uuid": f"{as_text(data.get('id')) or 'sample'}#{as_text(data.get('epoch')) or 1}",
+        **data,
+        "marks": {name: as_object(score).get("value") for name, score in as_object(data.get("scores")).items()},
+        "asked": messages[: answers[-1]] if answers else messages,
+        # Of several targets, each is right.
+        "only_target": targets[0] if len(targets) == 1 else None,
+        "targets": targets if len(targets) > 1 else None,
+        # Versions differ in whether the tokens of the input include those of the cache. The total always does.
+        "sent": total - came if total and came is not None else None,
+    }
+
+
 _MAP = RecordMap(
     name="inspect_ai",
     keys=frozenset({"id", "input", "output"}),
     fields={
         "id": "uuid",
-        "time": "started_at | events.0.timestamp",
+        "time": "started_at",
         "model": "output.model | model",
         "request": "asked | input",
         "response": "output.choices.0.message | output.completion",
@@ -43,7 +63,11 @@ _MAP = RecordMap(
         "latency_s": "output.time",
         "expected": "only_target",
         "scores": "marks",
+        "target": "targets",
     },
+    prepare=_prepare,
+    placed=frozenset({"messages", "target"}),
+    absent="it has no request or no response",
 )
 
 
@@ -56,26 +80,7 @@ def matches(file: Log) -> bool:
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
     """Yield the samples."""
     records = _read_archive(file) if file.head.startswith(_MAGIC) else file.records(("samples",))
-    yield from read_records(records, _build_call)
-
-
-def _build_call(data: dict[str, Json], location: str) -> LoggedCall:
-    messages = as_list(data.get("messages"))
-    answers = [number for number, item in enumerate(messages) if as_object(item).get("role") == "assistant"]
-    marks = {name: as_object(score).get("value") for name, score in as_object(data.get("scores")).items()}
-    more: dict[str, Json] = {"marks": marks, "asked": (messages[: answers[-1]] if answers else messages) or None}
-    # Of several targets, each is right.
-    target = data.get("target")
-    more["only_target"] = target if not isinstance(target, list) else target[0] if len(target) == 1 else None
-    used = as_object(as_object(data.get("output")).get("usage"))
-    total, came = as_count(used.get("total_tokens")), as_count(used.get("output_tokens"))
-    # Versions differ in whether the tokens of the input include those of the cache. The total always does.
-    more["sent"] = total - came if total and came is not None else None
-    sample = f"{as_text(data.get('id')) or location}#{as_text(data.get('epoch')) or 1}"
-    kept = {key: value for key, value in data.items() if key not in _BULK}
-    call = _MAP.build({"uuid": sample, **kept, **more}, location)
-    placed = {"messages"} if target and more["only_target"] is None else {"messages", "target"}
-    return replace(call, extra={key: call.extra[key] for key in call.extra if key not in placed}, raw=kept)
+    yield from read_records(records, lambda data, location: _MAP.build(omit_fields(data, _BULK), location))
 
 
 def _read_archive(file: Log) -> Iterator[tuple[str, Json] | BadRecord]:

@@ -11,24 +11,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from promptbench.core.protocols import Log
-from promptbench.core.types import BadRecord, Json, LoggedCall, Usage
+from promptbench.core.types import BadRecord, Json, LoggedCall
 from promptbench.ingest import _table
-from promptbench.ingest._bodies import read_input, read_output, read_usage
+from promptbench.ingest._bodies import is_request
 from promptbench.ingest._fields import (
     as_count,
-    as_iso_time,
     as_nonblank,
     as_number,
     as_object,
-    as_tags,
     as_text,
+    decode_embedded,
     milliseconds_between,
-    omit_fields,
+    to_text,
 )
-from promptbench.ingest._records import JoinedRecords, NotACall, open_join, read_records
-from promptbench.ingest._tiers import classify_failure, find_low_score, iterate_scores
+from promptbench.ingest._record_map import RecordMap
+from promptbench.ingest._records import JoinedRecords, open_join, read_records
 from promptbench.plugins import LogFormatSpec
 
 NAME = "langfuse"
@@ -41,11 +41,6 @@ _SNAKE = {
     "trace_tags": "traceTags", "completion_start_time": "completionStartTime", "user_id": "userId",
     "session_id": "sessionId", "time_to_first_token": "timeToFirstToken",
     "parent_observation_id": "parentObservationId",
-}  # fmt: skip
-_PLACED = {
-    "id", "startTime", "endTime", "level", "statusMessage", "input", "output", "model", "modelParameters",
-    "usageDetails", "usage", "costDetails", "totalCost", "promptName", "promptVersion", "traceTags", "latency",
-    "scores", "type",
 }  # fmt: skip
 # The outer spans of Vercel's AI SDK, which hold a generation `….doGenerate` or `….doStream` for each call.
 _WRAPPER = re.compile(r"ai\.(generate|stream)(Text|Object)")
@@ -73,6 +68,12 @@ def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
         yield from read_records(_table.records(file), lambda data, location: _build_call(data, location, scores))
 
 
+def _build_call(data: dict[str, Json], location: str, scores: JoinedRecords) -> LoggedCall | None:
+    found = {_SNAKE.get(key, key): value for key, value in data.items()}
+    call = _MAP.build(found, location, {"joined": scores.find(as_text(found.get("id")) or "")})
+    return call and replace(call, raw=data)
+
+
 def _is_scores(file: Log) -> bool:
     keys = _table.first(file).keys()
     return keys >= _SCORE and bool(keys & {"trace_id", "data_type"}) and "level" not in keys
@@ -86,47 +87,49 @@ def _collect(file: Log, scores: JoinedRecords) -> None:
             scores.add(key, {**scores.find(key), name: value if value is not None else found[1].get("string_value")})
 
 
-def _build_call(data: dict[str, Json], location: str, scores: JoinedRecords) -> LoggedCall | None:
-    found = {_SNAKE.get(key, key): value for key, value in data.items()}
-    kind = as_text(found.get("type"))
-    if kind is None or "level" not in found:
-        raise NotACall("not an observation: it needs a 'type' and a 'level'")
-    if kind.upper() != "GENERATION" or _WRAPPER.fullmatch(as_text(found.get("name")) or ""):
+def _prepare(found: dict[str, Json]) -> dict[str, Json] | None:
+    kind = as_text(found["type"]) or ""
+    if kind.upper() not in ("GENERATION", "") or _WRAPPER.fullmatch(as_text(found.get("name")) or ""):
         return None
-    key = as_nonblank(found.get("id")) or location
-    sent, reply = read_input(found.get("input")), read_output(found.get("output"))
-    error = (as_nonblank(found.get("statusMessage")) or "level ERROR") if found.get("level") == "ERROR" else None
-    all_scores = {**as_object(found.get("scores")), **scores.find(key)}
-    failed, tier = classify_failure(
-        error=None if reply.answer else error,
-        finish_reason=reply.finish_reason,
-        refusal=reply.refusal,
-        verdict=find_low_score(iterate_scores(all_scores)) or error,
-    )
-    kept = {"params": as_object(found.get("modelParameters")), "scores": all_scores}
-    return LoggedCall(
-        id=key,
-        answer=reply.answer,
-        model=as_text(found.get("model")) or "",
-        time=as_iso_time(found.get("startTime")),
-        messages=sent.messages,
-        prompt=as_nonblank(found.get("promptName")),
-        prompt_version=as_nonblank(found.get("promptVersion")),
-        error=error,
-        finish_reason=reply.finish_reason,
-        usage=_usage(found) or reply.usage,
-        latency_ms=_latency(found),
-        failed=failed,
-        tags=as_tags(found.get("traceTags")),
-        extra={**omit_fields(found, _PLACED), **omit_fields(kept, ()), **sent.extra, **reply.extra},
-        tier=tier,
-        format=NAME,
-        cost=as_number(as_object(found.get("costDetails")).get("total") or found.get("totalCost")),
-        raw=data,
-    )
+    given = decode_embedded(found.get("input"))
+    failed = found["level"] == "ERROR"
+    return {
+        **found,
+        # Other data is what the user said.
+        "sent": to_text(given) if isinstance(given, dict) and not is_request(given) else given,
+        "failed": (as_nonblank(found.get("statusMessage")) or "level ERROR") if failed else None,
+        "marks": {**as_object(found.get("scores")), **as_object(found.get("joined"))},
+        "milliseconds": _latency(found),
+        "counted": _count_tokens(found),
+    }
 
 
-def _usage(found: Mapping[str, Json]) -> Usage | None:
+_MAP = RecordMap(
+    name=NAME,
+    keys=frozenset({"type", "level"}),
+    fields={
+        "id": "id",
+        "time": "startTime",
+        "model": "model",
+        "request": "sent",
+        "response": "output",
+        "error": "failed",
+        "prompt": "promptName",
+        "prompt_version": "promptVersion",
+        "latency_ms": "milliseconds",
+        "usage": "counted | usage",
+        "cost": "costDetails.total | totalCost",
+        "tags": "traceTags",
+        "scores": "marks",
+        "params": "modelParameters",
+    },
+    prepare=_prepare,
+    placed=frozenset({"input", "endTime", "level", "statusMessage", "usageDetails", "latency", "scores", "type"}),
+    any_answer=True,
+)
+
+
+def _count_tokens(found: Mapping[str, Json]) -> dict[str, Json] | None:
     """Return the tokens. Langfuse counts cached ones separately, so all counts named after the input are summed."""
     details = {
         key: amount
@@ -136,10 +139,15 @@ def _usage(found: Mapping[str, Json]) -> Usage | None:
     sent = [amount for key, amount in details.items() if "input" in key]
     came = [amount for key, amount in details.items() if "output" in key]
     if not (sent and came):
-        return read_usage(found.get("usage"))
+        return None
     cached = [amount for key, amount in details.items() if "input" in key and "cache" in key and "creat" not in key]
     thought = [amount for key, amount in details.items() if "output" in key and "reasoning" in key]
-    return Usage(sum(sent), sum(came), sum(cached) if cached else None, sum(thought) if thought else None)
+    return {
+        "input": sum(sent),
+        "output": sum(came),
+        "cachedContentTokenCount": sum(cached) if cached else None,
+        "thoughtsTokenCount": sum(thought) if thought else None,
+    }
 
 
 def _latency(found: Mapping[str, Json]) -> float | None:

@@ -30,6 +30,7 @@ _MAP = RecordMap(
         "scores": "scores",
     },
     any_answer=True,
+    absent="it has no request or no response",
 )
 
 

@@ -9,20 +9,12 @@ from __future__ import annotations
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import Json, LoggedCall
-from promptbench.ingest._bodies import read_request, read_response
-from promptbench.ingest._fields import (
-    as_count,
-    as_iso_time,
-    as_object,
-    as_text,
-    join_nonblank,
-    omit_fields,
-)
+from promptbench.ingest._fields import as_count, as_object, as_text, join_nonblank, omit_fields
+from promptbench.ingest._record_map import RecordMap
 from promptbench.ingest._records import FilePair, JoinedRecords, NotACall
-from promptbench.ingest._tiers import classify_failure
 
-NAME = "openai_batch"
-_BODY = {"model", "choices", "output", "usage", "created", "created_at", "object", "status", "incomplete_details"}
+_BODY = {"model", "choices", "output", "usage", "created", "created_at", "object", "status", "incomplete_details", "id",
+         "error"}  # fmt: skip
 
 
 def _is_requests(file: Log) -> bool:
@@ -41,46 +33,42 @@ _PAIR = FilePair(
 )
 
 
-def _build_call(data: dict[str, Json], requests: JoinedRecords) -> LoggedCall:
-    key = as_text(data.get("custom_id"))
+def _prepare(data: dict[str, Json]) -> dict[str, Json]:
     response = as_object(data.get("response"))
-    if key is None or not (response or data.get("error")):
-        raise NotACall("not a batch answer: it needs a 'custom_id' and a 'response' or an 'error'")
-    request = requests.find(key)
-    request_body = read_request(request.get("body"))
-    body = as_object(response.get("body"))
-    reply = read_response(body)
-    error = _error(data, response, body)
-    failed, tier = classify_failure(error=error, finish_reason=reply.finish_reason, refusal=reply.refusal)
-    extra = {
-        **omit_fields(data, {"custom_id", "response", "error"}),
-        **omit_fields(response, {"status_code", "body"}),
-        **omit_fields(body, _BODY | {"id", "error"}),
-        **request_body.extra,
-        **reply.extra,
-    }
-    return LoggedCall(
-        id=key,
-        answer=None if error else reply.answer,
-        model=reply.model or request_body.model,
-        time=as_iso_time(body.get("created") or body.get("created_at")),
-        messages=request_body.messages,
-        error=error,
-        finish_reason=reply.finish_reason,
-        usage=reply.usage,
-        failed=failed,
-        extra=extra,
-        tier=tier,
-        format=NAME,
-        raw={**data, "request": request} if request else data,
-    )
-
-
-def _error(data: dict[str, Json], response: dict[str, Json], body: dict[str, Json]) -> str | None:
-    status = as_count(response.get("status_code"))
+    if not (response or data.get("error")):
+        raise NotACall("it has neither a 'response' nor an 'error'")
+    body, status = as_object(response.get("body")), as_count(response.get("status_code"))
     own = as_object(data.get("error")) or as_object(body.get("error"))
     failed = f"status {status}" if status is not None and status >= 400 else None
-    return join_nonblank(failed, own.get("code"), own.get("message")) or ("error" if own else None)
+    return {
+        **data,
+        "failed": join_nonblank(failed, own.get("code"), own.get("message")) or ("error" if own else None),
+        "came": None if failed or own else body,
+        "more": {**omit_fields(response, {"status_code", "body"}), **omit_fields(body, _BODY)},
+    }
+
+
+_MAP = RecordMap(
+    name="openai_batch",
+    keys=frozenset({"custom_id"}),
+    fields={
+        "id": "custom_id",
+        "time": "response.body.created | response.body.created_at",
+        "model": "response.body.model | request.body.model",
+        "request": "request.body",
+        "response": "came",
+        "error": "failed",
+        "usage": "response.body.usage",
+        "more": "more",
+    },
+    prepare=_prepare,
+    placed=frozenset({"error"}),
+)
+
+
+def _build_call(data: dict[str, Json], location: str, requests: JoinedRecords) -> LoggedCall | None:
+    request = requests.find(as_text(data.get("custom_id")) or "")
+    return _MAP.build({**data, "request": request} if request else data, location)
 
 
 SPEC = _PAIR.spec(_build_call, specificity=50)

@@ -7,15 +7,13 @@ These answers are examples, not logged ones, so each is also the `expected` answ
 from __future__ import annotations
 
 from promptbench.core.protocols import Log
-from promptbench.core.types import Json, LoggedCall
+from promptbench.core.types import Json
 from promptbench.ingest._bodies import read_response
-from promptbench.ingest._chat import read_conversation
-from promptbench.ingest._fields import as_list, as_number, as_object, omit_fields
+from promptbench.ingest._fields import as_list, as_number, as_object
+from promptbench.ingest._record_map import RecordMap
 from promptbench.ingest._records import NotACall, record_reader
-from promptbench.ingest._tiers import classify_failure
 from promptbench.plugins import LogFormatSpec
 
-NAME = "openai_fine_tuning"
 _KNOWN = {"messages", "tools", "parallel_tool_calls", "functions"}
 
 
@@ -26,31 +24,27 @@ def matches(file: Log) -> bool:
     return "assistant" in roles and first.keys() <= _KNOWN
 
 
-def _build_call(data: dict[str, Json], location: str) -> LoggedCall:
-    messages = as_list(data.get("messages"))
+def _prepare(data: dict[str, Json]) -> dict[str, Json]:
+    messages = as_list(data["messages"])
     last = as_object(messages[-1]) if messages else {}
     if last.get("role") != "assistant":
         raise NotACall("not an example: the last of its 'messages' is not the assistant's")
-    talk = read_conversation(messages[:-1])
-    reply = read_response(last)
     rejected = as_number(last.get("weight")) == 0
-    failed, tier = classify_failure(verdict="weight 0" if rejected else None)
-    extra = {
-        **omit_fields(data, _KNOWN - {"parallel_tool_calls", "tools"}),
-        **talk.extra,
-        **reply.extra,
+    answer = read_response(last).answer
+    return {
+        **data,
+        "sent": messages[:-1],
+        "came": last,
+        "verdict": "weight 0" if rejected else None,
+        "good": None if rejected else answer,
     }
-    return LoggedCall(
-        id=location,
-        answer=reply.answer,
-        messages=talk.messages,
-        failed=failed,
-        extra=extra,
-        tier=tier,
-        format=NAME,
-        expected=None if rejected else reply.answer,
-        raw=data,
-    )
 
 
-SPEC = LogFormatSpec(matches=matches, read=record_reader(_build_call), specificity=20)
+_MAP = RecordMap(
+    name="openai_fine_tuning",
+    keys=frozenset({"messages"}),
+    fields={"request": "sent", "response": "came", "verdict": "verdict", "expected": "good"},
+    prepare=_prepare,
+    placed=frozenset({"messages", "functions"}),
+)
+SPEC = LogFormatSpec(matches=matches, read=record_reader(_MAP.build), specificity=20)

@@ -8,14 +8,10 @@ from __future__ import annotations
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import Json, LoggedCall
-from promptbench.ingest._bodies import read_response
-from promptbench.ingest._chat import read_conversation
-from promptbench.ingest._fields import as_iso_time, as_list, as_text, omit_fields
+from promptbench.ingest._fields import as_list, as_text
+from promptbench.ingest._record_map import RecordMap
 from promptbench.ingest._records import FilePair, JoinedRecords, NotACall
-from promptbench.ingest._tiers import classify_failure
 
-NAME = "openai_stored"
-_KNOWN = {"id", "object", "created", "model", "choices", "usage"}
 _PARAMS = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "response_format", "tool_choice",
            "reasoning_effort", "service_tier", "max_completion_tokens")  # fmt: skip
 _MOST_MESSAGES = 1_000
@@ -38,35 +34,30 @@ _PAIR = FilePair(
 )
 
 
-def _build_call(data: dict[str, Json], messages: JoinedRecords) -> LoggedCall:
-    if data.get("object") != "chat.completion" or not as_list(data.get("choices")):
+def _prepare(data: dict[str, Json]) -> dict[str, Json]:
+    if data["object"] != "chat.completion" or not as_list(data["choices"]):
         raise NotACall("not a chat completion: it has no 'choices'")
-    key = as_text(data.get("id")) or ""
-    sent = _find_messages(key, messages)
-    talk = read_conversation([{**one, "content": one.get("content_parts") or one.get("content")} for one in sent])
-    reply = read_response(data)
-    failed, tier = classify_failure(finish_reason=reply.finish_reason, refusal=reply.refusal)
-    params = {name: data[name] for name in _PARAMS if data.get(name) is not None}
-    extra = {
-        **omit_fields(data, _KNOWN | set(_PARAMS)),
-        **({"params": params} if params else {}),
-        **talk.extra,
-        **reply.extra,
+    sent = as_list(data.get("messages"))
+    return {
+        **data,
+        "sent": [{**one, "content": one.get("content_parts") or one.get("content")} for one in sent],
+        "came": {key: data[key] for key in ("choices", "model", "usage") if key in data},
+        "params": {name: data[name] for name in _PARAMS if data.get(name) is not None},
     }
-    return LoggedCall(
-        id=key,
-        answer=reply.answer,
-        model=reply.model,
-        time=as_iso_time(data.get("created")),
-        messages=talk.messages,
-        finish_reason=reply.finish_reason,
-        usage=reply.usage,
-        failed=failed,
-        extra=extra,
-        tier=tier,
-        format=NAME,
-        raw={**data, "messages": sent} if sent else data,
-    )
+
+
+_MAP = RecordMap(
+    name="openai_stored",
+    keys=frozenset({"object", "choices"}),
+    fields={"id": "id", "time": "created", "request": "sent", "response": "came", "params": "params"},
+    prepare=_prepare,
+    placed=frozenset({"object", "choices", "usage", "model", "messages", *_PARAMS}),
+)
+
+
+def _build_call(data: dict[str, Json], location: str, messages: JoinedRecords) -> LoggedCall | None:
+    sent = _find_messages(as_text(data.get("id")) or "", messages)
+    return _MAP.build({**data, "messages": sent} if sent else data, location)
 
 
 def _find_messages(key: str, messages: JoinedRecords) -> list[dict[str, Json]]:

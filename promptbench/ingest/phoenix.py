@@ -19,8 +19,14 @@ from promptbench.plugins import LogFormatSpec
 
 _PREFIX = "attributes."
 _DEPTH = 32
-# Attributes that are data themselves, and are not flattened.
-_DATA = ("llm.invocation_parameters", "llm.prompt_template.variables", "input.value", "output.value", "metadata")
+# Attributes that are data themselves, and are not flattened, by the end of their name.
+_DATA = (
+    "llm.invocation_parameters", "llm.prompt_template.variables", "input.value", "output.value", "metadata",
+    ".content", ".arguments", ".json_schema",
+)  # fmt: skip
+_MESSAGES = ("llm.input_messages", "llm.output_messages")
+# In a table, these are JSON in a cell.
+_NESTED = ("", "llm", *_MESSAGES, "llm.tools", "llm.token_count", "llm.prompt_template")
 
 
 def matches(file: Log) -> bool:
@@ -55,8 +61,10 @@ def _build_call(data: dict[str, Json], location: str) -> LoggedCall | None:
 
 def _flatten(value: Json, path: str, depth: int) -> Iterator[tuple[str, Json]]:
     """Yield the attributes in nested data, such as `llm.input_messages.0.message.role`."""
-    found = decode_embedded(value) if path.startswith("llm.") or not path else value
-    if path in _DATA or not depth or not isinstance(found, dict | list) or not found:
+    found = decode_embedded(value) if path in _NESTED else value
+    if path in _MESSAGES and isinstance(found, str) and found:
+        raise NotACall("its messages are not JSON, as in a table of pandas: export it as JSON Lines")
+    if path.endswith(_DATA) or not depth or not isinstance(found, dict | list) or not found:
         yield path, value
         return
     items = found.items() if isinstance(found, Mapping) else enumerate(found)

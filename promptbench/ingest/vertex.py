@@ -20,4 +20,5 @@ SPEC = RecordMap(
         "latency_ms": "metadata.requestLatency | metadata.request_latency",
         "params": "full_request.generationConfig | full_request.generation_config",
     },
+    absent="it has no request or no response",
 ).spec(specificity=60)

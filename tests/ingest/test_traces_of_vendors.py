@@ -200,6 +200,25 @@ def test_phoenix(form: str) -> None:
     assert calls(log(json_lines(bad)))[0].error == "rate limited"
 
 
+def test_phoenix_keeps_json_inside_messages() -> None:
+    said = "llm.output_messages.0.message"
+    call = f"{said}.tool_calls.0.tool_call.function"
+    span = {"span_kind": "LLM", "context": {"span_id": "s"}}
+    asked = {
+        "llm.input_messages.0.message.content": '{"city": "Oslo"}',
+        "llm.tools.0.tool.json_schema": '{"name": "w"}',
+    }
+    data = {**span, "attributes": {**asked, f"{said}.content": '{"weather": "sunny"}'}}
+    tool = {**span, "attributes": {**asked, f"{call}.name": "weather", f"{call}.arguments": '{"city": "Oslo"}'}}
+    first, second = calls(log(json_lines(data, tool)), "phoenix")
+    assert (first.answer, second.answer) == ('{"weather": "sunny"}', CALL)
+    assert (first.messages, first.extra["tools"]) == ((Message("user", '{"city": "Oslo"}'),), [{"name": "w"}])
+    table = "span_kind,context.span_id,attributes.llm.input_messages\nLLM,s,[{'message.content': 'weather?'}]\n"
+    assert reasons(read(log(table), "phoenix")) == [
+        ("line 2", "its messages are not JSON, as in a table of pandas: export it as JSON Lines")
+    ]
+
+
 SAMPLE = {
     "id": 1,
     "epoch": 1,
