@@ -14,11 +14,11 @@ from promptbench.core.errors import InputError
 from promptbench.core.types import Json, Message
 from promptbench.suite.file import CaseFile, ChecksFile, field_name, is_case_file
 from promptbench.suite.files import values_of_files
-from promptbench.suite.models import Case, Marked, Quarantine, Where, WrittenCheck
+from promptbench.suite.models import NOTHING_COMMON, Case, Common, Marked, Quarantine, Where, WrittenCheck
 from promptbench.suite.sheets import case_rows
 from promptbench.suite.validation import validate
 from promptbench.text.templates import is_name
-from promptbench.yaml.marked import parse
+from promptbench.yaml.marked import YamlDocument, parse
 from promptbench.yaml.marked_json import parse_line
 from promptbench.yaml.paths import matches
 from promptbench.yaml.source import SourceError, read_source
@@ -30,11 +30,19 @@ _LONGEST_LINE = 8 * 1024 * 1024
 class SuiteCases:
     """All cases of one suite, in order. Call `scan` first: it records where each case is."""
 
-    def __init__(self, suite: Path, shown: str, written: list[Case], files: list[tuple[str, Where]]) -> None:
+    def __init__(
+        self,
+        suite: Path,
+        shown: str,
+        written: list[Case],
+        files: list[tuple[str, Where]],
+        common: Common = NOTHING_COMMON,
+    ) -> None:
         self._written = written
         self._named = files
         self._suite = suite
         self._shown = shown
+        self._common = common
         self._forget()
 
     def _forget(self) -> None:
@@ -52,7 +60,7 @@ class SuiteCases:
             yield case
         for path, where in self._paths(found):
             shown = (Path(self._shown).parent / path.relative_to(self._suite.parent)).as_posix()
-            file = _KINDS.get(path.suffix.lower(), _Sheet)(path, shown, self._suite.parent)
+            file = _KINDS.get(path.suffix.lower(), _Sheet)(path, shown, self._common)
             self._files.append(file)
             for start, line, case in _valid_cases(file, where, found):
                 if self._is_first(case, found):
@@ -102,12 +110,12 @@ class SuiteCases:
 
 
 class _File:
-    """A JSON Lines file of cases. `shown` is its name for the user, `folder` the suite's."""
+    """A JSON Lines file of cases. `shown` is its name for the user."""
 
-    def __init__(self, path: Path, shown: str, folder: Path) -> None:
+    def __init__(self, path: Path, shown: str, common: Common) -> None:
         self.path = path
         self.shown = shown
-        self.folder = folder
+        self._common = common
         self._state: tuple[int, int] | None = None
 
     def read(self, found: Diagnostics) -> Iterator[tuple[int, int, Case | None]]:
@@ -141,23 +149,23 @@ class _File:
             found.add(Code.UNREADABLE_FILE, "this line is not UTF-8 text", location, hint="save the file as UTF-8")
             return None
         line = parse_line(self.shown, number, text, found)
-        return read_case(line.value, Where(line), found, self.folder) if line else None
+        return read_case(line.value, Where(line), found, self._common) if line else None
 
 
 class _Sheet:
     """A spreadsheet or YAML file of cases. People wrote it, so it fits in memory."""
 
-    def __init__(self, path: Path, shown: str, folder: Path) -> None:
+    def __init__(self, path: Path, shown: str, common: Common) -> None:
         self.path = path
         self.shown = shown
-        self.folder = folder
+        self._common = common
         self._cases: list[Case] = []
 
     def read(self, found: Diagnostics) -> Iterator[tuple[int, int, Case | None]]:
         """Yield each case with its index; None for an invalid row."""
         self.path.open("rb").close()
         for where in self._written(found):
-            case = read_case(where.value, where, found, self.folder) if where else None
+            case = read_case(where.value, where, found, self._common) if where else None
             self._cases += [case] if case else []
             yield len(self._cases) - 1, 0, case
 
@@ -172,11 +180,7 @@ class _Yaml(_Sheet):
     """A YAML file with a list of cases, as `cases:` of a suite has it."""
 
     def _written(self, found: Diagnostics) -> Iterator[Where | None]:
-        try:
-            document = parse(read_source(self.path, self.shown), found)
-        except SourceError as error:
-            found.extend([error.diagnostic])
-            return
+        document = parse_file(self.path, self.shown, found)
         if document is None or document.value is None:
             return
         if not isinstance(document.value, list):
@@ -239,29 +243,38 @@ def _state(file: BinaryIO) -> tuple[int, int]:
     return state.st_size, state.st_mtime_ns
 
 
-def read_case(written: Json, where: Where, found: Diagnostics, folder: Path | None = None) -> Case | None:
-    """Return the case `written` at `where`. Add problems to `found` and return None if it is invalid.
+def parse_file(path: Path, shown: str, found: Diagnostics) -> YamlDocument | None:
+    """Return a YAML file, or None with a diagnostic if it cannot be read."""
+    try:
+        return parse(read_source(path, shown), found)
+    except SourceError as error:
+        found.extend([error.diagnostic])
+        return None
 
-    `folder` is the suite's, else the current one: its files are below it.
+
+def read_case(written: Json, where: Where, found: Diagnostics, common: Common = NOTHING_COMMON) -> Case | None:
+    """Return the case `written` at `where`, with what is common to all cases of its suite.
+
+    Add problems to `found` and return None if it is invalid.
     """
     item = validate(CaseFile, written, where.path, where.document, found)
     if item is None:
         return None
     _no_blanks(written, where, found)
-    files = values_of_files(item.files, item.vars, where, folder or Path(), found)
+    files = values_of_files(item.files, item.vars, where, common.folder, found)
     if files is None:
         return None
     keys = {field_name(key) for key in written}
     return Case(
         name=item.case,
-        variables={**item.vars, **files},
+        variables={**common.variables, **item.vars, **files},
         messages=tuple(Message(message.role, message.content) for message in item.messages),
         has_expect="expect" in keys,
         expect=item.expect,
         was=item.was,
         has_wish="should_be" in keys,
         should_be=item.should_be,
-        checks=checks_as_written(item.checks, where.below("checks")),
+        checks=common.expand(checks_as_written(item.checks, where.below("checks")), found),
         threshold=item.threshold,
         tags=tuple(item.tags),
         where=where,
@@ -280,23 +293,24 @@ def checks_as_written(items: list[dict[str, Any]], where: Where) -> tuple[Writte
 
 def read_checks(written: Json, where: Where, found: Diagnostics) -> tuple[WrittenCheck, ...]:
     """Return the checks that are `written`, one or a list. Add problems to `found` and return none if invalid."""
-    inside = _Inside(where.document, {"checks": written})
+    inside = _Inside(where.document, where.path, {"checks": written})
     file = validate(ChecksFile, inside.value, (), inside, found)
     return checks_as_written(file.checks, Where(inside, ("checks",))) if file else ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Inside:
-    """A document nested under a key."""
+    """What is at a path of a document, as if it were under a key."""
 
     document: Marked
+    path: tuple[str | int, ...]
     value: Json
 
     def location(self, path: Sequence[str | int] = (), *, key: bool = False) -> Location:
-        return self.document.location(tuple(path)[1:], key=key and len(path) > 1)
+        return self.document.location((*self.path, *path[1:]), key=key and len(path) > 1)
 
     def is_blank(self, path: Sequence[str | int]) -> bool:
-        return self.document.is_blank(tuple(path)[1:])
+        return self.document.is_blank((*self.path, *path[1:]))
 
 
 def _no_blanks(written: dict[str, Json], where: Where, found: Diagnostics) -> None:

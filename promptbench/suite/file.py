@@ -55,7 +55,8 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, (int, float)) else value
 
 
-def _as_list(value: Any) -> Any:
+def as_list(value: Any) -> Any:
+    """Return a value as a list of one, unless it is a list or nothing."""
     return value if isinstance(value, list) or value is None else [value]
 
 
@@ -163,10 +164,10 @@ _PATHS: dict[str, Json] = {
     "anyOf": [_TEXT, {"type": "array", "items": _TEXT}],
 }
 _DURATION: dict[str, Json] = {"type": "string", "pattern": r"^\s*\d+\s*(day|hour)s?\s*$"}
-_MODEL: dict[str, Json] = {"type": "string", "pattern": "^[^/]+/.+$"}
+MODEL_NAME: dict[str, Json] = {"type": "string", "pattern": "^[^/]+/.+$"}
 
 
-class _Forms:
+class Forms:
     """JSON Schema of a value with other forms; `or_list` is that of a list that may be written as its only item."""
 
     def __init__(self, *others: Json, or_list: bool = False) -> None:
@@ -209,7 +210,7 @@ CheckItem = Annotated[
     AfterValidator(_one_check),
 ]
 # The schema of checks comes from the checks themselves: see `suite_schema`.
-Checks = Annotated[list[CheckItem], BeforeValidator(_as_list), WithJsonSchema({})]
+Checks = Annotated[list[CheckItem], BeforeValidator(as_list), WithJsonSchema({})]
 AllChecks = Annotated[
     Checks, Field(description="What every answer must satisfy.", examples=[["json", {"not contains": "sorry"}]])
 ]
@@ -220,7 +221,7 @@ Threshold = Annotated[
         examples=["80%"],
     ),
 ]
-Texts = Annotated[list[Text], BeforeValidator(_as_list), _Forms(or_list=True)]
+Texts = Annotated[list[Text], BeforeValidator(as_list), Forms(or_list=True)]
 
 
 def written_keys(kind: type[BaseModel]) -> list[str]:
@@ -440,61 +441,4 @@ class GateFile(Written):
         default=None,
         description="What a run may cost, for example $2: it stops before spending more, without a verdict.",
         examples=["$2"],
-    )
-
-
-class SuiteFile(Written):
-    suite: Text = Field(description="The suite's name; any short text.", examples=["triage"])
-    about: Text | None = Field(
-        default=None, description="What the task is, in one sentence.", examples=["which team answers a message"]
-    )
-    prompt: Annotated[Texts, Field(min_length=1)] = Field(
-        description="The candidate's file, for example triage.prompt; a list or a pattern for several.",
-        examples=["triage.prompt", ["triage.short.prompt", "triage.long.prompt"], "triage.*.prompt"],
-    )
-    models: Annotated[
-        list[
-            Annotated[
-                ModelFile,
-                BeforeValidator(lambda value: {"model": value} if isinstance(value, str) else value),
-                _Forms(_MODEL),
-            ]
-        ],
-        BeforeValidator(_as_list),
-        Field(min_length=1),
-        _Forms(or_list=True),
-    ] = Field(
-        description="The models to call, as provider/name.", examples=[["gguf/smollm2-135m", "openai/gpt-5.4-mini"]]
-    )
-    checks: AllChecks = Field(default_factory=list)
-    threshold: Threshold = None
-    at: Text | None = Field(
-        default=None,
-        description="The path of the value that all checks look at, for answers with more around it.",
-        examples=["result", "choices[0].message"],
-    )
-    log: Texts = Field(
-        default_factory=list,
-        description="Logs next to this file; their failing calls are replayed as cases.",
-        examples=["failing-log.jsonl"],
-    )
-    accept: Literal["raw", "extracted", "repaired safe"] = Field(
-        default="extracted",
-        description="How far a JSON answer may be from clean JSON and still be readable.",
-        examples=["extracted"],
-    )
-    # Each is validated as a CaseFile of its own; a text is the name of a file with cases.
-    cases: Annotated[list[Any], BeforeValidator(lambda value: [value] if is_case_file(value) else value)] = Field(
-        default_factory=list,
-        description="What goes in and what should come back; or .jsonl, .csv, .xlsx or .yaml files next to this one.",
-        examples=[
-            [{"case": "late parcel", "vars": {"message": "Where is it?"}, "expect": {"team": "delivery"}}],
-            "cases.csv",
-            ["common.jsonl", "more/*.yaml"],
-        ],
-    )
-    gate: GateFile = Field(
-        default_factory=GateFile,
-        description="What a candidate must meet to pass.",
-        examples=[{"repeats": 5, "max cost": "$2"}],
     )

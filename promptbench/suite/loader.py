@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -12,12 +13,14 @@ from pydantic import ValidationError
 from promptbench.core.call_config import read_config
 from promptbench.core.diagnostics import Code, Diagnostics, Location
 from promptbench.core.types import Json, ModelRef, Rung
-from promptbench.suite.cases import SuiteCases, checks_as_written, read_case
-from promptbench.suite.file import GateFile, SuiteFile, field_name, is_case_file
+from promptbench.suite.cases import SuiteCases, checks_as_written, parse_file, read_case, read_checks
+from promptbench.suite.file import GateFile, field_name, is_case_file
 from promptbench.suite.hints import known_key
-from promptbench.suite.models import Case, ModelEntry, Suite, Where
+from promptbench.suite.models import Case, Common, ModelEntry, Suite, Where, WrittenCheck
+from promptbench.suite.suite_file import SuiteFile
 from promptbench.suite.validation import check_keys_once, validate
 from promptbench.yaml.marked import YamlDocument, parse
+from promptbench.yaml.paths import below
 from promptbench.yaml.source import Source, SourceError, read_source
 
 _START = "a suite starts with the lines 'suite: NAME', 'prompt: FILE', 'models: …' and 'cases: …'"
@@ -50,9 +53,11 @@ def read(source: Source, path_of_file: Path, found: Diagnostics) -> Suite | None
         return None
     file = validate(SuiteFile, document.value, (), document, found)
     check_keys_once(GateFile, document.value.get("gate"), ("gate",), document, found)
-    cases = _cases(document, path_of_file, source.path, found)
+    valid = file or _valid_part(document.value)
+    common = _common(valid, document, path_of_file, source.path, found)
+    cases = _cases(document, path_of_file, source.path, common, found)
     if file is None:
-        file = _valid_part(document.value)
+        file = valid
     elif not file.cases and not file.log and not _has_misspelt_cases(document.value):
         found.add(
             Code.NO_CASES,
@@ -67,21 +72,54 @@ def read(source: Source, path_of_file: Path, found: Diagnostics) -> Suite | None
         document=document,
         prompts=tuple(file.prompt),
         models=_models(file, document, found),
-        checks=checks_as_written(file.checks, Where(document, ("checks",))),
+        checks=common.expand(checks_as_written(file.checks, Where(document, ("checks",))), found),
         threshold=file.threshold,
         at=file.at,
         logs=tuple(file.log),
         accept=Rung(file.accept.replace(" ", "_")),
         cases=cases,
         gate=file.gate,
+        common=common,
     )
+
+
+def _common(file: SuiteFile, document: YamlDocument, path: Path, shown: str, found: Diagnostics) -> Common:
+    # The path that is shown is from the project's root, or absolute for a suite outside of it.
+    file_path, before = path.resolve(), len(found)
+    root = file_path.parent if Path(shown).is_absolute() else file_path.parents[len(Path(shown).parts) - 1]
+    checks: dict[str, tuple[WrittenCheck, ...]] = {}
+    files = []
+    for index, written in enumerate(file.use_checks):
+        location = Where(document, ("use_checks", index)).location()
+        target = below(file_path.parent, written, location, found, root=root)
+        if target is None:
+            continue
+        files.append(target.resolve())
+        if not target.is_file():
+            found.add(Code.FILE_NOT_FOUND, f"file '{written}' not found", location)
+            continue
+        for name, where in _named_checks(target, target.resolve().relative_to(root).as_posix(), found):
+            if name in checks:
+                message = f"two files have checks named '{name}'"
+                found.add(Code.DUPLICATE_NAME, message, where.location(key=True), hint="rename one of them")
+            checks[name] = read_checks(where.value, where, found)
+    return Common(path.parent, file.defaults.vars, checks, tuple(files), complete=len(found) == before)
+
+
+def _named_checks(path: Path, shown: str, found: Diagnostics) -> Iterator[tuple[str, Where]]:
+    document = parse_file(path, shown, found)
+    if document and not isinstance(document.value, dict):
+        hint = "write each as 'NAME: [checks]'"
+        found.add(Code.WRONG_TYPE, "expected named checks", document.location(), hint=hint)
+    elif document:
+        yield from ((name, Where(document, (name,))) for name in document.value)
 
 
 def _has_misspelt_cases(value: dict[str, Json]) -> bool:
     return "cases" not in value and any(known_key(key, ("cases",), ()) for key in value)
 
 
-def _cases(document: YamlDocument, path: Path, shown: str, found: Diagnostics) -> SuiteCases:
+def _cases(document: YamlDocument, path: Path, shown: str, common: Common, found: Diagnostics) -> SuiteCases:
     written: list[Case] = []
     files: list[tuple[str, Where]] = []
     listed = document.value.get("cases")
@@ -90,10 +128,10 @@ def _cases(document: YamlDocument, path: Path, shown: str, found: Diagnostics) -
         if is_case_file(item):
             files.append((item, where))
             continue
-        case = read_case(item, where, found, path.parent)
+        case = read_case(item, where, found, common)
         if case is not None:
             written.append(case)
-    return SuiteCases(path, shown, written, files)
+    return SuiteCases(path, shown, written, files, common)
 
 
 def _valid_part(value: dict[str, Json]) -> SuiteFile:

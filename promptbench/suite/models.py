@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from promptbench.core.diagnostics import Diagnostics, Location
+from promptbench.core.diagnostics import Code, Diagnostics, Location, suggest
 from promptbench.core.types import Json, Message, ModelRef, Rung
 from promptbench.suite.file import CHECK_OPTIONS, GateFile, field_name, option_of, path_in_file
 from promptbench.yaml.marked import YamlDocument
@@ -77,6 +77,39 @@ class WrittenCheck:
         """Return the check as an entry of `checks:`."""
         options = {"reading": self.reading, "weight": None if self.weight == 1 else self.weight, "at": self.at}
         return {self.name: self.argument, **{key: value for key, value in options.items() if value is not None}}
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What a suite gives its cases: values of variables, and the named checks of `files` that suites share.
+
+    `folder` is the suite's, or the current one without a suite: the files of cases are below it.
+    """
+
+    folder: Path = Path()
+    variables: Mapping[str, Json] = field(default_factory=dict)
+    checks: Mapping[str, tuple[WrittenCheck, ...]] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
+    complete: bool = True  # False if a file could not be read: then an unknown name is no error.
+
+    def expand(self, specs: Iterable[WrittenCheck], found: Diagnostics) -> tuple[WrittenCheck, ...]:
+        """Return the checks with named ones in place of each `use`, whose options count for all of them."""
+        expanded: list[WrittenCheck] = []
+        for spec in specs:
+            named = self.checks.get(str(spec.argument)) if field_name(spec.name) == "use" else (spec,)
+            if named is None and self.complete:
+                known = f"named checks: {', '.join(self.checks) or 'none; name their file under use checks:'}"
+                hint = suggest(str(spec.argument), self.checks, known)
+                message = f"no checks are named '{spec.argument}'"
+                found.add(Code.UNKNOWN_CHECK, message, spec.where.location(), hint=hint)
+            for item in named or ():
+                at = spec.at if item.at is None else item.at
+                reading, weight = item.reading or spec.reading, item.weight * spec.weight
+                expanded.append(item if item is spec else replace(item, reading=reading, weight=weight, at=at))
+        return tuple(expanded)
+
+
+NOTHING_COMMON = Common()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +210,7 @@ class Suite:
     accept: Rung
     cases: Cases
     gate: GateFile
+    common: Common = NOTHING_COMMON
 
     @property
     def folder(self) -> Path:

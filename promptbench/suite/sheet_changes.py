@@ -15,7 +15,7 @@ from promptbench.core.types import Json
 from promptbench.suite.cases import read_case
 from promptbench.suite.editor import Change, comments_above, edit_cases, edit_lines
 from promptbench.suite.file import field_name, is_case_file
-from promptbench.suite.models import Case, Suite, Where
+from promptbench.suite.models import Case, Common, Suite, Where
 from promptbench.suite.sheets import SheetCase
 from promptbench.suite.tables import CaseEntry, Fields, fields_of, is_same_data
 
@@ -23,9 +23,9 @@ from promptbench.suite.tables import CaseEntry, Fields, fields_of, is_same_data
 class SheetCases:
     """The rows of a sheet in place of a suite's cases, so that every check of cases also checks them."""
 
-    def __init__(self, rows: Sequence[SheetCase], folder: Path | None = None) -> None:
+    def __init__(self, rows: Sequence[SheetCase], common: Common) -> None:
         self._rows = rows
-        self._folder = folder
+        self._common = common
         self.numbers: dict[str, int] = {}
         self.read: list[tuple[SheetCase, Case]] = []
 
@@ -33,7 +33,7 @@ class SheetCases:
         """Yield every valid case. Errors, also those of duplicate names, go to `diagnostics`."""
         self.numbers, self.read = {}, []
         for row in self._rows:
-            case = read_case(row.value, Where(row), diagnostics, self._folder)
+            case = read_case(row.value, Where(row), diagnostics, self._common)
             if case is None:
                 continue
             if case.name in self.numbers:

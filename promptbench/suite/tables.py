@@ -12,6 +12,7 @@ from promptbench.core.canonical import escape_surrogates
 from promptbench.core.diagnostics import Diagnostics, Location
 from promptbench.core.plugins import module_name
 from promptbench.core.types import Json
+from promptbench.suite.cases import read_checks
 from promptbench.suite.file import field_name
 from promptbench.suite.models import Case, WrittenCheck
 from promptbench.suite.sheets import COMMENT, KINDS, SPLIT, read_cell
@@ -56,16 +57,16 @@ class CaseTable:
 
 
 def fields_of(case: Case) -> Fields:
-    """Return what a case sets. Equal cases have equal fields, in whatever order and spelling they are written."""
+    """Return what a case sets, not what its suite adds. Equal cases have equal fields, however they are written."""
     raw = {field_name(key): value for key, value in case.where.value.items()}
     quarantine, note = case.quarantine, raw.get("note")
     fields = {
         "case": case.name,
-        "vars": {name: value for name, value in case.variables.items() if name not in raw.get("files", {})},
+        "vars": raw.get("vars"),
         "files": raw.get("files"),
         "messages": [message.as_dict() for message in case.messages],
         "was": case.was,
-        "checks": [_check(spec) for spec in case.checks],
+        "checks": [_check(spec) for spec in read_checks(raw.get("checks", []), case.where, Diagnostics())],
         "threshold": case.threshold,
         "tags": list(case.tags),
         "cluster": case.cluster,

@@ -28,6 +28,7 @@ from promptbench.suite.file import (
 )
 from promptbench.suite.hints import ODD, case_hint, key_hint, known_key, message_hint, type_hint, value_hint
 from promptbench.suite.models import Marked
+from promptbench.suite.suite_file import DefaultsFile
 
 _File = TypeVar("_File", bound=BaseModel)
 _Path = tuple[str | int, ...]
@@ -252,6 +253,7 @@ def _fields_at(kind: type[BaseModel], loc: _Path) -> list[str]:
         "models": ModelFile,
         "messages": MessageFile,
         "quarantine": QuarantineFile,
+        "defaults": DefaultsFile,
     }
     for step in loc[:-1]:
         kind = nested.get(str(step), kind)

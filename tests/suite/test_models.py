@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from promptbench.suite.file import CaseFile, GateFile, SuiteFile, TagFile, field_name, path_in_file
+from promptbench.suite.file import CaseFile, GateFile, TagFile, field_name, path_in_file
+from promptbench.suite.suite_file import SuiteFile
 from promptbench.yaml.marked import WrittenNumber
 from tests.helpers.suites import HEAD, loaded
 

@@ -51,7 +51,7 @@ def report_quarantine(quarantined: Sequence[Case], cases: int, found: Diagnostic
 
 def report_terms(suite: Suite, case: Case, found: Diagnostics) -> None:
     """Report what is wrong with `repeats`, `only models` and `skip` of a case."""
-    names, usual = [str(entry.ref) for entry in suite.models], suite.gate.repeats
+    names, usual = [entry.name for entry in suite.models], suite.gate.repeats
     for index, name in enumerate(case.only_models):
         if names and name not in names:
             guess = did_you_mean(name, names)

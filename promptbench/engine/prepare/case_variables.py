@@ -9,7 +9,7 @@ from promptbench.core.files import FileValue, files_in, kind_of
 from promptbench.core.types import Json
 from promptbench.engine.prepare.prepared_suite import Variant
 from promptbench.suite.file import CaseFile, field_name
-from promptbench.suite.models import Case
+from promptbench.suite.models import Case, Suite
 from promptbench.text.templates import is_name, lookup
 
 
@@ -49,7 +49,8 @@ def check_variables(case: Case, variants: Sequence[Variant], found: Diagnostics,
             )
     if variants and not has_baseline:
         unused_by_all = set.intersection(*(set(item.prompt.unused(case.variables)) for item in variants))
-        for name in sorted(unused_by_all - slips):
+        own = case.where.value.get("vars") or {}
+        for name in sorted((unused_by_all - slips) & own.keys()):
             _report_unused(case, name, found)
     return valid
 
@@ -85,6 +86,13 @@ def _misplaced(name: str, variables: Mapping[str, Json]) -> tuple[str, str] | No
         return f"expected text for {{{{{name}}}}}, got a list of files", hint
     hint = f"name it under 'files:' of the case, or write {{{{{name}}}}} for a text"
     return f"expected an image or a PDF for {{{{media url={name}}}}}, got a value that is neither", hint
+
+
+def report_unused_defaults(suite: Suite, variants: Sequence[Variant], found: Diagnostics) -> None:
+    """Warn about default values that no prompt uses."""
+    for name in set.intersection(*(set(item.prompt.unused(suite.common.variables)) for item in variants)):
+        location = suite.location(("defaults", "vars", name), key=True)
+        found.add(Code.UNUSED_VARIABLE, f"no prompt uses '{name}'", location, severity=Severity.WARNING)
 
 
 def _variable_hint(name: str, guess: str | None, has_others: bool) -> str:

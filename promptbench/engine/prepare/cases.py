@@ -13,7 +13,7 @@ from promptbench.core.protocols import Check, CheckContext, JudgedCheck
 from promptbench.core.types import Json, LoggedCall
 from promptbench.engine.prepare import checks
 from promptbench.engine.prepare.case_terms import report_quarantine, report_terms
-from promptbench.engine.prepare.case_variables import check_variables, has_slips
+from promptbench.engine.prepare.case_variables import check_variables, has_slips, report_unused_defaults
 from promptbench.engine.prepare.evaluate import (
     Answers,
     Evaluation,
@@ -104,6 +104,8 @@ class CaseBuilder:
             self._add(cases, case, own, held=held)
         for _ in built:
             pass  # Cases behind the first ones are checked too.
+        if self._variants and not self._has_baseline:
+            report_unused_defaults(self._suite, self._variants, self._found)
         cases.share(self._suite.cases.numbers)
         return cases
 
@@ -147,7 +149,7 @@ class CaseBuilder:
         logged: dict[str, tuple[CallInput, list[LoggedCall]]] = {}
         for call in calls if prompts else ():
             # What is in production comes last, and most likely rendered the logged messages.
-            given = input_of(call, prompts[::-1], prompts)
+            given = input_of(call, prompts[::-1], prompts, self._suite.common.variables)
             if isinstance(given, str):
                 self._found.add(
                     Code.BAD_LOG,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from promptbench.core.canonical import digest
 from promptbench.core.types import Json, LoggedCall, Message
@@ -40,18 +41,24 @@ def unusable(given: CallInput | str, prompts: Sequence[Prompt]) -> str | None:
     return "a prompt has no {{history}} for its messages" if unused else None
 
 
-def input_of(call: LoggedCall, templates: Sequence[Prompt], candidates: Sequence[Prompt]) -> CallInput | str:
+def input_of(
+    call: LoggedCall,
+    templates: Sequence[Prompt],
+    candidates: Sequence[Prompt],
+    defaults: Mapping[str, Json] = MappingProxyType({}),
+) -> CallInput | str:
     """Return the input of a call, or a phrase that says why there is none.
 
     Args:
         templates: Prompts that may have rendered the call's messages. The first that fits is used.
         candidates: Prompts that the input is for.
+        defaults: Values of variables that the log's lack.
 
     Variables of the log are used as they are unless a candidate needs others: the log may use these names for
     something else. If no template fits, the messages are replayed unchanged, provided that every candidate takes
     messages and needs no variables.
     """
-    variables = call.variables
+    variables = None if call.variables is None else {**defaults, **call.variables}
     # A result of a tool is sent as a message of the user: without the call's id no provider takes it as one of a tool.
     messages = tuple(replace(item, role="user") if item.role == "tool" else item for item in call.messages)
     known = variables is not None and not any(prompt.missing(variables) for prompt in candidates)

@@ -28,7 +28,7 @@ def is_affected(suite: Suite, changed: Iterable[Path], mirror: Path) -> bool:
     function counts, and the whole package of a plug-in with a check or a provider.
     """
     files = [file for file in changed if not any(fnmatchcase(file.name.lower(), pattern) for pattern in _IGNORED)]
-    if _any_below(files, suite.folder.resolve()):
+    if any(_any_below(files, home) for home in (suite.folder.resolve(), *suite.common.files)):
         return True
     stored = {file.relative_to(mirror).parts[0] for file in files if mirror in file.parents}
     prompts = {prompt_name(written.replace("\\", "/").rpartition("/")[2]) for written in suite.prompts}

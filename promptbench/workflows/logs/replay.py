@@ -231,6 +231,7 @@ class UsableCalls:
         self._calls, self._bad = calls, bad
         self._prompts = [item.prompt for item in suite.prompts]
         self._builder = suite.builder(Diagnostics())
+        self._defaults = suite.suite.common.variables
         self._reasons: Counter[str] = Counter()
         self.count = 0
 
@@ -238,7 +239,7 @@ class UsableCalls:
         """Yield each call with its scores, and True if it passes."""
         find_case = self._builder.case_finder()
         for call in self._calls:
-            given = input_of(call, self._prompts[::-1], self._prompts)
+            given = input_of(call, self._prompts[::-1], self._prompts, self._defaults)
             reason = "it has no answer" if call.answer is None else unusable(given, self._prompts)
             if call.prompt is not None and call.prompt != self._prompts[0].name:
                 reason = "it used another prompt"

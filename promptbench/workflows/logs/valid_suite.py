@@ -47,7 +47,7 @@ class ValidSuite:
     def build(self, data: Mapping[str, Json], found: Diagnostics) -> tuple[CaseBuilder, PreparedCase | None]:
         """Build a new case as if it were in the file. Raise ValueError if YAML cannot hold its data."""
         document = parse(Source("the new case", "\n".join(mapping_lines(data, 0)) + "\n"), found)
-        case = read_case(document.value, Where(document), found, self.suite.folder) if document else None
+        case = read_case(document.value, Where(document), found, self.suite.common) if document else None
         builder = self.builder(found)
         return builder, builder.build(case) if case else None
 

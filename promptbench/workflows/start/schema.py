@@ -15,13 +15,17 @@ from promptbench.checks import plugins as checks
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.plugins import module_name
 from promptbench.core.types import Json
-from promptbench.suite.file import CaseFile, SuiteFile
+from promptbench.suite.file import CaseFile
+from promptbench.suite.suite_file import SuiteFile
 from promptbench.workflows.start.explain import check_page
 from promptbench.yaml.marked import parse
 from promptbench.yaml.source import Source
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _CASE_FILE: dict[str, Json] = {"type": "string", "pattern": r"\.(jsonl|csv|xlsx|yaml|yml)$"}
+_USE: dict[str, Json] = {
+    "use": {"description": "The name of checks in a file of 'use checks:'.", "examples": ["polite"], "type": "string"}
+}
 # Types that only the formats for people have.
 _SHOWN_ONLY = ("Explored", "PromptText", "CaseAttempts", "AttemptRow", "PastRow")
 _BESIDE_A_CHECK: dict[str, Json] = {
@@ -147,7 +151,7 @@ def _defined() -> dict[str, Json]:
             {"type": "string", "enum": alone},
             {
                 "type": "object",
-                "properties": {name.replace("_", " "): ref for name, ref in named.items()} | _BESIDE_A_CHECK,
+                "properties": {name.replace("_", " "): ref for name, ref in named.items()} | _USE | _BESIDE_A_CHECK,
                 "patternProperties": {
                     f"^{name.replace('_', '[_-]')}$": ref for name, ref in named.items() if "_" in name
                 },

@@ -163,7 +163,7 @@ def import_sheet(
         suite = opened.suite
         known = known_cases(suite)
         diagnostics = Diagnostics()
-        cases = SheetCases(_rows(sheet, diagnostics), suite.folder)
+        cases = SheetCases(_rows(sheet, diagnostics), suite.common)
         opened.builder(diagnostics, replace(suite, cases=cases)).validate()
         changes = changes_of(known, cases, diagnostics)
         if diagnostics.errors:
