@@ -46,8 +46,9 @@ class FileValue(dict[str, Any]):
         media = "image/webp" if webp else next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
         if media is None:
             return None
-        found = cls(file=name, type=media, size=state.st_size, sha256=_sha256(path, state.st_size, state.st_mtime_ns))
-        found.path = path.absolute()
+        whole = path.absolute()
+        found = cls(file=name, type=media, size=state.st_size, sha256=_sha256(whole, state.st_size, state.st_mtime_ns))
+        found.path = whole
         return found
 
     @property

@@ -146,6 +146,7 @@ def suite(case: str = CASE, model: str = "openai/fake") -> str:
 def test_files_fit_the_prompt_and_the_model(folder: Path, prompt: str, text: str, expected: list[str]) -> None:
     _, found = joined(folder, text, {"triage.prompt": prompt})
     assert [f"{item.code} {item.message}; {item.hint}" for item in found.errors] == expected
+    assert all(item.location.line == 7 for item in found.errors)
     assert not [item for item in found if item.severity is Severity.WARNING]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from promptbench.core.diagnostics import Code, Diagnostics, Severity, did_you_mean
+from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity, did_you_mean
 from promptbench.core.files import FileValue, files_in, kind_of
 from promptbench.core.types import Json
 from promptbench.engine.prepare.prepared_suite import Variant
@@ -22,8 +22,7 @@ def check_variables(case: Case, variants: Sequence[Variant], found: Diagnostics,
         for name in item.prompt.missing(case.variables):
             valid = False
             if problem := _misplaced(name, case.variables):
-                location = case.where.location("vars", name, key=True)
-                found.add(Code.MISSING_VARIABLE, problem[0], location, hint=problem[1])
+                found.add(Code.MISSING_VARIABLE, problem[0], _location(case, name), hint=problem[1])
                 continue
             tight = {item for item in unused if item.startswith(f"{name}:")}
             slips |= tight
@@ -36,7 +35,7 @@ def check_variables(case: Case, variants: Sequence[Variant], found: Diagnostics,
             found.add(
                 Code.MISSING_VARIABLE,
                 f"the case '{case.name}' has no value for {{{{{name}}}}} of {item.label}",
-                case.where.location(*(("vars", guess) if guess else ("vars",)), key=True),
+                _location(case, guess) if guess else case.where.location("vars", key=True),
                 hint=_variable_hint(name, guess, bool(case.variables)),
             )
         if case.messages and not item.prompt.takes_history:
@@ -55,8 +54,13 @@ def check_variables(case: Case, variants: Sequence[Variant], found: Diagnostics,
     return valid
 
 
+def _location(case: Case, name: str) -> Location:
+    part = "files" if name in (case.where.value.get("files") or {}) else "vars"
+    return case.where.location(part, name, key=True)
+
+
 def _report_unused(case: Case, name: str, found: Diagnostics) -> None:
-    location = case.where.location("vars", name, key=True)
+    location = _location(case, name)
     if not is_name(name):
         # The author of `{message: Hello, where is it?}` means one text, but YAML reads two entries.
         found.add(
