@@ -79,6 +79,7 @@ def case(
         checks=options.checks,
         tags=options.tags,
         was=was,
+        files=author.files,
     )
     missing = [f"--var {variable}=…" for variable in author.variables if variable not in draft.variables]
     missing += [] if draft.expect or draft.never or draft.checks or author.has_checks else ["--expect …"]
@@ -115,7 +116,8 @@ def _ask_missing(draft: Draft, author: CaseAuthor) -> Draft:
     for name in author.variables:
         if name not in values:
             is_message = len(author.variables) == 1 or name in _MESSAGES
-            say(f"What {'did the customer say' if is_message else 'is the value'}? ({{{{{name}}}}})")
+            text = "What did the customer say" if is_message else "What is the value"
+            say(f"{'Which image or PDF below the suite' if name in author.files else text}? ({{{{{name}}}}})")
             values[name] = ask_text()
     expect, never, suggested = draft.expect, draft.never, author.suggested_name(values)
     if not (expect or draft.checks):

@@ -128,6 +128,5 @@ def variables(written: Sequence[str]) -> dict[str, Any]:
             hint = "put a value that begins with @ into a file"
             raise InputError(f"cannot read {text[1:]}: {error.strerror}", hint=hint) from None
         except UnicodeDecodeError:
-            message = f"{text[1:]} is not UTF-8 text, nor an image (PNG, JPEG, GIF, WebP) or a PDF"
-            raise InputError(message) from None
+            raise InputError(f"{text[1:]} is not UTF-8 text, nor an image (PNG, JPEG, GIF, WebP) or a PDF") from None
     return found

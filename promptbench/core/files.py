@@ -6,7 +6,7 @@ import functools
 import hashlib
 import os
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 # The media types that models take, by the bytes that files of the type begin with.
@@ -15,6 +15,7 @@ _MAGIC = {
     b"\xff\xd8\xff": "image/jpeg",
     b"GIF87a": "image/gif",
     b"GIF89a": "image/gif",
+    b"RIFFWEBP": "image/webp",  # with the size between the two words
     b"%PDF-": "application/pdf",
 }
 
@@ -42,19 +43,15 @@ class FileValue(dict[str, Any]):
         """
         with path.open("rb") as file:
             head, state = file.read(12), os.fstat(file.fileno())
-        webp = head[:4] == b"RIFF" and head[8:] == b"WEBP"
-        media = "image/webp" if webp else next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
+        media = next(
+            (kind for magic, kind in _MAGIC.items() if magic in (head[: len(magic)], head[:4] + head[8:])), None
+        )
         if media is None:
             return None
-        whole = path.absolute()
-        found = cls(file=name, type=media, size=state.st_size, sha256=_sha256(whole, state.st_size, state.st_mtime_ns))
-        found.path = whole
+        sha256 = _sha256(path.absolute(), state.st_size, state.st_mtime_ns)
+        found = cls(file=name, type=media, size=state.st_size, sha256=sha256)
+        found.path = path.absolute()
         return found
-
-    @property
-    def name(self) -> str:
-        """The name without folders."""
-        return PurePosixPath(self["file"]).name
 
     @property
     def is_image(self) -> bool:

@@ -70,7 +70,7 @@ def _sum(
     models: Iterable[str],
     calls: Callable[[Task], list[_Call]],
 ) -> dict[str, Estimate]:
-    files = any(variant.prompt.has_files for variant in prepared.variants)
+    files = any(variant.prompt.file_names for variant in prepared.variants)
     found = {model: Estimate(0, 0, 0, 0.0, files) for model in models}
     known: dict[tuple[str, str, str], list[_Call]] = {}
     for task in first_round(prepared, repeats):

@@ -106,7 +106,7 @@ class Prompt:
         """Return everything that affects an answer, as plain data: the input of the hash."""
         engine = ENGINE_WITH_BLOCKS if self.has_blocks else ENGINE
         return {
-            "engine": ENGINE_WITH_FILES if self.has_files else ENGINE_WITH_TOOLS if self.tools else engine,
+            "engine": ENGINE_WITH_FILES if self.file_names else ENGINE_WITH_TOOLS if self.tools else engine,
             "messages": [
                 {"role": item.role, "content": item.source} if isinstance(item, Template) else {"history": True}
                 for item in self.messages
@@ -137,8 +137,11 @@ class Prompt:
         return any(isinstance(part, Block) for item in self.templates for part in item.parts)
 
     @cached_property
-    def has_files(self) -> bool:
-        return any(isinstance(tag, MediaTag) for item in self.templates for tag, _ in all_tags(item.parts))
+    def file_names(self) -> frozenset[str]:
+        """Return the names in `{{media url=…}}`."""
+        return frozenset(
+            tag.body for item in self.templates for tag, _ in all_tags(item.parts) if isinstance(tag, MediaTag)
+        )
 
     @property
     def takes_history(self) -> bool:
@@ -149,7 +152,7 @@ class Prompt:
 
         A file is not a value of a placeholder for text, and only a file is one of `{{media …}}`.
         """
-        if self.has_blocks or self.has_files:
+        if self.has_blocks or self.file_names:
             found: list[str] = []
             for item in self.templates:
                 fill(item.parts, Scope((variables, self.defaults)), found)

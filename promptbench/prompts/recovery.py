@@ -55,7 +55,7 @@ def recover(prompt: Prompt, messages: Sequence[Message]) -> Recovered | Unrecove
     exact = True
     if prompt.has_blocks:
         return Unrecovered("the prompt has {{#if}} or {{#each}} blocks, from whose text no values are recovered")
-    if prompt.has_files:
+    if prompt.file_names:
         return Unrecovered("the prompt has {{media …}}, and a log has no files")
     try:
         pairs, history = _align(prompt, messages)

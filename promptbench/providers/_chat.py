@@ -12,6 +12,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
+from pathlib import PurePosixPath
 
 from promptbench.core.call_config import EXTRA, spaced
 from promptbench.core.diagnostics import Code, did_you_mean
@@ -213,10 +214,14 @@ def data_url(file: FileValue, data: str) -> str:
     return f"data:{file['type']};base64,{data}"
 
 
+def named_file(file: FileValue, data: str) -> dict[str, Json]:
+    return {"filename": PurePosixPath(file["file"]).name, "file_data": data_url(file, data)}
+
+
 def _file_part(file: FileValue, data: str) -> dict[str, Json]:
     if file.is_image:
         return {"type": "image_url", "image_url": {"url": data_url(file, data)}}
-    return {"type": "file", "file": {"filename": file.name, "file_data": data_url(file, data)}}
+    return {"type": "file", "file": named_file(file, data)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ _DIALECT = _chat.Dialect(
 def _file_part(file: FileValue, data: str) -> dict[str, Json]:
     if file.is_image:
         return {"type": "input_image", "image_url": _chat.data_url(file, data), "detail": "auto"}
-    return {"type": "input_file", "filename": file.name, "file_data": _chat.data_url(file, data)}
+    return {"type": "input_file", **_chat.named_file(file, data)}
 
 
 _TEXT_EVENTS = ("response.output_text.delta", "response.function_call_arguments.delta")

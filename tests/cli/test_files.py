@@ -72,6 +72,14 @@ def test_a_run_keeps_names_and_hashes_and_no_bytes(colours: ProjectFolder, serve
     assert "+    files:\n+      photo: red.png\n+      pages: [a.pdf]\n" in captured.out
 
 
+def test_a_new_case_names_its_files(colours: ProjectFolder) -> None:
+    given = ("new", "case", "suites/colours", "--name", "two", "--expect", "red", "--var", "pages=", "--var", "note=hi")
+    colours.edit("suites/colours/colours.prompt", "{{#each pages}}\n{{media url=this}}\n{{/each}}", "{{pages}}")
+    colours.edit("suites/colours/suite.yaml", "pages: [a.pdf]", "pages: note.txt")
+    assert "file 'rad.png' not found" in colours.run(*given, "--var", "photo=rad.png").err
+    assert "files: {photo: red.png}" in colours.run(*given, "--var", "photo=red.png").out
+
+
 def test_a_sheet_has_a_column_for_each_file(colours: ProjectFolder) -> None:
     assert colours.run("sheet", "export", "suites/colours", "--output", "cases.csv").code == 0
     rows = (colours.root / "cases.csv").read_text(encoding="utf-8-sig")

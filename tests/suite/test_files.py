@@ -56,6 +56,23 @@ def test_the_content_decides_what_a_file_becomes(folder: Path) -> None:
     assert case_of(folder, "cases:\n" + CASE.replace("img/red.png", "photo.txt")).variables["photo"]["sha256"] == sha256
 
 
+@pytest.mark.parametrize(
+    ("head", "media"),
+    [
+        (b"RIFF\x24\0\0\0WEBPVP8 ", "image/webp"),
+        (b"RIFF\x24\0\0\0WAVEfmt ", None),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", "image/jpeg"),
+        (b"GIF89a\1\0\1\0", "image/gif"),
+        (b"GIF", None),
+        (b"%PDF-2.0", "application/pdf"),
+    ],
+)
+def test_a_type_is_known_by_its_first_bytes(head: bytes, media: str | None, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(head)
+    found = FileValue.of(tmp_path / "file", "file")
+    assert (found and found["type"]) == media
+
+
 def test_json_lines_and_sheets_name_files_too(folder: Path) -> None:
     files = {"photo": "img/red.png", "note": "note.txt", "pages": ["a.pdf"]}
     write(folder, {"more.jsonl": json.dumps({"case": "one", "files": files})})

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError
+from promptbench.core.files import recorded_names
 from promptbench.core.types import Json, Rung
 from promptbench.engine.prepare.evaluate import Evaluation
 from promptbench.parsing.json_text import read as read_json
@@ -31,15 +32,19 @@ class Draft:
     checks: tuple[Json, ...] = ()
     tags: tuple[str, ...] = ()
     was: str | None = None
+    files: frozenset[str] = frozenset()  # The variables whose value is the path of an image or PDF.
 
     @property
     def data(self) -> dict[str, Json]:
         """Return the case as data, in reading order."""
         never = self.never[0] if len(self.never) == 1 else list(self.never)
         checks = [*([{"not contains": never}] if self.never else []), *self.checks]
+        values = {name: value for name, value in self.variables.items() if name not in self.files}
+        files = {name: recorded_names(value) or value for name, value in self.variables.items() if name in self.files}
         return {
             "case": self.name,
-            **({"vars": dict(self.variables)} if self.variables else {}),
+            **({"vars": values} if values else {}),
+            **({"files": files} if files else {}),
             **({"was": self.was} if self.was is not None else {}),
             **({"expect": self.expect[0]} if self.expect else {}),
             **({"checks": checks} if checks else {}),
@@ -52,6 +57,7 @@ class CaseAuthor:
 
     Attributes:
         variables: the names for which a case needs a value, in the order of the prompt.
+        files: those among them that are images or PDFs.
         fields: the fields of the answer with their schemas; none if the answer is a text, or has no schema.
         has_checks: True if the suite has checks for all cases.
     """
@@ -73,6 +79,7 @@ class CaseAuthor:
         order = [name for item in prompt.templates for name in outer_names(item.parts)]
         needed = sorted({name for item in self._target.prompts for name in item.prompt.missing({})})
         self.variables = [name for name in dict.fromkeys([*order, *needed]) if name in needed]
+        self.files = prompt.file_names
         fields = (prompt.output_schema or {}).get("properties")
         self.fields: Mapping[str, Json] = fields if isinstance(fields, Mapping) else {}
 

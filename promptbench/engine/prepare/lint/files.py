@@ -22,7 +22,7 @@ class FileLint:
         refusals: Mapping[str, Callable[[str], str | None]],
         most_megabytes: float,
     ) -> None:
-        self._sends = any(item.prompt.has_files for item in variants)
+        self._sends = any(item.prompt.file_names for item in variants)
         self._refusals = refusals
         self._most = most_megabytes
         self._large: list[tuple[FileValue, Location]] = []
