@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from promptbench.engine.prepare.repair_rules import RepairRule
     from promptbench.engine.shards import Shard
     from promptbench.parsing.ladder import Ladder
+    from promptbench.redaction.redactor import Redactor
     from promptbench.store.runs import RunStore
 
 SUITE_FILE = "suite.yaml"
@@ -95,14 +96,21 @@ class Project:
         """
         environ = os.environ if environ is None else environ
         settings = load_settings(start or Path.cwd(), environ, flags)
-        project = cls(settings, {**environ, **settings.dotenv})
-        project.secrets.remember()
-        return project
+        environ = {**environ, **settings.dotenv}
+        Secrets(environ, variables(settings.values.providers)).remember()
+        return cls(settings, environ)
 
-    @property
+    @cached_property
     def secrets(self) -> Secrets:
-        """The secrets of the environment, which are never written, with those that only the settings name."""
-        return Secrets(self.environ, variables(self.settings.values.providers))
+        """What is never written: the secrets of environment and settings, and personal data if the project says so."""
+        redact = self.redactor().redact_text if self.settings.values.redact_runs else str
+        return Secrets(self.environ, variables(self.settings.values.providers), redact)
+
+    def redactor(self, *, keep_key: bool = True) -> Redactor:
+        """Return what replaces personal data in this project, as `load_redactor` does."""
+        from promptbench.redaction.project_key import load_redactor
+
+        return load_redactor(self.settings.state, self.settings.values.redact, keep_key=keep_key)
 
     @cached_property
     def repair_rules(self) -> tuple[RepairRule, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -60,9 +60,16 @@ _REMEMBERED: dict[str, str] = {}
 
 
 class Secrets:
-    """The values of all environment variables with secret names, and of those in `named`."""
+    """The values of all environment variables with secret names, and of those in `named`.
 
-    def __init__(self, environ: Mapping[str, str], named: Iterable[str] = ()) -> None:
+    `redact` returns a text without what else must not be written.
+    """
+
+    def __init__(
+        self, environ: Mapping[str, str], named: Iterable[str] = (), redact: Callable[[str], str] = str
+    ) -> None:
+        self._redact = redact
+        self.redacts = redact is not str
         also = set(named)
         found = _REMEMBERED | {
             value: name
@@ -81,7 +88,7 @@ class Secrets:
         for value, name in self._names.items():
             if value in text:
                 text = text.replace(value, f"<{name}>")
-        return text
+        return self._redact(text)
 
     def mask_answer(self, answer: Answer) -> Answer:
         """Return an answer without secrets; the same object if it contains none."""

@@ -22,7 +22,6 @@ In a call's `extra` the fields of the source keep their names. These mean the sa
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 import secrets
 import sqlite3
@@ -93,7 +92,7 @@ class JoinedRecords:
         return found
 
     def _digest(self, key: str) -> bytes:
-        return hmac.digest(self._secret, key.encode("utf-8", "surrogatepass"), "sha256")[:16]
+        return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), key=self._secret, digest_size=16).digest()
 
     def _encrypt(self, nonce: bytes, content: bytes) -> bytes:
         """Return `content` encrypted, or decrypted, by SHAKE256 (FIPS 202) as a stream cipher."""

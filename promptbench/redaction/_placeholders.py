@@ -87,14 +87,6 @@ class Digests:
             return value
         return head + _MARK + self.letters("key", value, max(6, len(value) - len(head) - len(_MARK)))
 
-    def mask_block(self, body: str) -> str:
-        """Return the mark and letters instead of several lines."""
-        if _MARK in body:
-            return body
-        end = "\n" if body.endswith("\n") else ""
-        start = "\n" if body.startswith("\n") else ""
-        return start + _MARK + self.letters("key", body, 24) + end
-
     def reshape(self, kind: str, written: str) -> str:
         """Return letters for letters and digits for digits. The first half is X, x and 9, which marks a placeholder."""
         positions = [index for index, char in enumerate(written) if char.isalnum()]

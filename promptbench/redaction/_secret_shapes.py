@@ -36,14 +36,14 @@ _KEY = re.compile(rf"(?:(?<![\w-])|{AFTER_ESCAPE})(?:{'|'.join(f'(?:{head}){rest
 _JWT = re.compile(rf"(?:(?<![\w-])|{AFTER_ESCAPE})eyJ[\w-]{{8,}}\.[\w-]{{8,}}(?:\.[\w-]*)?")
 _BEARER = re.compile(r"(?i)\bbearer[ ]+((?=\S*\d)[\w.~+/=-]{12,})")
 _BASIC = re.compile(r"(?i)\bbasic[ ]+([\w+/-]{6,}={0,2})")
-_PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,40})-----((?:[^-]|-(?!----))*)")
+_PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,40})-----\s*([^\s-](?:[^-]|-(?!----))*)(?<!\s)")
 _IN_URL = re.compile(r"(?<=://)[^/\s:@\"']{0,64}:([^/\s@\"']{1,256})(?=@)")
 
 
 def find(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
     """Yield the secrets, each kind from left to right."""
     for match in _PEM.finditer(text):
-        yield SensitiveSpan(match.start(2), match.end(2), digests.mask_block(match[2]), "key")
+        yield SensitiveSpan(match.start(2), match.end(2), digests.mask(match[2]), "key")
     for pattern in (_JWT, _KEY):
         for match in pattern.finditer(text):
             head = "eyJ" if pattern is _JWT else _HEAD.match(match[0])[0]  # type: ignore[index]

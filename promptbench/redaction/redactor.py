@@ -86,7 +86,7 @@ class Redactor:
         key: The project's secret, from which placeholders are derived.
         patterns: Regular expressions by name; if one has a group, only the group is replaced.
 
-    Raise ValueError for an invalid pattern. All methods raise TimeoutError if a pattern takes too long on a text.
+    Raise ValueError for an invalid pattern.
     """
 
     def __init__(self, key: bytes, patterns: Mapping[str, str] | None = None) -> None:
@@ -98,17 +98,20 @@ class Redactor:
         self.clean_names: set[str] = set()
 
     def redact_text(self, text: str) -> str:
-        """Return `text` with placeholders; the same object if there is nothing to replace."""
-        return _Pass(self, self._detectors).text(text)
+        """Return `text` with placeholders; one placeholder for all of it if a pattern takes too long on it.
 
-    def redact_value(self, value: Json) -> Json:
-        """Return plain data with redacted texts and keys; the same object if there is nothing to replace."""
-        one = _Pass(self, self._detectors)
-        done = one.value(value)
-        return _Pass(self, [_Echo(one.echoes)]).value(done) if one.echoes else done
+        The same object if there is nothing to replace.
+        """
+        try:
+            return _Pass(self, self._detectors).text(text)
+        except TimeoutError:
+            return self.digests.mask(text)
 
     def redact_call(self, call: LoggedCall) -> LoggedCall:
-        """Return a call with all fields and its raw record redacted; the same object if there is nothing to replace."""
+        """Return a call with all fields and its raw record redacted; the same object if there is nothing to replace.
+
+        Raise TimeoutError if a pattern takes too long.
+        """
         texts: dict[str, None] = {}
         names: set[str] = set()
         gather = partial(_gather_texts, texts=texts, names=names, clean_names=self.clean_names)
@@ -332,9 +335,9 @@ class _OwnPattern:
         try:
             self._pattern = regex.compile(pattern)
         except regex.error as error:
-            raise ValueError(f"is not a valid regular expression: {error}") from None
+            raise ValueError(f"the pattern '{kind}' is not a valid regular expression: {error}") from None
         if self._pattern.search("") is not None:
-            raise ValueError("matches the empty text")
+            raise ValueError(f"the pattern '{kind}' matches the empty text")
 
     def find(self, text: str, digests: Digests) -> Iterator[SensitiveSpan]:
         """Yield the matches; if the pattern has a group, the group."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -54,32 +53,14 @@ def _compile(text: str, formats: bool) -> BoundedSchema:
         if where.endswith("type") and isinstance(error.instance, str):
             raise ValueError(_unknown_type(error.instance)) from None
         raise ValueError(f"this is not a JSON Schema: at {where}: {quoted(error.message)[1:-1]}") from None
-    keywords = list(_keywords(schema))
-    for keyword, value in keywords:
-        _check_keyword(keyword, value, kind)
-        if formats and keyword == "format" and isinstance(value, str) and value not in known_formats.FORMATS:
-            known = ", ".join(known_formats.FORMATS)
-            raise ValueError(f"the format {quoted(value)} cannot be checked: known are {known}")
     # An empty registry: nothing is ever fetched.
     registry: Any = Registry()
-    moving = {keyword for keyword, value in keywords if not isinstance(value, dict)}
-    moving |= _check_references(schema, kind(schema, registry=registry)._resolver, kind)
+    keywords = _check_keywords(schema, kind(schema, registry=registry)._resolver, kind, formats)
     checker = known_formats.checker() if formats else None
-    return BoundedSchema(kind, schema, static=not moving & _MOVING, registry=registry, format_checker=checker)
+    return BoundedSchema(kind, schema, static=not keywords & _MOVING, registry=registry, format_checker=checker)
 
 
-def _keywords(schema: Json) -> Iterator[tuple[str, Json]]:
-    stack = [schema]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, dict):
-            yield from item.items()
-            stack.extend(value for key, value in item.items() if key not in ("enum", "const", "default", "examples"))
-        elif isinstance(item, list):
-            stack.extend(item)
-
-
-def _check_keyword(keyword: str, value: Json, kind: Any) -> None:
+def _check_keyword(keyword: str, value: Json, kind: Any, formats: bool) -> None:
     if keyword == "type":
         # Draft 3 allows any name of a type.
         for name in value if isinstance(value, list) else [value]:
@@ -88,14 +69,16 @@ def _check_keyword(keyword: str, value: Json, kind: Any) -> None:
     for pattern in [value] if keyword == "pattern" else list(value) if keyword == "patternProperties" else []:
         if isinstance(pattern, str):
             compiled(pattern)
+    if formats and keyword == "format" and isinstance(value, str) and value not in known_formats.FORMATS:
+        raise ValueError(f"the format {quoted(value)} cannot be checked: known are {', '.join(known_formats.FORMATS)}")
 
 
 def _unknown_type(name: str) -> str:
     return f"unknown type {quoted(name)}: known are array, boolean, integer, null, number, object, string"
 
 
-def _check_references(schema: Json, resolver: Any, kind: Any) -> set[str]:
-    """Return all keywords of a schema and of what it refers to. Raises ValueError for a target that is not found."""
+def _check_keywords(schema: Json, resolver: Any, kind: Any, formats: bool) -> set[str]:
+    """Return all keywords of a schema and of what it refers to. Raises ValueError for one that cannot be applied."""
     from referencing.exceptions import Unresolvable
     from referencing.jsonschema import specification_with
 
@@ -107,6 +90,8 @@ def _check_references(schema: Json, resolver: Any, kind: Any) -> set[str]:
             continue
         seen.add(id(schema))
         keywords |= schema.keys()
+        for keyword, value in schema.items():
+            _check_keyword(keyword, value, kind, formats)
         if isinstance(schema.get("extends"), dict):
             schema = {**schema, "extends": [schema["extends"]]}  # draft 3, of which `subresources` knows only lists
         resource = create_resource(schema)

@@ -82,6 +82,10 @@ class SettingsFile(BaseModel):
     redact: dict[str, str] = Field(
         default_factory=dict, description="regular expressions of what to redact in logs, by name"
     )
+    redact_runs: bool = Field(
+        default=False,
+        description="replace personal data in the records of runs too; the runs cannot be scored again",
+    )
     providers: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="options of each provider, for example base_url"
     )

@@ -145,3 +145,23 @@ def test_answers_on_another_rung_are_listed(ran: ProjectFolder, ladder: str, sho
     assert {(item["case"], item["before"], item["after"]) for item in run["rungs"]} == {("hello", "extracted", "raw")}
     assert f"on another rung than in the record: {len(run['rungs'])} answers (ladder {shown}" in out
     assert "hello, try 1, triage.better.prompt on openai/fake: extracted → raw" in out
+
+
+def test_a_run_without_personal_data_is_judged_again_but_not_scored_again(
+    project: ProjectFolder, server: FakeOpenAI
+) -> None:
+    project.edit("promptbench.toml", "[providers", "redact-runs = true\n[providers")
+    project.adopt()
+    server.script = lambda body: json.dumps({"team": "billing", "to": "ann.lee@acme.com"})
+    made = project.run("run", "--cache", "write", "--output", "log=a.log", "--output", "html=a.html", "-v")
+    assert made.code in (0, 1, 6), made.err
+    files = {path: path.read_bytes() for path in project.root.rglob("*") if path.is_file()}
+    assert b"@example.com" in files[project.root / "a.log"]
+    assert not [path for path, content in files.items() if b"ann.lee" in content]
+    assert "ann.lee" not in made.out + made.err
+    again = project.run("runs", "gate")
+    assert (again.code, last_line(again.out)) == (made.code, last_line(made.out))
+    for command in ("runs rescore", "suite mutate --run latest"):
+        refused = project.run(*command.split())
+        assert refused.code == 2, refused.out
+        assert re.search(r"error: the answers of run \S+ are redacted, and cannot be scored again", refused.err)

@@ -90,7 +90,7 @@ def _help(command: Any, words: list[str]) -> Iterator[str]:
         yield from _help(sub, [*words, child])
 
 
-_KINDS = {"int": "whole number", "float": "number", "str": "text"}
+_KINDS = {"bool": "true or false", "int": "whole number", "float": "number", "str": "text"}
 
 
 def _kind(annotation: Any) -> str:

@@ -212,14 +212,14 @@ def test_plain_data_with_all_its_texts_and_keys() -> None:
         "attributes": [{"key": "token", "value": {"stringValue": "Friday"}}, {"name": "password", "value": "required"}],
     }
     one = redactor()
-    done = one.redact_value(data)
+    done: Any = one.redact_call(LoggedCall("1", None, raw=data)).raw
     text = json.dumps(done)
     assert not any(part in text for part in ("acme", "1701234567", "17012345678", "4111111111", "9f8a7b"))
     assert {name: done[name] for name in ("token", "key", "created", "attributes")} == {
         name: data[name] for name in ("token", "key", "created", "attributes")
     }
     assert isinstance(done["card"], int)
-    assert one.redact_value(done) is done
+    assert one.redact_call(LoggedCall("1", None, raw=done)).raw is done
     assert one.counts == {"email": 1, "phone": 3, "card": 1, "key": 1}
 
 
@@ -274,8 +274,10 @@ def test_patterns_that_are_none(pattern: str) -> None:
 
 
 def test_a_pattern_without_an_end_is_stopped() -> None:
+    one, text = redactor(own="(x+x+)+y"), "x" * 4_000
     with pytest.raises(TimeoutError):
-        redactor(own="(x+x+)+y").redact_text("x" * 4_000)
+        one.redact_call(LoggedCall("1", text))
+    assert one.redact_text(text).startswith("REDACTED")
 
 
 pieces = (

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from promptbench.checks import json_schema
 from promptbench.checks._scores import quoted
 from promptbench.checks.expect import parse_argument
 from promptbench.core.canonical import canonical
@@ -22,6 +21,7 @@ from promptbench.core.types import Json, Side
 from promptbench.engine.prepare.lint.allowed_labels import ANY_ITEM
 from promptbench.engine.prepare.prepared_suite import Variant
 from promptbench.schemas.reasons import reason
+from promptbench.schemas.validator import compile_schema
 from promptbench.suite.file import field_name
 from promptbench.suite.hints import key_hint, type_hint
 from promptbench.suite.models import Case, Suite, Where, WrittenCheck
@@ -72,7 +72,7 @@ class SchemaFit:
         self._schema = schema
         self._validator: Any = None
         with suppress(ValueError):  # An invalid schema is reported where it is used.
-            json_schema.build(dict(schema), context)
+            compile_schema(dict(schema))
             kind: Any = validator_for(dict(schema), default=Draft202012Validator)
             self._validator = kind(schema, registry=Registry())
         self._known: dict[str, Sequence[Misfit]] = {}

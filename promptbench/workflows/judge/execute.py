@@ -146,7 +146,9 @@ def execute(
     """
     prices = prices_of(project, prepared)
     # A comparison makes calls that a trial of candidates may make too, and must not pass for one.
-    plan = digest([prepared.plan_hash, "compared"]) if pairing else plan_hash(prepared, cache)
+    plan = plan_hash(
+        prepared, cache, RULE, *(["compared"] if pairing else []), *(["redacted"] if project.secrets.redacts else [])
+    )
     if not pairing:
         _continue(prepared, runs, plan, champions, listen)
     info, _ = runs.start(
@@ -340,9 +342,9 @@ def same_judges(prepared: PreparedSuite) -> frozenset[str]:
     return frozenset(found)
 
 
-def plan_hash(prepared: PreparedSuite, cache: CacheMode, rule: int = RULE) -> str:
-    """Return the hash by which a run is resumed: of the plan, the ladder, the gate's rule and the use of the cache."""
-    return digest([prepared.plan_hash, prepared.ladder.hash, rule, cache.value])
+def plan_hash(prepared: PreparedSuite, cache: CacheMode, rule: int = RULE, *kinds: str) -> str:
+    """Return the hash by which a run is resumed: of the plan, the ladder, the gate's rule, the cache, and `kinds`."""
+    return digest([prepared.plan_hash, prepared.ladder.hash, rule, cache.value, *kinds])
 
 
 def _cache(
@@ -376,7 +378,7 @@ def limiters_of(
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """The record of one run, without the environment's secrets that answers may repeat."""
+    """The record of one run, without what must not be written: secrets, and personal data if it is redacted."""
 
     runs: RunStore
     run: str
@@ -389,7 +391,8 @@ class _Record:
         self.runs.add(self.run, masked, self.same_judges, self.own_names)
 
     def attempt(self, key: AttemptKey) -> Attempt | None:
-        return self.runs.attempt(self.run, key)
+        # A judge never sees a redacted answer: the call is made again.
+        return None if self.secrets.redacts else self.runs.attempt(self.run, key)
 
     def judged(self, request_hash: str) -> Answer | None:
         return self.runs.judged(self.run, request_hash)
@@ -461,6 +464,7 @@ def _facts(
     return {
         "rule": RULE,
         **({"watched": watched} if watched else {}),
+        **({"redacted": True} if project.secrets.redacts else {}),
         "command": command,
         "selection": dict(selection),
         "cache": cache.value,

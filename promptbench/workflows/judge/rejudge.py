@@ -70,10 +70,11 @@ def rescore(project: Project, run: str) -> RunReport:
     The scores are a new run, as old as its answers. Answers to requests that the suite no longer makes are left out. If
     the gate needs answers that are not recorded, the run stays open, and the suite's own command resumes it.
 
-    Raises InputError if the run is unknown, or its suite has an error.
+    Raises InputError if the run is unknown, its answers are redacted, or its suite has an error.
     """
     with project.prompts() as store, project.runs() as runs, project.runs() as source:
         info = _whole_run(source, run)
+        check_scorable(info)
         prepared = prepare_again(project, store, runs, info)
         plan = plan_hash(prepared, CacheMode(info.facts.get("cache", CacheMode.OFF)), info.facts.get("rule", 1))
         facts = {**info.facts, **suite_facts(project, prepared), "scored_again": info.id}
@@ -100,6 +101,13 @@ def rescore(project: Project, run: str) -> RunReport:
         )
         verdicts = tuple(undecided(verdict, Result.INCONCLUSIVE, sentence) for verdict in verdicts)
         return replace(build(runs, JudgedRun(prepared, new, verdicts, table, record)), rungs=changes, ladders=ladders)
+
+
+def check_scorable(info: RunInfo) -> None:
+    """Raise InputError for a run whose recorded answers are not those that were scored."""
+    if info.facts.get("redacted"):
+        hint = "the setting redact-runs was on; `promptbench runs gate` judges its recorded scores"
+        raise InputError(f"the answers of run {info.id} are redacted, and cannot be scored again", hint=hint)
 
 
 def _rung_changes(prepared: PreparedSuite, pairs: Sequence[tuple[Attempt, Attempt]]) -> list[RungChange]:

@@ -5,19 +5,16 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import BinaryIO
 
 from promptbench import __version__
 from promptbench.core.call_filter import CallFilter
 from promptbench.core.diagnostics import suggest
-from promptbench.core.errors import EnvironmentFailure, InputError, NothingSelected
+from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.plugins import module_name
 from promptbench.core.types import BadRecord, Json, LoggedCall
 from promptbench.engine.failure_signature import strip_details
@@ -33,8 +30,6 @@ from promptbench.store.calls import CallStore
 # All bad records are counted; this many are listed.
 MAX_BAD_LISTED = 20
 _SECONDS_BETWEEN_UPDATES = 0.1
-KEY_FILE = "redaction.key"
-_KEY_BYTES = 32
 
 
 # Gets a file's name, the bytes that are read, its size in bytes (None for a pipe), and the calls so far.
@@ -129,7 +124,7 @@ def import_logs(
         NothingSelected: if no call passes the filter.
     """
     format_ = _parse_format(format)
-    redactor = load_redactor(project, keep_key=not dry_run) if redact else None
+    redactor = project.redactor(keep_key=not dry_run) if redact else None
     found = find_logs(paths, stdin, columns, model)
     report = ImportReport(dry_run=dry_run)
     patterns = dict(project.settings.values.redact)
@@ -305,51 +300,3 @@ def _find_error(report: ImportReport, found: Sequence[OpenedLog | UnreadableLog]
         name, bad = report.bad[0]
         return InputError(f"no record could be read; {name}, {bad.place}: {bad.reason}")
     return None
-
-
-def load_redactor(project: Project, *, keep_key: bool = True) -> Redactor:
-    """Return the project's redactor. Create the key if there is none, and with `keep_key` write it.
-
-    The key stays in `.promptbench/`. Without it nobody can find a telephone number by trying all of them, and with it
-    a value has the same placeholder in every import. Raise InputError if a pattern of the project is invalid.
-    """
-    patterns = dict(project.settings.values.redact)
-    for name, pattern in patterns.items():
-        try:
-            Redactor(b"", {name: pattern})
-        except ValueError as error:
-            raise InputError(f"the pattern '{name}' of the setting 'redact' {error}") from None
-    return Redactor(_load_key(project.settings.state / KEY_FILE, keep=keep_key), patterns)
-
-
-def _load_key(path: Path, *, keep: bool) -> bytes:
-    try:
-        if not path.exists():
-            key = secrets.token_bytes(_KEY_BYTES)
-            if not keep:
-                return key
-            _write_once(path, key.hex())
-        key = bytes.fromhex(path.read_text(encoding="ascii"))
-    except OSError as error:
-        raise EnvironmentFailure(f"cannot read or write the redaction key {path}: {error.strerror}") from None
-    except ValueError:
-        key = b""
-    if len(key) != _KEY_BYTES:
-        raise EnvironmentFailure(
-            f"{path} is not a valid redaction key",
-            hint="delete it: a new key is created, and later imports have other placeholders",
-        )
-    return key
-
-
-def _write_once(path: Path, text: str) -> None:
-    """Write a file atomically, unless another process was faster."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    draft.touch(mode=0o600)
-    try:
-        draft.write_text(text, encoding="ascii")
-        with suppress(FileExistsError):
-            path.hardlink_to(draft)
-    finally:
-        draft.unlink()

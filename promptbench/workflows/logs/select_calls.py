@@ -18,7 +18,6 @@ from promptbench.suite.loader import load as load_suite
 from promptbench.workflows.judge.recorded_results import failing_calls
 from promptbench.workflows.judge.rejudge import prepare_again
 from promptbench.workflows.logs.failures import find_failures
-from promptbench.workflows.logs.import_logs import load_redactor
 
 
 def log_files(paths: Sequence[str] | None, columns: Mapping[str, str], model: str) -> LogFiles:
@@ -85,7 +84,7 @@ def select_from_logs(project: Project, logs: LogFiles, *, dry_run: bool = False)
         if not (name and hash_sign and call_id):
             raise InputError(f"expected FILE#ID, got '{written}'", hint="for example --log calls.jsonl#INC-2031")
         wanted[str(Path(name)), call_id] = None
-    redactor = load_redactor(project, keep_key=not dry_run)
+    redactor = project.redactor(keep_key=not dry_run)
     for file, call in replace(logs, paths=list(dict.fromkeys(name for name, _ in wanted))).read():
         if (file, call.id) in wanted and wanted[file, call.id] is None:
             kept = StoredCall(call.id, redactor.redact_text(file), "", redactor.redact_call(call))

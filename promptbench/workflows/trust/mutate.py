@@ -19,6 +19,7 @@ from promptbench.project import Project
 from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import MissingVariable
 from promptbench.store.runs import RunInfo, RunStore
+from promptbench.workflows.judge.rejudge import check_scorable
 from promptbench.workflows.trust.mutants import OPERATORS, Operator, Vocabulary, format_path
 from promptbench.workflows.trust.mutation import AnswerSource, GoodAnswer, MutantResult, MutantStatus, MutationCase
 from promptbench.workflows.trust.mutation_report import (
@@ -110,10 +111,12 @@ def _record(prepared: PreparedSuite, runs: RunStore | None, run: str | None) -> 
             raise InputError(f"run '{run}' not found", hint="`promptbench run` makes one")
         return None
     try:
-        name = run or runs.latest_of_suite(prepared.suite.name, finished=True)
+        info = runs.run(run or runs.latest_of_suite(prepared.suite.name, finished=True))
+        check_scorable(info)
     except InputError:
+        if run is not None:
+            raise
         return None
-    info = runs.run(name)
     return _RecordedAnswers(prepared, runs, info) if info.suite == prepared.suite.name else None
 
 
