@@ -1,9 +1,10 @@
 """function call: the answer calls the right functions with the right arguments.
 
 What: reads the answer as calls and pairs them with the wanted ones. Calls are the tools that the provider reports as
-    called; without any the text is read, as `f(a=1)` or the JSON of a tool call. A call is right if it has the name and
-    every argument by value and type; 5 is 5.0, but not "5". Calls may come in any order, and none may be missing or too
-    much. An empty list wants an answer without any call. The score is the F1 over the calls.
+    called, in all steps if the tools have results; without any the text is read, as `f(a=1)` or the JSON of a tool
+    call. A call is right if it has the name and every argument by value and type; 5 is 5.0, but not "5". Calls may come
+    in any order, and none may be missing or too much. An empty list wants an answer without any call. The score is the
+    F1 over the calls.
 When: the model chooses a tool, or several, and fills in their arguments.
 Options: one call or a list of calls, each `name` with `arguments`, or as BFCL's possible answers write it: the name,
     and for each argument the list of the values that are right, with '' in it if the argument may be left out. Or:
@@ -141,11 +142,11 @@ class FunctionCall:
             pairs = {
                 number: number
                 for number, wanted in enumerate(self.wanted[: len(got)])
-                if self._difference(wanted, got[number]) is None
+                if self.difference(wanted, got[number]) is None
             }
         else:
             pairs = _paired(
-                len(self.wanted), len(got), lambda one, other: self._difference(self.wanted[one], got[other]) is None
+                len(self.wanted), len(got), lambda one, other: self.difference(self.wanted[one], got[other]) is None
             )
         return graded("function call", 2 * len(pairs) / (len(self.wanted) + len(got)), 1.0, self._reason(got, pairs))
 
@@ -158,10 +159,11 @@ class FunctionCall:
                 left = [at for at in range(len(got)) if at not in pairs.values()]
                 near = [at for at in left if got[at].name == wanted.name] or left
                 call = got[number if self.ordered else near[0]]
-                return f"{call.name}: {self._difference(wanted, call) or 'wrong order'}"
+                return f"{call.name}: {self.difference(wanted, call) or 'wrong order'}"
         return ""
 
-    def _difference(self, wanted: ExpectedCall, call: Call) -> str | None:
+    def difference(self, wanted: ExpectedCall, call: Call) -> str | None:
+        """Return how a call differs from a wanted one, None if it does not."""
         if call.name != wanted.name:
             return f"expected a call of {quoted(wanted.name)}"
         if call.positional:
@@ -234,14 +236,15 @@ def build(argument: Json, context: CheckContext) -> Check:
     if len(items) > _MOST:
         raise ValueError(f"there can be {_MOST} calls at most")
     return FunctionCall(
-        tuple(_wanted(item) for item in items),
+        tuple(expected_call(item) for item in items),
         order == "fixed",
         extra == "allowed",
         _normal.normal(given.get("ignore")),
     )
 
 
-def _wanted(item: Json) -> ExpectedCall:
+def expected_call(item: Json) -> ExpectedCall:
+    """Return a call as it is written. Raises ValueError."""
     if isinstance(item, dict) and isinstance(item.get("name"), str) and set(item) <= {"name", "arguments"}:
         arguments = item.get("arguments") or {}
         if isinstance(arguments, dict):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from promptbench.core.types import Answer, Json
+from promptbench.core.types import Answer, Json, Step
 
 # Ends so; `max_tokens` and `json_keys` are none.
 _SECRET_NAME = re.compile(r"(?:^|[_-])(?:key|token|secret|password|authorization|cookie)$", re.IGNORECASE)
@@ -97,4 +97,9 @@ class Secrets:
         changed: dict[str, Any] = {name: text for name, text in masked.items() if text != said[name]}
         calls = tuple(replace(call, arguments=self.mask(call.arguments)) for call in answer.calls)
         changed |= {"calls": calls} if calls != answer.calls else {}
-        return replace(answer, **changed) if changed else answer
+        # A turn repeats all of it, signed as it was.
+        return replace(answer, **changed, turn=None) if changed else answer
+
+    def mask_step(self, step: Step) -> Step:
+        """Return a step without secrets in its answer and its results."""
+        return replace(step, answer=self.mask_answer(step.answer), results=tuple(map(self.mask, step.results)))

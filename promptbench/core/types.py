@@ -161,12 +161,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class CallFacts:
-    """Time, tokens and cost of a call, None if unknown; and the tools that its answer calls."""
+    """Time, tokens and cost of a call, None if unknown; and the tools that its answer calls.
+
+    Of an attempt whose model got the results of its tools, these are the sums over its `steps`, the calls of the model,
+    and all tools that they called.
+    """
 
     latency_ms: float | None = None
     usage: Usage | None = None
     cost: float | None = None
     calls: tuple[ToolCall, ...] = ()
+    steps: int = 1
 
 
 class FailureKind(StrEnum):
@@ -415,8 +420,32 @@ class Judging:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One call of the model in an attempt whose tools have results. `results` are those of the tools it called.
+
+    `source` is the hash of what decides the results. Fields that `Attempt` has too are of this call alone.
+    """
+
+    request_hash: str
+    answer: Answer
+    results: tuple[str, ...] = ()
+    source: str = ""
+    tool_ms: float = 0.0  # The time of the tools, which is not part of the model's.
+    tries: int = 1
+    queue_ms: float = 0.0
+    limit_ms: float = 0.0
+    backoff_ms: float = 0.0
+    cost: float | None = None
+    started: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
-    """One request to one model with its answer and scores."""
+    """One request to one model with its answer and scores.
+
+    If its tools have results, it is all `steps` of the model: the request is the first, the answer the last, and times,
+    tokens, tries and cost are the sums.
+    """
 
     key: AttemptKey
     outcome: Outcome
@@ -439,6 +468,7 @@ class Attempt:
     fallback: str | None = None
     # The requests to judges about the answer; written to the record, never read back.
     judgings: tuple[Judging, ...] = ()
+    steps: tuple[Step, ...] = ()
 
     @property
     def cached(self) -> bool:

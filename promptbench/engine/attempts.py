@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from promptbench.checks._python_process import CheckFailure
 from promptbench.core.canonical import digest, digest_text
 from promptbench.core.clock import now
 from promptbench.core.events import AttemptDone, Listener, MoreWanted, Notice
-from promptbench.core.types import Answer, Attempt, AttemptKey, Judging, Outcome, ProviderFailure, Request
+from promptbench.core.types import (
+    Answer,
+    Attempt,
+    AttemptKey,
+    FailedTry,
+    Judging,
+    Outcome,
+    ProviderFailure,
+    Request,
+    Step,
+)
 from promptbench.engine.plan import Repeats, Task, first_round
 from promptbench.engine.prepare.evaluate import JudgeRequest
 from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite
+from promptbench.engine.prepare.tool_results import ToolResults
 from promptbench.engine.runner import CallPlan, Engine, ignore
 from promptbench.engine.scoring import judge_requests_of, score_attempt
+from promptbench.engine.trajectory import as_attempt, next_request, step_of
 from promptbench.gateway import Reply
 
 
@@ -136,6 +150,12 @@ class AttemptRecord(JudgeRecord, Protocol):
     def attempt(self, key: AttemptKey) -> Attempt | None:
         """Return an attempt of this run that is on record."""
 
+    def add_step(self, key: AttemptKey, number: int, step: Step, *, same: bool) -> None:
+        """Store a step, from 1, of an attempt that is not complete. `same` says that its model is deterministic."""
+
+    def steps(self, key: AttemptKey) -> Sequence[Step]:
+        """Return the stored steps of an attempt."""
+
 
 class Attempts:
     """The attempts of one prepared suite, as the work of an engine.
@@ -214,8 +234,11 @@ class Attempts:
         if (kept := self._kept(task)) is not None:
             await self._score(task, kept)
             return None
+        request = self._prepared.request(task.model, task.variant, task.case, task.repeat)
+        if task.case.tools and request.tools:
+            request = next_request(request, self._record.steps(task.key))
         return CallPlan(
-            self._prepared.request(task.model, task.variant, task.case, task.repeat),
+            request,
             task.model.fallback.ref if task.model.fallback and task.key not in self._covered else None,
         )
 
@@ -231,7 +254,13 @@ class Attempts:
             return
         if reply.failure is not None and reply.failure.refused:
             self._report_refused(task, reply.failure, reply.failure.refused)
-        attempt = _attempt(task, plan, reply)
+        attempt: Attempt | None = _attempt(task, plan, reply)
+        if task.case.tools and plan.request.tools and reply.fallback is None:
+            attempt = await self._with_results(task, task.case.tools, plan, reply)
+        if attempt is None:
+            if str(task.model.ref) in self._engine.down:
+                self._gone.add(task.model.name)
+            return
         if reply.answer is not None and reply.fallback is None:
             self._rejections.answered(task.model.name)
         elif attempt.rejected and (why := self._rejections.add(task, attempt.error or "")):
@@ -241,6 +270,36 @@ class Attempts:
             same = self._deterministic[task.model.name]
             self._record.add([(_as_billed(score_attempt(self._prepared, task.case, attempt)), same)])
         await self._score(task, attempt)
+
+    async def _with_results(
+        self, task: Task, tools: ToolResults, plan: CallPlan, reply: Reply | None
+    ) -> Attempt | None:
+        """Return the attempt after all steps of the model, which gets the results of its tools; None if it is stopped.
+
+        Every step is on record before the next call, so that none is made again.
+        """
+        first = self._prepared.request(task.model, task.variant, task.case, task.repeat)
+        steps, failed_tries = [*self._record.steps(task.key)], tuple[FailedTry, ...]()
+        while reply is not None:
+            failed_tries = (*failed_tries, *reply.failed_tries)
+            attempt = replace(_attempt(task, plan, reply), failed_tries=failed_tries)
+            if reply.answer is None:
+                return as_attempt(attempt, first, steps)
+            step = step_of(plan.request, reply.answer, reply, plan.started)
+            if not reply.answer.calls or len(steps) + 1 >= tools.most:
+                return as_attempt(attempt, first, [*steps, step])
+            earlier, began = [call for one in steps for call in one.answer.calls], time.perf_counter()
+            try:
+                results = await tools.results(earlier, reply.answer.calls)
+            except CheckFailure as error:
+                # The fault of the suite, not of the prompt.
+                return as_attempt(replace(attempt, answer=None, error=f"tool results: {error}"), first, steps)
+            tool_ms = (time.perf_counter() - began) * 1000
+            steps.append(replace(step, results=results, source=tools.hash, tool_ms=tool_ms))
+            self._record.add_step(task.key, len(steps), steps[-1], same=self._deterministic[task.model.name])
+            plan = CallPlan(next_request(first, steps))
+            reply = await self._engine.call(plan.request)
+        return None
 
     async def _score(self, task: Task, attempt: Attempt) -> None:
         if self._judging is None:
@@ -314,4 +373,6 @@ def _attempt(task: Task, plan: CallPlan, reply: Reply) -> Attempt:
 
 def _as_billed(attempt: Attempt) -> Attempt:
     # Return the attempt with the cost of this run: none for a cached answer, whose checks saw its price.
-    return attempt if attempt.tries else replace(attempt, cost=0.0)
+    if attempt.tries:
+        return attempt
+    return replace(attempt, cost=sum((step.cost or 0.0 for step in attempt.steps if step.tries), 0.0))

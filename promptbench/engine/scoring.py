@@ -46,7 +46,8 @@ def score_attempt(
     def judged(question: Request) -> Answer | None:
         return answers.get(digest(prepared.as_sent(question).as_dict())) if answers else None
 
-    facts = CallFacts(answer.provider_ms, answer.usage, attempt.cost, answer.calls)
+    calls = tuple(call for step in attempt.steps for call in step.answer.calls) or answer.calls
+    facts = CallFacts(answer.provider_ms, answer.usage, attempt.cost, calls, len(attempt.steps) or 1)
     found = evaluate(
         answer.text,
         checks_of(case, attempt.key.variant),
@@ -58,18 +59,27 @@ def score_attempt(
         prepared.ladder,
         case.was,
     )
-    withheld = not answer.text.strip() and (answer.finish_reason or "").lower() in _WITHHELD
-    outcome = Outcome.PASSED if found.passed and not withheld else Outcome.FAILED
-    why = f"the provider withheld the answer: {answer.finish_reason}"
+    why = _no_answer(attempt, answer)
+    outcome = Outcome.PASSED if found.passed and not why else Outcome.FAILED
     return replace(
         attempt,
         outcome=Outcome.ERRORED if attempt.fallback or found.errored else outcome,
         rung=found.rung,
         well_formed=found.well_formed,
         repairs=found.repairs,
-        scores=(*found.scores, *(Score("answer", passed=False, value=0.0, reason=why),) * withheld),
+        scores=(*found.scores, *(Score("answer", passed=False, value=0.0, reason=reason) for reason in why)),
         error=attempt.error if attempt.fallback else _why_unknown(found, asked),
     )
+
+
+def _no_answer(attempt: Attempt, answer: Answer) -> list[str]:
+    """Return why an answer is none to its user, whatever the checks say of its text; empty if it is one."""
+    if not answer.text.strip() and (answer.finish_reason or "").lower() in _WITHHELD:
+        return [f"the provider withheld the answer: {answer.finish_reason}"]
+    if attempt.steps and answer.calls:
+        names = ", ".join(dict.fromkeys(call.name for call in answer.calls))
+        return [f"no final answer after {len(attempt.steps)} steps ('max steps'): the model still calls {names}"]
+    return []
 
 
 def _why_unknown(found: Evaluation, judgings: Iterable[Judging]) -> str | None:

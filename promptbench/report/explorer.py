@@ -284,6 +284,7 @@ class _Pack:
             item.output_tokens,
             item.cost,
             item.started,
+            [self._text(str(called)) for called in item.called],
         ]
 
     def _text(self, text: str) -> int:

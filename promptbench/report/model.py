@@ -12,8 +12,10 @@ from promptbench.core.errors import Exit
 from promptbench.core.types import Json
 from promptbench.report.nlu import Nlu
 from promptbench.report.qa import Qa
+from promptbench.report.words import excerpt
 
 SCHEMA_VERSION = 1
+_LONGEST = 80  # of what is shown of arguments and of a result, in columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,20 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class CalledTool:
+    """A tool that the model called in a step of an attempt, counted from 1. `result` is None if it got none."""
+
+    step: int
+    name: str
+    arguments: str
+    result: str | None
+
+    def __str__(self) -> str:
+        came = "without result" if self.result is None else f"→ {excerpt(self.result, _LONGEST)}"
+        return f"step {self.step}: {excerpt(self.name, _LONGEST)} {excerpt(self.arguments, _LONGEST)} {came}"
+
+
+@dataclass(frozen=True, slots=True)
 class SideResult:
     """One prompt's result at a case: passes and attempts, and one answer with the reasons of the checks.
 
@@ -80,6 +96,7 @@ class SideResult:
     answer: str | None
     reasons: Sequence[str]
     interval: tuple[float, float] | None = None
+    called: Sequence[CalledTool] = ()  # If the tools have results: what led to the answer.
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +163,7 @@ class CaseResult:
     cost: float | None
     interval: tuple[float, float] | None = None  # The exact 95 % interval of the pass rate; None for a single attempt.
     cluster: str | None = None  # The name of the cluster of cases that it belongs to; None if it is independent.
+    called: Sequence[CalledTool] = ()  # As in `SideResult`.
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +277,7 @@ class AttemptRow:
     output_tokens: int | None
     cost: float | None
     started: str
+    called: Sequence[CalledTool] = ()  # As in `SideResult`.
 
 
 @dataclass(frozen=True, slots=True)

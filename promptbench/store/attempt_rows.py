@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
+from promptbench.core.canonical import canonical, digest_text
 from promptbench.core.types import (
     Answer,
     Attempt,
@@ -17,6 +21,7 @@ from promptbench.core.types import (
     Repair,
     Rung,
     Score,
+    Step,
     ToolCall,
     Usage,
 )
@@ -32,18 +37,18 @@ COLUMNS = (
     "variant, model, case_name, repeat, outcome, request_hash, answer.text, model_returned, params, finish_reason, "
     "structured, rung, well_formed, repairs, scores, error, tries, queue_ms, provider_ms, input_tokens, "
     "output_tokens, cached_tokens, reasoning_tokens, cost, started, connect_ms, first_byte_ms, limit_ms, backoff_ms, "
-    f"fallback, calls, {FAILURE}"
+    f"fallback, calls, steps, {FAILURE}"
 )
 # The provider that replays answers and never makes a call.
 _RECORDED = "recorded/"
 
 
-def read(row: tuple[Any, ...]) -> Attempt:
-    """Return the attempt in a row of `COLUMNS`."""
+def read(row: tuple[Any, ...], steps_of: Callable[[AttemptKey], Sequence[Step]]) -> Attempt:
+    """Return the attempt in a row of `COLUMNS`; `steps_of` returns its steps if it has some."""
     (variant, model, case, repeat, outcome, request, text, returned, params, finish, structured) = row[:11]
     (rung, well_formed, repairs, scores, error, tries, queue, provider, *tokens, cost, started) = row[11:25]
-    connect, first_byte, limit, backoff, fallback, calls, failure = row[25:]
-    answer = None
+    connect, first_byte, limit, backoff, fallback, calls, steps, failure = row[25:]
+    key, answer = AttemptKey(variant, model, case, repeat), None
     if text is not None:
         answer = Answer(
             text,
@@ -59,7 +64,7 @@ def read(row: tuple[Any, ...]) -> Attempt:
             calls=tuple(ToolCall(*call) for call in json.loads(calls or "[]")),
         )
     return Attempt(
-        key=AttemptKey(variant, model, case, repeat),
+        key=key,
         outcome=Outcome(outcome),
         request_hash=request,
         answer=answer,
@@ -76,7 +81,98 @@ def read(row: tuple[Any, ...]) -> Attempt:
         started=started,
         fallback=fallback,
         failed_tries=failed_tries(failure),
+        steps=tuple(steps_of(key)) if steps else (),
     )
+
+
+# The same as `astuple`, without its copies of plain values.
+_SCORE = attrgetter(*(field.name for field in fields(Score)))
+
+
+def keep(connection: sqlite3.Connection, run: str, attempt: Attempt, model: str, *, deterministic: bool) -> None:
+    """Insert or replace an attempt, with the recording of the `model`'s answer. The caller holds a transaction."""
+    execute = connection.execute
+    answer, key, at = attempt.answer, attempt.key, attempt.started
+    usage = answer.usage if answer else None
+    timed = None if attempt.cached else answer
+    answer_hash = None
+    if answer is not None:
+        text = answer.text.encode("utf-8", "replace").decode()
+        answer_hash = digest_text(text)
+        execute("INSERT OR IGNORE INTO answer (hash, text) VALUES (?, ?)", [answer_hash, text])
+        if not answer.recorded and attempt.fallback is None:
+            last = attempt.steps[-1] if attempt.steps else Step(attempt.request_hash, answer)
+            answers.record(connection, last.request_hash, model, last.answer, deterministic=deterministic, at=at)
+    # Resuming a run replaces its errored attempts.
+    execute(
+        f"INSERT OR REPLACE INTO attempt VALUES ({', '.join('?' * 33)})",
+        [
+            run,
+            key.variant,
+            key.model,
+            key.case,
+            key.repeat,
+            attempt.outcome,
+            attempt.request_hash,
+            answer_hash,
+            answer.model if answer else None,
+            canonical(dict(answer.params)) if answer else None,
+            answer.finish_reason if answer else None,
+            int(answer.structured) if answer else None,
+            attempt.rung,
+            int(attempt.well_formed),
+            json.dumps([[repair.name, repair.position] for repair in attempt.repairs]),
+            json.dumps([_SCORE(score) for score in attempt.scores]),
+            attempt.error,
+            attempt.tries,
+            attempt.queue_ms,
+            timed.provider_ms if timed else None,
+            usage.input_tokens if usage else None,
+            usage.output_tokens if usage else None,
+            usage.cached_tokens if usage else None,
+            usage.reasoning_tokens if usage else None,
+            attempt.cost,
+            at,
+            timed.connect_ms if timed else None,
+            timed.first_byte_ms if timed else None,
+            *(attempt.limit_ms, attempt.backoff_ms, attempt.fallback),
+            json.dumps([(call.name, call.arguments, call.id) for call in answer.calls])
+            if answer and answer.calls
+            else None,
+            len(attempt.steps) or None,
+        ],
+    )
+    for number, step in enumerate(attempt.steps, 1):
+        keep_step(connection, run, key, number, step)
+    for number, failed in enumerate(attempt.failed_tries, 1):
+        execute(
+            f"INSERT OR REPLACE INTO failed_try VALUES ({', '.join('?' * 11)})",
+            [
+                *(run, key.variant, key.model, key.case, key.repeat, at, number),
+                *(failed.kind, failed.status, failed.message, failed.provider_ms),
+            ],
+        )
+
+
+_STEP = "request_hash, answer, results, source, tool_ms, tries, queue_ms, limit_ms, backoff_ms, cost, started"
+STEPS = f"""SELECT {_STEP} FROM step WHERE run = ? AND variant = ? AND model = ? AND case_name = ? AND repeat = ?
+    ORDER BY step"""
+
+
+def keep_step(connection: sqlite3.Connection, run: str, key: AttemptKey, number: int, step: Step) -> None:
+    """Insert or replace a step of an attempt. The caller holds a transaction."""
+    values = [
+        *(run, key.variant, key.model, key.case, key.repeat, number),
+        *(step.request_hash, answers.dumps(step.answer), json.dumps(step.results), step.source, step.tool_ms),
+        *(step.tries, step.queue_ms, step.limit_ms, step.backoff_ms, step.cost, step.started),
+    ]
+    connection.execute(f"INSERT OR REPLACE INTO step VALUES ({', '.join('?' * len(values))})", values)
+
+
+def read_step(row: tuple[Any, ...]) -> Step:
+    """Return the step in a row of `STEPS`."""
+    request, answer, results, *rest = row
+    return Step(request, answers.loads(answer), tuple(json.loads(results)), *rest)
 
 
 def failed_tries(kind: str | None) -> tuple[FailedTry, ...]:

@@ -24,7 +24,7 @@ WHERE NOT EXISTS (
 _UNREFERENCED_ANSWERS = """hash NOT IN (SELECT answer_hash FROM attempt WHERE answer_hash NOTNULL)
 AND hash NOT IN (SELECT text_hash FROM judging)"""
 _UNREFERENCED_RECORDINGS = """recorded < ? AND request_hash NOT IN (SELECT request_hash FROM attempt)
-AND request_hash NOT IN (SELECT request_hash FROM judging)"""
+AND request_hash NOT IN (SELECT request_hash FROM step UNION SELECT request_hash FROM judging)"""
 _TABLES_OF_RUNS = """SELECT DISTINCT listed.name
 FROM sqlite_master AS listed JOIN pragma_foreign_key_list(listed.name) AS key
 WHERE listed.type = 'table' AND key."table" = 'run' AND key."from" = 'run'"""

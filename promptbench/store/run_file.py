@@ -14,7 +14,7 @@ from promptbench.store.migrations import pending
 from promptbench.store.run_table import WHAT, RunTable
 from promptbench.store.runs import FILE_NAME, RunInfo, RunStore, read_runs
 
-_TABLES = ("attempt", "failed_try", "judging")
+_TABLES = ("attempt", "step", "failed_try", "judging")
 
 
 class RunFile(RunTable):
@@ -73,7 +73,7 @@ def copy(runs: RunStore, new: str, parts: Iterable[tuple[RunFile, str]]) -> None
         for file, run in parts:
             answers = "SELECT answer.* FROM attempt JOIN answer ON answer.hash = answer_hash WHERE run = ?"
             _insert(connection, "answer", file.rows(answers, run))
-            for source in ("attempt", "judging"):
+            for source in ("attempt", "step", "judging"):
                 recordings = (
                     f"SELECT DISTINCT recording.* FROM {source} JOIN recording USING (request_hash) WHERE run = ?"
                 )

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, fields, replace
-from operator import attrgetter
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from promptbench.core.canonical import canonical, digest_text
+from promptbench.core.canonical import canonical
 from promptbench.core.clock import now
 from promptbench.core.errors import EnvironmentFailure, InputError
-from promptbench.core.types import Answer, Attempt, AttemptKey, Json, Judging, Message, Outcome, Rung, Score, Side
+from promptbench.core.types import Answer, Attempt, AttemptKey, Json, Judging, Message, Outcome, Rung, Side, Step
 from promptbench.store import answers, attempt_rows, runs_schema
 from promptbench.store.bench_runs import BenchRuns
 from promptbench.store.calls import CallStore
@@ -39,8 +38,6 @@ _RUN = "id, plan, suite, prompt, started, finished, result, sentence, tool_versi
 _WHOLE = f"finished IS NOT NULL AND result <> '{SHARD}'"
 _UNJUDGED = "outcome = 'errored' AND answer_hash NOTNULL AND fallback IS NULL"
 _ATTEMPTS = f"SELECT {attempt_rows.COLUMNS} FROM attempt LEFT JOIN answer ON answer.hash = answer_hash WHERE run = ?"
-# The same as `astuple`, without its copies of plain values.
-_SCORE = attrgetter(*(field.name for field in fields(Score)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,69 +184,10 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
         """Commit attempts, each with whether its model is deterministic, judge calls, and recordings of answers."""
         with self.transaction() as connection:
             for attempt, deterministic in attempts:
-                self._add(run, attempt, own_names.get(attempt.key.model, attempt.key.model), deterministic)
+                model = own_names.get(attempt.key.model, attempt.key.model)
+                attempt_rows.keep(connection, run, attempt, model, deterministic=deterministic)
                 for judging in attempt.judgings:
                     attempt_rows.keep_judging(connection, run, judging, deterministic=judging.judge in same_judges)
-
-    def _add(self, run: str, attempt: Attempt, model: str, deterministic: bool) -> None:
-        execute = self._connection.execute
-        answer, key, at = attempt.answer, attempt.key, attempt.started
-        usage = answer.usage if answer else None
-        timed = None if attempt.cached else answer
-        answer_hash = None
-        if answer is not None:
-            text = answer.text.encode("utf-8", "replace").decode()
-            answer_hash = digest_text(text)
-            execute("INSERT OR IGNORE INTO answer (hash, text) VALUES (?, ?)", [answer_hash, text])
-            if not answer.recorded and attempt.fallback is None:
-                request = attempt.request_hash
-                answers.record(self._connection, request, model, answer, deterministic=deterministic, at=at)
-        # Resuming a run replaces its errored attempts.
-        execute(
-            f"INSERT OR REPLACE INTO attempt VALUES ({', '.join('?' * 32)})",
-            [
-                run,
-                key.variant,
-                key.model,
-                key.case,
-                key.repeat,
-                attempt.outcome,
-                attempt.request_hash,
-                answer_hash,
-                answer.model if answer else None,
-                canonical(dict(answer.params)) if answer else None,
-                answer.finish_reason if answer else None,
-                int(answer.structured) if answer else None,
-                attempt.rung,
-                int(attempt.well_formed),
-                json.dumps([[repair.name, repair.position] for repair in attempt.repairs]),
-                json.dumps([_SCORE(score) for score in attempt.scores]),
-                attempt.error,
-                attempt.tries,
-                attempt.queue_ms,
-                timed.provider_ms if timed else None,
-                usage.input_tokens if usage else None,
-                usage.output_tokens if usage else None,
-                usage.cached_tokens if usage else None,
-                usage.reasoning_tokens if usage else None,
-                attempt.cost,
-                at,
-                timed.connect_ms if timed else None,
-                timed.first_byte_ms if timed else None,
-                *(attempt.limit_ms, attempt.backoff_ms, attempt.fallback),
-                json.dumps([(call.name, call.arguments, call.id) for call in answer.calls])
-                if answer and answer.calls
-                else None,
-            ],
-        )
-        for number, failed in enumerate(attempt.failed_tries, 1):
-            execute(
-                f"INSERT OR REPLACE INTO failed_try VALUES ({', '.join('?' * 11)})",
-                [
-                    *(run, key.variant, key.model, key.case, key.repeat, at, number),
-                    *(failed.kind, failed.status, failed.message, failed.provider_ms),
-                ],
-            )
 
     def finish(self, run: str, result: str, sentence: str) -> None:
         """Record the verdict of a run."""
@@ -343,12 +281,31 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
 
     def attempts(self, run: str) -> Iterator[Attempt]:
         """Yield all attempts of a run."""
-        return map(attempt_rows.read, self._rows(_ATTEMPTS, [run]))
+        steps = self.steps_of(run)
+        return (attempt_rows.read(row, steps) for row in self._rows(_ATTEMPTS, [run]))
 
     def attempts_at(self, run: str, variant: str, model: str, case: str) -> list[Attempt]:
         """Return the attempts of one prompt on one model and case, in the order of their repeats."""
-        where = "variant = ? AND model = ? AND case_name = ? ORDER BY repeat"
-        return [attempt_rows.read(row) for row in self._rows(f"{_ATTEMPTS} AND {where}", [run, variant, model, case])]
+        where, steps = "variant = ? AND model = ? AND case_name = ? ORDER BY repeat", self.steps_of(run)
+        rows = self._rows(f"{_ATTEMPTS} AND {where}", [run, variant, model, case])
+        return [attempt_rows.read(row, steps) for row in rows]
+
+    def add_step(self, run: str, key: AttemptKey, number: int, step: Step, model: str, *, deterministic: bool) -> None:
+        """Commit a step of an attempt that is not complete, and the recording of the `model`'s answer."""
+        with self.transaction() as connection:
+            attempt_rows.keep_step(connection, run, key, number, step)
+            if not step.answer.recorded:
+                request, at = step.request_hash, step.started
+                answers.record(connection, request, model, step.answer, deterministic=deterministic, at=at)
+
+    def steps_of(self, run: str) -> Callable[[AttemptKey], Sequence[Step]]:
+        """Return a function that returns the recorded steps of an attempt of a run, in order."""
+
+        def read(key: AttemptKey) -> list[Step]:
+            rows = self._rows(attempt_rows.STEPS, [run, key.variant, key.model, key.case, key.repeat])
+            return [attempt_rows.read_step(row) for row in rows]
+
+        return read
 
     def attempt(self, run: str, key: AttemptKey) -> Attempt | None:
         """Return one attempt of a run, or None."""

@@ -280,6 +280,21 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
             if text.split()[2] in ("prompt_history", "run_figures", "latency_by_model")
         ),
     ),
+    "0016_steps": (
+        "ALTER TABLE attempt ADD COLUMN steps INTEGER",
+        """CREATE TABLE step (
+            run TEXT NOT NULL REFERENCES run (id),
+            variant TEXT NOT NULL, model TEXT NOT NULL, case_name TEXT NOT NULL, repeat INTEGER NOT NULL,
+            step INTEGER NOT NULL,
+            request_hash TEXT NOT NULL,
+            answer TEXT NOT NULL,
+            results TEXT NOT NULL, source TEXT NOT NULL, tool_ms REAL NOT NULL,
+            tries INTEGER NOT NULL, queue_ms REAL NOT NULL, limit_ms REAL NOT NULL, backoff_ms REAL NOT NULL,
+            cost REAL,
+            started TEXT NOT NULL,
+            PRIMARY KEY (run, variant, model, case_name, repeat, step)
+        ) STRICT, WITHOUT ROWID""",
+    ),
 }
 
 COLUMNS: dict[str, dict[str, str]] = {
@@ -336,6 +351,19 @@ COLUMNS: dict[str, dict[str, str]] = {
         "backoff_ms": "part of queue_ms: waiting between tries, and for an unavailable model",
         "fallback": "the fallback model that answered instead of a disabled one; the attempt counts as errored",
         "calls": "JSON list of [name, arguments as text, id]: the tools that the answer calls; null if none",
+        "steps": "how often the model was called, if its tools have results; times, tokens and cost are then sums",
+    },
+    "step": {
+        "run": "the run",
+        **dict.fromkeys(("variant", "model", "case_name", "repeat"), "as in attempt"),
+        "step": "counts from 1, within one attempt",
+        "request_hash": "hash of this request: the first one, and all answers and results before this step",
+        "answer": "JSON: the whole answer, with the tools that it calls",
+        "results": "JSON list of texts: what these tools returned, in their order; empty for the last step",
+        "source": "hash of what decides the results: the script, the function's file, 'max steps'",
+        "tool_ms": "time of the tools, in milliseconds; not part of the attempt's times",
+        **dict.fromkeys(("tries", "queue_ms", "limit_ms", "backoff_ms", "cost"), "as in attempt, of this call"),
+        "started": "ISO 8601, UTC",
     },
     "recording": {
         "request_hash": "hash of the request that was answered",

@@ -283,6 +283,7 @@ def read_case(written: Json, where: Where, found: Diagnostics, common: Common = 
         repeats=item.repeats,
         only_models=tuple(item.only_models),
         skip=item.skip,
+        tool_results=item.tool_results,
     )
 
 

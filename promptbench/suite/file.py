@@ -27,6 +27,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from promptbench.core.call_config import config_schema
 from promptbench.core.types import Json
+from promptbench.suite.tool_fields import ToolResultsField
 
 
 @lru_cache(maxsize=1024)
@@ -316,6 +317,7 @@ class CaseFile(Written):
             [{"role": "user", "content": "Where is my parcel?"}, {"role": "assistant", "content": "On its way."}]
         ],
     )
+    tool_results: ToolResultsField = None
     expect: Any = Field(
         default=None,
         description="What should come back: fields of a JSON answer, or a text.",

@@ -81,7 +81,7 @@ class WrittenCheck:
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """What a suite gives its cases and calls: values of variables, a config, the checks of `files` that suites share.
+    """What a suite gives its cases: values of variables, and the named checks of `files` that suites share.
 
     `folder` is the suite's, or the current one without a suite: the files of cases are below it.
     """
@@ -90,8 +90,6 @@ class Common:
     variables: Mapping[str, Json] = field(default_factory=dict)
     checks: Mapping[str, tuple[WrittenCheck, ...]] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
-    config: Mapping[str, Json] = field(default_factory=dict)  # Below that of the prompt.
-    locations: Mapping[str, Location] = field(default_factory=dict)  # of the words of the config
     complete: bool = True  # False if a file could not be read: then an unknown name is no error.
 
     def expand(self, specs: Iterable[WrittenCheck], found: Diagnostics) -> tuple[WrittenCheck, ...]:
@@ -149,6 +147,7 @@ class Case:
     repeats: int | None = None
     only_models: tuple[str, ...] = ()
     skip: str | None = None
+    tool_results: Json = None  # As written; None if absent.
 
     @property
     def critical(self) -> bool:
@@ -212,6 +211,8 @@ class Suite:
     accept: Rung
     cases: Cases
     gate: GateFile
+    tool_results: Json = None  # As in a case.
+    max_steps: int = 8
     common: Common = NOTHING_COMMON
 
     @property

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field
 
-from promptbench.core.call_config import config_schema
 from promptbench.suite.file import (
     MODEL_NAME,
     AllChecks,
@@ -20,6 +19,7 @@ from promptbench.suite.file import (
     as_list,
     is_case_file,
 )
+from promptbench.suite.tool_fields import MaxStepsField, ToolResultsField
 
 
 class DefaultsFile(Written):
@@ -27,11 +27,6 @@ class DefaultsFile(Written):
         default_factory=dict,
         description="Values of variables, for the cases that have none of their own.",
         examples=[{"language": "English"}],
-    )
-    config: Annotated[dict[str, Any], WithJsonSchema(config_schema())] = Field(
-        default_factory=dict,
-        description="Parameters of calls, below the prompt's own config and that of a model.",
-        examples=[{"max tokens": 800}],
     )
 
 
@@ -60,7 +55,7 @@ class SuiteFile(Written):
     )
     defaults: DefaultsFile = Field(
         default_factory=DefaultsFile,
-        description="What cases and calls get that do not say otherwise.",
+        description="What cases get that do not say otherwise.",
         examples=[{"vars": {"language": "English"}}],
     )
     use_checks: Texts = Field(
@@ -75,6 +70,8 @@ class SuiteFile(Written):
         description="The path of the value that all checks look at, for answers with more around it.",
         examples=["result", "choices[0].message"],
     )
+    tool_results: ToolResultsField = None
+    max_steps: MaxStepsField = 8
     log: Texts = Field(
         default_factory=list,
         description="Logs next to this file; their failing calls are replayed as cases.",

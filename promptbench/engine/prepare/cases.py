@@ -26,6 +26,7 @@ from promptbench.engine.prepare.inputs import CallInput, conversation_of, expect
 from promptbench.engine.prepare.options import PrepareOptions
 from promptbench.engine.prepare.prepared_suite import BASELINE, CaseTerms, PreparedCase, PreparedCases, Variant
 from promptbench.engine.prepare.ruled_out import RuledOut
+from promptbench.engine.prepare.tool_results import ToolResultsReader
 from promptbench.suite.cases import read_checks
 from promptbench.suite.models import Case, Suite, Where, WrittenCheck
 
@@ -70,6 +71,7 @@ class CaseBuilder:
         self.judged: dict[str, tuple[JudgedCheck, Location]] = {}
         self._shared = self._build_checks(suite.checks)
         self._shared_hashed = canonical([suite.accept, checks.as_hashed(suite.checks, self._bare), suite.threshold])
+        self._tools = ToolResultsReader(suite, variants, options, found)
         self.ruled_out = RuledOut(variants, self._bare, suite)
         self._was: dict[str, tuple[str, ...]] = {}
         # The logged calls that fail the checks of a case, by the case's name.
@@ -162,7 +164,8 @@ class CaseBuilder:
         return logged
 
     def _add(self, cases: PreparedCases, case: PreparedCase, own: str, *, held: bool) -> None:
-        asked = self._inputs.add([case.name, dict(case.variables), [message.as_dict() for message in case.history]])
+        tools = [case.tools.hash] if case.tools else []
+        asked = self._inputs.add([case.name, dict(case.variables), [item.as_dict() for item in case.history], *tools])
         tags = sorted(self._suite.gate.tags.keys() & case.tags)
         # Suites without terms have the hashes of versions that knew none.
         terms = [case.terms.repeats, *case.terms.models] if any(case.terms) else []
@@ -182,11 +185,8 @@ class CaseBuilder:
 
     @property
     def suite_hash(self) -> str:
-        """The hash of all selected inputs, of how the gate treats single cases, and of the default config."""
-        # The config is the suite's and in no version of a prompt.
-        rules, config = self._gate_rules.value if self._gate_rules else None, dict(self._suite.common.config)
-        more = [rules, config] if config else [rules] if rules else []
-        return digest([self._inputs.value, *more]) if more else self._inputs.value
+        """The hash of all selected inputs, and of how the gate treats single cases."""
+        return digest([self._inputs.value, self._gate_rules.value]) if self._gate_rules else self._inputs.value
 
     @property
     def checks_hash(self) -> str:
@@ -249,6 +249,7 @@ class CaseBuilder:
             quarantine=case.quarantine,
             terms=CaseTerms(case.repeats or 0, case.only_models),
             skip=case.skip,
+            tools=self._tools.of(case),
         )
 
     def _from_log(
@@ -323,6 +324,7 @@ class CaseBuilder:
             was=(),
             logged=True,
             cluster=conversation_of(call),
+            tools=self._tools.shared,
         )
         return (built, specs) if self._variants and self._shared.valid else (None, ())
 

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from promptbench.core.call_config import laid_over
 from promptbench.core.canonical import digest
@@ -17,6 +17,9 @@ from promptbench.parsing.ladder import BUILT_IN, Ladder
 from promptbench.plugins import Billing
 from promptbench.prompts.prompt import Prompt
 from promptbench.suite.models import Quarantine, Suite
+
+if TYPE_CHECKING:
+    from promptbench.engine.prepare.tool_results import ToolResults
 
 BASELINE = ""  # Takes the place of a variant's hash for a model that uses no prompt.
 
@@ -108,6 +111,7 @@ class PreparedCase:
     quarantine: Quarantine | None = None
     terms: CaseTerms = ALWAYS
     skip: str | None = None
+    tools: ToolResults | None = None  # With them, the model continues after it called tools.
 
 
 class PreparedCases:
@@ -275,12 +279,7 @@ class PreparedSuite:
         if model.declared is not None:
             return model.declared
         prompts = [variant.prompt for variant in self.variants] if model.uses_prompt else [None]
-        return all(model.provider.deterministic(self.params(model, prompt)) for prompt in prompts)
-
-    def params(self, model: PreparedModel, prompt: Prompt | None) -> Mapping[str, Json]:
-        """Return the parameters of calls: the prompt's over the suite's, and the model's over both."""
-        config = laid_over(self.suite.common.config, prompt.config) if prompt else {}
-        return laid_over(config, model.config)
+        return all(model.provider.deterministic(_params(model, prompt)) for prompt in prompts)
 
     def request(self, model: PreparedModel, variant: Variant | None, case: PreparedCase, repeat: int) -> Request:
         """Return the request for a case. A model without a prompt gets the variables and no messages."""
@@ -288,7 +287,7 @@ class PreparedSuite:
         return Request(
             model=model.ref,
             messages=prompt.render(case.variables, case.history) if prompt else (),
-            params=self.params(model, prompt),
+            params=_params(model, prompt),
             output_schema=prompt.output_schema if prompt else None,
             variables=case.variables,
             repeat=repeat,
@@ -329,6 +328,11 @@ class PreparedSuite:
                 **({"repairs": self.ladder.named_rules()} if self.ladder.rules else {}),
             }
         )
+
+
+def _params(model: PreparedModel, prompt: Prompt | None) -> Mapping[str, Json]:
+    config = prompt.config if prompt else {}
+    return laid_over(config, model.config) if model.config else config
 
 
 def without_params(request: Request, names: frozenset[str]) -> Request:

@@ -7,7 +7,7 @@ const ALIKE = 0.4; // the share of words in common from which on two texts read 
 const MOST_COMPARED = 4e6; // cells of the table that a diff takes
 const OUTCOMES = { passed: "good", failed: "bad", errored: "none" };
 const COUNTED = ["prompt", "model", "repeat", "counted", "outcome", "answer", "rung", "repairs", "reasons", "error", "fallback",
-  "tries", "cached", "provider", "queue", "input", "output", "cost", "started"];
+  "tries", "cached", "provider", "queue", "input", "output", "cost", "started", "called"];
 // What would be invisible, or would turn the text around it: controls, marks of direction, half pairs.
 const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 
@@ -355,6 +355,7 @@ class Explorer {
         make("h5", {}, this.prompt(number)),
         make("div", { class: "bar" }, make("span", { class: "tag " + (OUTCOMES[attempt.outcome] || "quiet") }, attempt.outcome),
           make("span", { class: "small" }, [`attempt ${attempt.repeat + 1}`, attempt.rung ? "format " + attempt.rung.replace("_", " ") : "", ...attempt.repairs].filter(Boolean).join(" · "))),
+        ...attempt.called.map((line) => make("p", { class: "small" }, ...texts(all[line]))),
         make("pre", { tabindex: "0", "aria-label": "Answer" }, ...bodies[place]),
         ...reasons.map((reason) => make("p", { class: "reason" }, ...texts(reason))));
     }));

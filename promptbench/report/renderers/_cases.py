@@ -47,6 +47,7 @@ def details(item: CaseResult) -> Iterator[str]:
         yield f"expected: {_cut(item.expected)}"
     if item.answer is not None:
         yield f"got: {_cut(item.answer)}"
+    yield from map(str, item.called)
     yield from map(_cut, item.reasons)
     if item.error:
         yield f"error: {_cut(item.error)}"

@@ -57,7 +57,7 @@ def _cell(value: Json) -> str:
         case int() | float():
             return f"{value:.10g}"
         case list() | tuple():
-            value = "; ".join(item if isinstance(item, str) else f"{item:.10g}" for item in value)
+            value = "; ".join(f"{item:.10g}" if isinstance(item, float) else str(item) for item in value)
     text = str(value).replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace").decode()
     text = "".join(char if char >= " " or char in "\t\n" else "\ufffd" for char in text)
     if len(text) > _LONGEST:

@@ -13,8 +13,7 @@ from promptbench.core.canonical import digest
 from promptbench.core.clock import today
 from promptbench.core.errors import Interrupted
 from promptbench.core.events import AttemptDone, Event, Listener, MoreWanted, Notice, RunStarted
-from promptbench.core.secrets import Secrets
-from promptbench.core.types import Answer, Attempt, AttemptKey, CacheMode
+from promptbench.core.types import AttemptKey, CacheMode
 from promptbench.core.words import number_of
 from promptbench.engine.attempts import Attempts, More
 from promptbench.engine.plan import Repeats, Task, confirmation, first_round_size
@@ -35,6 +34,7 @@ from promptbench.store.runs import SHARD, RunInfo, RunStore, RunVariant
 from promptbench.workflows.judge.baseline import ProductionBaseline
 from promptbench.workflows.judge.determinism import CASES_TO_CONFIRM, as_confirmed
 from promptbench.workflows.judge.looks import RunLooks, record_of, run_to_continue
+from promptbench.workflows.judge.run_record import RunRecord
 from promptbench.workflows.judge.shutdowns import watch
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def execute(
         listen,
         _cache(project, prepared, runs, cache, listen),
     )
-    record = _Record(runs, info.id, project.secrets, same_judges(prepared), prepared.own_names)
+    record = RunRecord(runs, info.id, project.secrets, same_judges(prepared), prepared.own_names)
     warn_of_shutdowns = watch(project, (model.ref for model in prepared.reachable), lambda text: listen(Notice(text)))
     with Engine(gateway, listen) as engine:
         known = (runs.covered(info.id), runs.unjudged(info.id), table.answering())
@@ -374,47 +374,6 @@ def limiters_of(
         found = limits.get(name) or limits.get(model.ref.provider)
         limiters[name] = RateLimiter(found.by_kind() if found else None)
     return limiters
-
-
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """The record of one run, without what must not be written: secrets, and personal data if it is redacted."""
-
-    runs: RunStore
-    run: str
-    secrets: Secrets
-    same_judges: frozenset[str]
-    own_names: Mapping[str, str]  # The models that a suite names itself, with their references.
-
-    def add(self, attempts: Iterable[tuple[Attempt, bool]]) -> None:
-        masked = [(self._masked(attempt), same) for attempt, same in attempts]
-        self.runs.add(self.run, masked, self.same_judges, self.own_names)
-
-    def attempt(self, key: AttemptKey) -> Attempt | None:
-        # A judge never sees a redacted answer: the call is made again.
-        return None if self.secrets.redacts else self.runs.attempt(self.run, key)
-
-    def judged(self, request_hash: str) -> Answer | None:
-        return self.runs.judged(self.run, request_hash)
-
-    def _masked(self, attempt: Attempt) -> Attempt:
-        mask, mask_answer = self.secrets.mask, self.secrets.mask_answer
-        judgings = tuple(
-            replace(
-                item,
-                answer=mask_answer(item.answer) if item.answer else None,
-                error=mask(item.error) if item.error else None,
-            )
-            for item in attempt.judgings
-        )
-        return replace(
-            attempt,
-            answer=mask_answer(attempt.answer) if attempt.answer else None,
-            error=mask(attempt.error) if attempt.error else None,
-            scores=tuple(replace(score, reason=mask(score.reason)) for score in attempt.scores),
-            failed_tries=tuple(replace(failed, message=mask(failed.message)) for failed in attempt.failed_tries),
-            judgings=judgings,
-        )
 
 
 def _more(

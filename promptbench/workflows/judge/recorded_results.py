@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -14,7 +15,7 @@ from promptbench.engine.prepare.cases import as_answer
 from promptbench.engine.prepare.inputs import expectations_in_log
 from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedModel, PreparedSuite, Variant
 from promptbench.gate.case_outcomes import CaseOutcome
-from promptbench.report.model import AttemptRow, CaseAttempts, CaseResult, Explored, PastRow, PromptText
+from promptbench.report.model import AttemptRow, CalledTool, CaseAttempts, CaseResult, Explored, PastRow, PromptText
 from promptbench.stats.beta import clopper_pearson
 from promptbench.store.runs import RunStore
 from promptbench.workflows.judge.execute import JudgedRun
@@ -49,6 +50,15 @@ def location_of(prepared: PreparedSuite, name: str) -> Location:
 def interval_of(passed: int, attempts: int) -> tuple[float, float] | None:
     """Return the exact 95 % interval of a pass rate (Clopper and Pearson 1934); None for a single attempt."""
     return clopper_pearson(passed, attempts) if attempts > 1 else None
+
+
+def called_tools(attempt: Attempt | None) -> list[CalledTool]:
+    """Return the tools that led to an answer; none if they have no results, because then they are the answer."""
+    return [
+        CalledTool(number, call.name, call.arguments, result)
+        for number, step in enumerate(attempt.steps if attempt else (), 1)
+        for call, result in zip_longest(step.answer.calls, step.results)
+    ]
 
 
 def case_results(judged: JudgedRun, runs: RunStore) -> Iterator[CaseResult]:
@@ -108,6 +118,7 @@ def _case_result(
         cost=None if None in costs else sum(cost for cost in costs if cost is not None),
         interval=interval_of(len(answered) - len(failed), len(answered)),
         cluster=case.cluster,
+        called=called_tools(shown),
     )
 
 
@@ -243,4 +254,5 @@ def _attempt_row(attempt: Attempt, screen: Mapping[str, int]) -> AttemptRow:
         output_tokens=usage.output_tokens if usage else None,
         cost=attempt.cost,
         started=attempt.started,
+        called=called_tools(attempt),
     )

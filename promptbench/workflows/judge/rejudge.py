@@ -13,6 +13,7 @@ from promptbench.core.subset import Subset
 from promptbench.core.types import Attempt, CacheMode, Judging
 from promptbench.engine.prepare.options import Selection, StoredPrompt
 from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite
+from promptbench.engine.prepare.tool_results import ToolResults
 from promptbench.engine.scoring import judge_requests_of, score_attempt
 from promptbench.gate.judge import Result
 from promptbench.project import Project
@@ -176,6 +177,10 @@ def _rescored(prepared: PreparedSuite, source: RunStore, run: str) -> Iterator[t
         case = prepared.cases[key.case]
         if digest(prepared.request(model, variant, case, key.repeat).as_dict()) != attempt.request_hash:
             continue
+        # Other results, or another limit, would have led to other answers.
+        tools = case.tools if variant and variant.prompt.tools else None
+        if not _is_same_trajectory(attempt, tools):
+            continue
         # It has a recording already.
         answer = replace(attempt.answer, recorded=True) if attempt.answer else None
         judgings = tuple(_recorded_judgings(prepared, source, run, case, attempt))
@@ -183,6 +188,15 @@ def _rescored(prepared: PreparedSuite, source: RunStore, run: str) -> Iterator[t
             attempt,
             replace(score_attempt(prepared, case, replace(attempt, answer=answer), judgings), judgings=judgings),
         )
+
+
+def _is_same_trajectory(attempt: Attempt, tools: ToolResults | None) -> bool:
+    """Return whether the suite would still make these steps, given where the results of its tools come from."""
+    if attempt.answer is None or attempt.fallback or tools is None:
+        return not attempt.steps or attempt.answer is None
+    *steps, last = attempt.steps
+    at_limit = len(attempt.steps) == tools.most
+    return all(step.source == tools.hash for step in steps) and (at_limit or not last.answer.calls)
 
 
 def _recorded_judgings(

@@ -25,6 +25,7 @@ _STATES: dict[str, tuple[Tone, bool, str]] = {
 # Cases that are shown with their answers without --verbose, and reasons of each.
 _DETAILS = 10
 _REASONS = 2
+_STEPS = 8
 _NAMES = 20
 # Options of the run that a command for some cases leaves out.
 _SELECTING = ("--case", "--tag", "--shard")
@@ -132,6 +133,7 @@ class _Writer:
         known = [(name, *side.interval) for name, side in sides if side and side.interval]
         bounds = ", ".join(f"{name} {low * 100:.0f}–{high * 100:.0f} %" for name, low, high in known)
         lines += [ItemLine(f"95 % interval: {bounds}", verbose=True)] if bounds else []
+        lines += [ItemLine(str(item), verbose=item.step > _STEPS) for item in flip.candidate.called]
         if flip.candidate.answer is not None:
             lines += self._answers(flip, flip.candidate.answer)
         link = {"case": flip.case, "on": flip.model}

@@ -11,7 +11,7 @@ from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedSuite
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.report.model import CheckChange, JudgeRow, Row, SideResult
 from promptbench.workflows.judge.figures.latency import Timing
-from promptbench.workflows.judge.recorded_results import interval_of
+from promptbench.workflows.judge.recorded_results import called_tools, interval_of
 
 
 @dataclass(slots=True)
@@ -195,4 +195,5 @@ class Collector:
             shown.answer.text if shown and shown.answer else None,
             shown.reasons if shown else (),
             interval_of(cell.passes, cell.total),
+            called_tools(shown),
         )

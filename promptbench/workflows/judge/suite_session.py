@@ -18,7 +18,7 @@ from promptbench.core.diagnostics import Diagnostics, Location
 from promptbench.core.errors import InputError
 from promptbench.core.protocols import CheckContext
 from promptbench.core.secrets import hide
-from promptbench.core.types import Answer, Attempt, AttemptKey, Json, Rung
+from promptbench.core.types import Answer, Attempt, AttemptKey, Json, Rung, Step
 from promptbench.engine.attempts import Attempts
 from promptbench.engine.plan import Task
 from promptbench.engine.prepare import checks
@@ -167,6 +167,7 @@ class _InMemory:
     def __init__(self) -> None:
         self.attempts: dict[AttemptKey, Attempt] = {}
         self._judged: dict[str, Answer] = {}
+        self._steps: dict[AttemptKey, list[Step]] = {}
 
     def add(self, attempts: Iterable[tuple[Attempt, bool]]) -> None:
         for attempt, _ in attempts:
@@ -177,6 +178,12 @@ class _InMemory:
 
     def attempt(self, key: AttemptKey) -> Attempt | None:
         return self.attempts.get(key)
+
+    def add_step(self, key: AttemptKey, number: int, step: Step, *, same: bool) -> None:
+        self._steps.setdefault(key, []).append(step)
+
+    def steps(self, key: AttemptKey) -> list[Step]:
+        return self._steps.get(key, [])
 
     def judged(self, request_hash: str) -> Answer | None:
         return self._judged.get(request_hash)

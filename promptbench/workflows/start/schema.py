@@ -259,6 +259,11 @@ _OPTIONS: Mapping[str, tuple[str, Json]] = {
 _OF_ONE: Mapping[tuple[str, str], tuple[str, Json]] = {
     ("count", "at least"): ("No fewer than this.", 3),
     ("parts", "at least"): ("No fewer than this.", 2),
+    ("steps", "at least"): ("No fewer than this.", 2),
+    ("steps", "order"): ("Calls that must be made in this order; others may be between.", ["find_order", "refund"]),
+    ("steps", "never"): ("Calls that must not be made.", ["delete_order"]),
+    ("steps", "count"): ("How often each tool is called.", {"refund": 1, "find_order": {"at most": 2}}),
+    ("steps", "steps"): ("How often the model is called.", {"at most": 4}),
     ("number", "at least"): ("The lowest number that is still right.", 10),
     ("citations", "at least"): ("How many different documents must be cited.", 2),
     ("rubric", "at least"): ("The rating that passes, on the scale.", 4),
