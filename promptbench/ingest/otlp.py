@@ -1,4 +1,5 @@
-"""OpenTelemetry traces of model calls in OTLP JSON, as a collector's file exporter writes them: one export per line.
+"""OpenTelemetry traces of model calls in OTLP JSON, as a collector's file exporter writes them: one export per line; or
+in protobuf, with the extra `otlp`.
 
 Both vocabularies are supported: OpenTelemetry's own (`gen_ai.*`) and OpenInference (Phoenix, Arize). Other spans are
 skipped. The name, version and variables of the prompt are kept (`gen_ai.prompt.*`, `llm.prompt_template.*`). Integers
@@ -30,6 +31,7 @@ from promptbench.ingest._fields import (
     milliseconds_between,
     omit_fields,
 )
+from promptbench.ingest._otlp_protobuf import is_protobuf, read_exports
 from promptbench.ingest._tiers import classify_failure, find_low_score
 from promptbench.plugins import LogFormatSpec
 
@@ -61,13 +63,13 @@ _PLACED = (
 def matches(file: Log) -> bool:
     """Return True if the file has spans in OTLP, or log records of model calls."""
     keys = file.document_keys | (file.first_record or {}).keys()
-    return "resourceSpans" in keys or ("resourceLogs" in keys and b"gen_ai." in file.head)
+    return is_protobuf(file) or "resourceSpans" in keys or ("resourceLogs" in keys and b"gen_ai." in file.head)
 
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
     """Yield the model calls among the spans and log records."""
     kind = next((kind for kind in _KINDS if kind in file.document_keys), None)
-    for found in file.records((kind,) if kind else ()):
+    for found in read_exports(file) if is_protobuf(file) else file.records((kind,) if kind else ()):
         if isinstance(found, BadRecord):
             yield found
             continue

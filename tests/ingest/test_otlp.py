@@ -1,9 +1,14 @@
 from __future__ import annotations
 
 import json
+import sys
+from base64 import b64encode
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from google.protobuf.json_format import ParseDict
+from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from promptbench.core.types import FailureTier, LoggedCall, Message, Usage
 from tests.helpers.log_formats import attribute, otlp, span
@@ -206,3 +211,36 @@ def test_calls_that_were_exported_as_log_records() -> None:
 def test_a_line_without_spans_is_named() -> None:
     found = read(log(json_lines(otlp(), {"resourceMetrics": []})))
     assert reasons(found) == [("line 2", "it has no 'resourceSpans'")]
+
+
+def protobuf(*spans: dict[str, Any]) -> bytes:
+    """An export as an SDK writes it."""
+    export = json.loads(json.dumps(otlp(*spans)))
+    for item in export["resourceSpans"][0]["scopeSpans"][0]["spans"]:
+        item["traceId"], item["spanId"] = (
+            b64encode(bytes.fromhex(item[key])).decode() for key in ("traceId", "spanId")
+        )
+    return bytes(ParseDict(export, TracesData()).SerializeToString())
+
+
+def test_protobuf_is_read_like_json() -> None:
+    spans = [span((), None, **{**CHAT, "gen_ai.input.messages": ASKED, "gen_ai.output.messages": ANSWERED, "n": 7})]
+    spans += [span((), {"code": 2, "message": "slow"}, **{**CHAT, "gen_ai.input.messages": ASKED})]
+    spans = [{**item, "traceId": "5b8efff7", "spanId": "eee19b7e"} for item in spans]
+    expected = [replace(call, raw=None) for call in calls(log(json_lines(otlp(*spans))), "otlp")]
+    export = protobuf(*spans)
+    framed = len(export).to_bytes(4, "big") + export
+    for content, times in ((export, 1), (framed * 2, 2)):
+        assert [replace(call, raw=None) for call in calls(log(content), "otlp")] == expected * times
+    assert reasons(read(log(framed + framed[:-9]), "otlp")) == [("export 2", "longer than 64 MB, or cut off")]
+    bad = b"\n\x04\x12\xffgen_ai.\xff"
+    assert reasons(read(log(bad), "otlp")) == [("export 1", "not traces in OTLP protobuf")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "google.protobuf.json_format", None)
+        with pytest.raises(ValueError, match=r"promptbench-gate\[otlp\]"):
+            read(log(export))
+
+
+def test_text_is_not_protobuf() -> None:
+    assert one(span((), None, **{**CHAT, "gen_ai.input.messages": ASKED})).messages
+    assert calls(log("\n" + json_lines(otlp(span((), None, **{**CHAT, "gen_ai.input.messages": ASKED})))), "otlp")
