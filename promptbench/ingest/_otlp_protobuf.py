@@ -35,8 +35,8 @@ def read_exports(file: Log) -> Iterator[tuple[str, Json] | BadRecord]:
     with file.open() as source:
         for number, content in enumerate(_split(source, framed=file.head[:1] == b"\0"), 1):
             location = f"export {number}"
-            if content is None:
-                yield BadRecord(location, "longer than 64 MB, or cut off")
+            if len(content) > _LONGEST:
+                yield BadRecord(location, "longer than 64 MB")
                 return
             try:
                 export = as_dict(parse(content), use_integers_for_enums=True)
@@ -46,16 +46,13 @@ def read_exports(file: Log) -> Iterator[tuple[str, Json] | BadRecord]:
             yield location, _with_hex_ids(export)
 
 
-def _split(source: BinaryIO, *, framed: bool) -> Iterator[bytes | None]:
-    """Yield the bytes of each export; None for one that is too long or cut off."""
+def _split(source: BinaryIO, *, framed: bool) -> Iterator[bytes]:
+    """Yield the bytes of each export, of one that is too long only the beginning."""
     if not framed:
-        content = source.read(_LONGEST + 1)
-        yield content if len(content) <= _LONGEST else None
+        yield source.read(_LONGEST + 1)
         return
     while length := source.read(_LENGTH_BYTES):
-        size = int.from_bytes(length, "big")
-        content = source.read(size) if size <= _LONGEST else b""
-        yield content if len(content) == size else None
+        yield source.read(min(int.from_bytes(length, "big"), _LONGEST + 1))
 
 
 def _with_hex_ids(export: Any) -> Json:

@@ -33,7 +33,7 @@ from promptbench.ingest._fields import (
     omit_fields,
     to_text,
 )
-from promptbench.ingest._records import NotACall, read_records
+from promptbench.ingest._records import JoinedRecords, NotACall, read_records
 from promptbench.ingest._tiers import classify_failure, find_low_score, iterate_scores
 from promptbench.plugins import LogFormatSpec
 
@@ -150,6 +150,11 @@ class RecordMap:
             specificity=specificity,
             by_line=by_line,
         )
+
+    def build_pair(self, data: dict[str, Json], location: str, requests: JoinedRecords) -> LoggedCall | None:
+        """Return the call in an answer of a batch, with the request of its `custom_id`, which becomes a part of it."""
+        request = requests.find(as_text(data.get("custom_id")) or "")
+        return self.build({**data, "request": request} if request else data, location)
 
     def spec_of_parts(
         self,

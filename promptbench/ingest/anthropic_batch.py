@@ -8,10 +8,10 @@ separately; here they are part of the input.
 from __future__ import annotations
 
 from promptbench.core.protocols import Log
-from promptbench.core.types import Json, LoggedCall
+from promptbench.core.types import Json
 from promptbench.ingest._fields import as_object, as_text, join_nonblank, omit_fields
 from promptbench.ingest._record_map import RecordMap
-from promptbench.ingest._records import FilePair, JoinedRecords, NotACall
+from promptbench.ingest._records import FilePair, NotACall
 
 _MESSAGE = {"id", "type", "role", "model", "content", "stop_reason", "usage"}
 
@@ -61,11 +61,4 @@ _MAP = RecordMap(
     },
     prepare=_prepare,
 )
-
-
-def _build_call(data: dict[str, Json], location: str, requests: JoinedRecords) -> LoggedCall | None:
-    request = requests.find(as_text(data.get("custom_id")) or "")
-    return _MAP.build({**data, "request": request} if request else data, location)
-
-
-SPEC = _PAIR.spec(_build_call, specificity=50)
+SPEC = _PAIR.spec(_MAP.build_pair, specificity=50)

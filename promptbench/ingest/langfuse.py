@@ -31,7 +31,6 @@ from promptbench.ingest._record_map import RecordMap
 from promptbench.ingest._records import JoinedRecords, open_join, read_records
 from promptbench.plugins import LogFormatSpec
 
-NAME = "langfuse"
 # The names in blob exports, and those of the interface.
 _SNAKE = {
     "trace_id": "traceId", "project_id": "projectId", "start_time": "startTime", "end_time": "endTime",
@@ -105,7 +104,7 @@ def _prepare(found: dict[str, Json]) -> dict[str, Json] | None:
 
 
 _MAP = RecordMap(
-    name=NAME,
+    name="langfuse",
     keys=frozenset({"type", "level"}),
     fields={
         "id": "id",

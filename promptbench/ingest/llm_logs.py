@@ -31,7 +31,6 @@ from promptbench.ingest._tiers import classify_failure
 from promptbench.parsing.json_text import read as read_json
 from promptbench.plugins import LogFormatSpec
 
-NAME = "llm_logs"
 _MAGIC = b"SQLite format 3\x00"
 _NEW = frozenset({"turns", "messages", "parts"})
 _OLD = frozenset({"responses", "conversations"})
@@ -131,7 +130,7 @@ def _build_call(database: sqlite3.Connection, row: sqlite3.Row, kind: str, table
         failed=failed,
         extra={**talk.extra, **reply.extra, **omit_fields(kept)},
         tier=tier,
-        format=NAME,
+        format="llm_logs",
         raw={
             **{key: None if isinstance(value, bytes) else value for key, value in fields.items()},
             "messages": sent,

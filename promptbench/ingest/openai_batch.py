@@ -8,10 +8,10 @@ latency. Its discount of one half is not applied here.
 from __future__ import annotations
 
 from promptbench.core.protocols import Log
-from promptbench.core.types import Json, LoggedCall
-from promptbench.ingest._fields import as_count, as_object, as_text, join_nonblank, omit_fields
+from promptbench.core.types import Json
+from promptbench.ingest._fields import as_count, as_object, join_nonblank, omit_fields
 from promptbench.ingest._record_map import RecordMap
-from promptbench.ingest._records import FilePair, JoinedRecords, NotACall
+from promptbench.ingest._records import FilePair, NotACall
 
 _BODY = {"model", "choices", "output", "usage", "created", "created_at", "object", "status", "incomplete_details", "id",
          "error"}  # fmt: skip
@@ -64,11 +64,4 @@ _MAP = RecordMap(
     prepare=_prepare,
     placed=frozenset({"error"}),
 )
-
-
-def _build_call(data: dict[str, Json], location: str, requests: JoinedRecords) -> LoggedCall | None:
-    request = requests.find(as_text(data.get("custom_id")) or "")
-    return _MAP.build({**data, "request": request} if request else data, location)
-
-
-SPEC = _PAIR.spec(_build_call, specificity=50)
+SPEC = _PAIR.spec(_MAP.build_pair, specificity=50)

@@ -35,7 +35,6 @@ from promptbench.ingest._otlp_protobuf import is_protobuf, read_exports
 from promptbench.ingest._tiers import classify_failure, find_low_score
 from promptbench.plugins import LogFormatSpec
 
-NAME = "otlp"
 _KINDS = ("resourceSpans", "resourceLogs")
 _DEPTH = 64
 _VARIABLE = "gen_ai.prompt.variable."
@@ -161,7 +160,7 @@ def build_span_call(
         tags=as_tags(found.get("tag.tags")),
         extra={**_collect_extra(found, resource, scope, span), **sent.extra, **reply.extra},
         tier=tier,
-        format=NAME,
+        format="otlp",
         cost=as_number(found.get("llm.cost.total")),
         raw={"resource": resource, "scope": scope, "span": span},
     )

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 from promptbench.core.protocols import Log
-from promptbench.core.types import BadRecord, Json, LoggedCall, Usage
+from promptbench.core.types import BadRecord, Json, LoggedCall
 from promptbench.ingest import _table
-from promptbench.ingest._bodies import read_input, read_usage
+from promptbench.ingest._bodies import is_request
+from promptbench.ingest._chat import is_conversation
 from promptbench.ingest._fields import (
     as_list,
     as_nonblank,
     as_number,
     as_object,
-    as_tags,
     as_text,
     decode_embedded,
     join_nonblank,
@@ -28,14 +27,12 @@ from promptbench.ingest._fields import (
     to_text,
 )
 from promptbench.ingest._promptfoo_checks import convert_assertions
+from promptbench.ingest._record_map import RecordMap
 from promptbench.ingest._records import NotACall, read_records
 from promptbench.ingest._tiers import classify_failure
 from promptbench.plugins import LogFormatSpec
 
-NAME = "promptfoo"
 _ERROR = 2
-_PLACED = {"id", "provider", "prompt", "vars", "response", "success", "failureReason", "error", "latencyMs", "cost",
-           "promptId", "gradingResult", "testCase", "namedScores"}  # fmt: skip
 _LONGEST_NAME = 80
 _SUMMARY = re.compile(rb'\s*\{\s*"results"\s*:\s*\{\s*"version"')
 # A table has the variables, and for each prompt and provider a column of outputs, followed by columns about it. In
@@ -59,7 +56,7 @@ def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
     """Yield the results of an evaluation."""
     if _find_outputs(file)[1]:
         return _read_table(file)
-    return read_records(file.records(("results", "results") if _is_nested(file) else ()), _build_call)
+    return read_records(file.records(("results", "results") if _is_nested(file) else ()), _MAP.build)
 
 
 def _is_nested(file: Log) -> bool:
@@ -67,61 +64,81 @@ def _is_nested(file: Log) -> bool:
     return file.document_keys >= {"evalId", "results"} or _SUMMARY.match(file.head) is not None
 
 
-def _build_call(data: dict[str, Json], location: str) -> LoggedCall:
-    if "success" not in data or not ("response" in data or "error" in data):
-        raise NotACall("not a result: it needs 'success' and a 'response' or an 'error'")
-    response = as_object(data.get("response"))
-    prompt = as_object(data.get("prompt"))
-    sent = read_input(prompt.get("raw"))
-    answer = to_text(response.get("output"))
+def _prepare(data: dict[str, Json]) -> dict[str, Json]:
+    if not ("response" in data or "error" in data):
+        raise NotACall("it has neither a 'response' nor an 'error'")
+    response, prompt = as_object(data.get("response")), as_object(data.get("prompt"))
+    test, answer, sent = as_object(data.get("testCase")), to_text(response.get("output")), prompt.get("raw")
+    if sent and not (is_request(decode_embedded(sent)) or is_conversation(decode_embedded(sent))):
+        sent = [{"role": "user", "content": sent}]
     error, verdict = _read_failure(data, response, answer)
-    reason = as_text(response.get("finishReason"))
-    failed, tier = classify_failure(error=error, finish_reason=reason, verdict=verdict)
-    test = as_object(data.get("testCase"))
-    return LoggedCall(
-        id=as_nonblank(data.get("id")) or location,
-        answer=answer,
-        model=as_nonblank(as_object(data.get("provider")).get("id")) or as_text(data.get("provider")) or "",
-        variables=as_object(data.get("vars")) or None,
-        messages=sent.messages,
-        prompt=_read_name(prompt.get("label")),
-        prompt_version=as_nonblank(data.get("promptId")),
-        error=error,
-        finish_reason=reason,
-        usage=_usage(as_object(response.get("tokenUsage"))),
-        latency_ms=as_number(data.get("latencyMs")),
-        failed=failed,
-        tags=as_tags(as_object(test.get("metadata")).get("tags")),
-        extra={**omit_fields(data, _PLACED), **sent.extra, **_collect_extra(data, test, prompt)},
-        tier=tier,
-        format=NAME,
-        expected=_find_expected(test.get("assert")),
-        cost=as_number(data.get("cost", response.get("cost"))),
-        raw=data,
-    )
+    checks, others = convert_assertions(test.get("assert"))
+    return {
+        **data,
+        "sent": sent,
+        "came": None if answer is None else {"role": "assistant", "content": answer},
+        "failed": error,
+        "verdict": verdict,
+        "label": _read_name(prompt.get("label")),
+        "good": _find_expected(test.get("assert")),
+        "checks": checks,
+        "not_mapped": others,
+        "about": omit_fields(test, {"vars", "assert"}),
+        # No verdict: whether a low score is a failure is in `success`.
+        "more": omit_fields({"scores": as_object(data.get("namedScores"))}),
+    }
 
 
-@dataclass(slots=True)
-class _Outputs:
-    """A column of outputs: its name, and by field the names of the columns about it."""
+_MAP = RecordMap(
+    name="promptfoo",
+    keys=frozenset({"success"}),
+    fields={
+        "id": "id",
+        "model": "provider.id | provider",
+        "request": "sent",
+        "variables": "vars",
+        "response": "came",
+        "prompt": "label",
+        "prompt_version": "promptId",
+        "error": "failed",
+        "verdict": "verdict",
+        "finish_reason": "response.finishReason",
+        # `cached` there are the tokens of answers from promptfoo's own cache.
+        "input_tokens": "response.tokenUsage.prompt",
+        "output_tokens": "response.tokenUsage.completion",
+        "latency_ms": "latencyMs",
+        "tags": "testCase.metadata.tags",
+        "expected": "good",
+        "cost": "cost | response.cost",
+        "params": "prompt.config",
+        "checks": "checks",
+        "not_mapped": "not_mapped",
+        "grading": "gradingResult",
+        "test": "about",
+        "more": "more",
+    },
+    prepare=_prepare,
+    placed=frozenset({"success", "failureReason", "error", "namedScores"}),
+)
 
-    name: str
-    about: dict[str, str] = field(default_factory=dict)
 
+def _find_outputs(file: Log) -> tuple[tuple[str, ...], list[tuple[str, dict[str, str]]]]:
+    """Return the columns of variables, and each column of outputs with the columns about it by field.
 
-def _find_outputs(file: Log) -> tuple[tuple[str, ...], list[_Outputs]]:
-    """Return the names of the variables' columns, and the columns of outputs; () if the file is not a table."""
+    Both are empty if the file is not a table of promptfoo.
+    """
     cells = next((row[1] for row in _table.rows(file, _LONGEST_HEAD) if isinstance(row, tuple)), {})
-    variables, outputs = [], list[_Outputs]()
+    variables: list[str] = []
+    outputs: list[tuple[str, dict[str, str]]] = []
     for name in _table.columns(file, _LONGEST_HEAD) if cells else ():
         about = _ABOUT.fullmatch(name)
         if _OUTPUTS.match(name) or _CELL.match(as_text(cells.get(name)) or ""):
-            outputs.append(_Outputs(name))
+            outputs.append((name, {}))
         elif about and outputs:
-            outputs[-1].about[about[1]] = name
-        elif not (outputs and outputs[-1].about):  # The last columns of a red-team evaluation are not variables.
+            outputs[-1][1][about[1]] = name
+        elif not (outputs and outputs[-1][1]):  # The last columns of a red-team evaluation are not variables.
             variables.append(name)
-    if not any("Status" in item.about or _CELL.match(as_text(cells.get(item.name)) or "") for item in outputs):
+    if not any("Status" in about or _CELL.match(as_text(cells.get(name)) or "") for name, about in outputs):
         return (), []
     return tuple(variables[variables[0] == "Description" :] if variables else ()), outputs
 
@@ -135,11 +152,11 @@ def _read_table(file: Log) -> Iterator[LoggedCall | BadRecord]:
             continue
         location, cells = row
         variables = {name: cells[name] for name in names if name in cells}
-        for number, item in enumerate(outputs, 1):
-            found = {name: cells.get(column) for name, column in item.about.items()}
-            if found.get("Status") or cells.get(item.name):
+        for number, (column, fields) in enumerate(outputs, 1):
+            about = {name: cells.get(held) for name, held in fields.items()}
+            if about.get("Status") or cells.get(column):
                 try:
-                    yield _build_cell(item.name, cells.get(item.name), found, variables, f"{location}, output {number}")
+                    yield _build_cell(column, cells.get(column), about, variables, f"{location}, output {number}")
                 except NotACall as error:
                     yield BadRecord(location, str(error))
 
@@ -170,33 +187,15 @@ def _build_cell(name: str, output: Json, about: dict[str, Json], variables: dict
         failed=failed.strip() if failed else None,
         extra=omit_fields({"scores": omit_fields(scores), "comment": about.get("Comment")}),
         tier=tier,
-        format=NAME,
+        format=_MAP.name,
         raw={**variables, "provider": provider, "prompt": prompt, "output": output, **about},
     )
-
-
-def _collect_extra(data: Mapping[str, Json], test: dict[str, Json], prompt: Mapping[str, Json]) -> dict[str, Json]:
-    checks, others = convert_assertions(test.get("assert"))
-    found = {
-        "checks": checks,
-        "not_mapped": others,
-        "scores": as_object(data.get("namedScores")),
-        "grading": as_object(data.get("gradingResult")),
-        "test": omit_fields(test, {"vars", "assert"}),
-        "params": as_object(prompt.get("config")),
-    }
-    return omit_fields(found)
 
 
 def _read_name(label: Json) -> str | None:
     """Return the label of a prompt, unless it is the prompt's whole text, as it is by default."""
     found = as_nonblank(label)
     return found if found and len(found) <= _LONGEST_NAME and "\n" not in found else None
-
-
-def _usage(tokens: Mapping[str, Json]) -> Usage | None:
-    # Its `cached` are not the provider's: they are tokens of answers from promptfoo's own cache.
-    return read_usage({"input": tokens.get("prompt"), "output": tokens.get("completion")})
 
 
 def _read_failure(

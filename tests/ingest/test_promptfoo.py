@@ -33,7 +33,7 @@ def test_an_evaluation_of_many_results_is_read_one_at_a_time() -> None:
 @pytest.mark.parametrize(
     ("fields", "failed", "tier"),
     [
-        ({"success": True, "failureReason": 0}, None, None),
+        ({"success": True, "failureReason": 0, "namedScores": {"tone": 0}}, None, None),
         ({}, "no JSON", FailureTier.CONTENT),
         ({"gradingResult": None, "error": "bad"}, "bad", FailureTier.CONTENT),
         ({"gradingResult": None}, "success false", FailureTier.CONTENT),
