@@ -105,7 +105,9 @@ def _common(file: SuiteFile, document: YamlDocument, path: Path, shown: str, fou
                 message = f"two files have checks named '{name}'"
                 found.add(Code.DUPLICATE_NAME, message, where.location(key=True), hint="rename one of them")
             checks[name] = read_checks(where.value, where, found)
-    return Common(path.parent, file.defaults.vars, checks, tuple(files), complete=len(found) == before)
+    complete, locate = len(found) == before, partial(_config_location, Where(document, ("defaults",)))
+    config, locations = read_config(file.defaults.config, locate, found, over=True)
+    return Common(path.parent, file.defaults.vars, checks, tuple(files), config, locations, complete)
 
 
 def _named_checks(path: Path, shown: str, found: Diagnostics) -> Iterator[tuple[str, Where]]:

@@ -81,7 +81,7 @@ class WrittenCheck:
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """What a suite gives its cases: values of variables, and the named checks of `files` that suites share.
+    """What a suite gives its cases and calls: values of variables, a config, the checks of `files` that suites share.
 
     `folder` is the suite's, or the current one without a suite: the files of cases are below it.
     """
@@ -90,6 +90,8 @@ class Common:
     variables: Mapping[str, Json] = field(default_factory=dict)
     checks: Mapping[str, tuple[WrittenCheck, ...]] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
+    config: Mapping[str, Json] = field(default_factory=dict)  # Below that of the prompt.
+    locations: Mapping[str, Location] = field(default_factory=dict)  # of the words of the config
     complete: bool = True  # False if a file could not be read: then an unknown name is no error.
 
     def expand(self, specs: Iterable[WrittenCheck], found: Diagnostics) -> tuple[WrittenCheck, ...]:

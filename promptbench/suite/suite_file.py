@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from promptbench.core.call_config import config_schema
 from promptbench.suite.file import (
     MODEL_NAME,
     AllChecks,
@@ -27,6 +28,11 @@ class DefaultsFile(Written):
         default_factory=dict,
         description="Values of variables, for the cases that have none of their own.",
         examples=[{"language": "English"}],
+    )
+    config: Annotated[dict[str, Any], WithJsonSchema(config_schema())] = Field(
+        default_factory=dict,
+        description="Parameters of calls, below the prompt's own config and that of a model.",
+        examples=[{"max tokens": 800}],
     )
 
 
@@ -55,7 +61,7 @@ class SuiteFile(Written):
     )
     defaults: DefaultsFile = Field(
         default_factory=DefaultsFile,
-        description="What cases get that do not say otherwise.",
+        description="What cases and calls get that do not say otherwise.",
         examples=[{"vars": {"language": "English"}}],
     )
     use_checks: Texts = Field(

@@ -93,3 +93,30 @@ def test_default_values_are_those_of_cases_without_them(tmp_path: Path) -> None:
     assert suite.suite_hash == same.suite_hash != other.suite_hash
     _, found = joined(tmp_path, HEAD + VARS.replace("English}", "English, tone: dry}"), prompt)
     assert [(item.message, str(item.location)) for item in found] == [("no prompt uses 'tone'", "suite.yaml:5:38")]
+
+
+CONFIG = """\
+checks: [json]
+models: [openai/fake, {model: openai/fake, as: short, config: {max tokens: 5}}]
+defaults: {config: {temperature: 0.2, max tokens: 50, seed: 7}}
+cases: [{case: a, vars: {message: Hi}}]
+"""
+
+
+def test_a_default_config_is_below_the_prompts_and_the_models(tmp_path: Path) -> None:
+    head = HEAD.replace("models: [openai/fake]\n", "")
+    prompt = {"triage.prompt": "---\nconfig: {temperature: 0, maxOutputTokens: 9}\n---\n{{message}}\n"}
+    suite, found = joined(tmp_path, head + CONFIG, prompt)
+    assert messages(found) == []
+    assert suite is not None
+    [variant], case = suite.variants, suite.cases["a"]
+    params = {model.name: dict(suite.request(model, variant, case, 0).params) for model in suite.models}
+    assert params["openai/fake"] == {"temperature": 0, "maxOutputTokens": 9, "seed": 7}
+    assert params["short"] == {"temperature": 0, "maxOutputTokens": 5, "seed": 7}
+    without, _ = joined(tmp_path, head + CONFIG.replace(", seed: 7", ""), prompt)
+    assert without is not None
+    assert without.suite_hash != suite.suite_hash
+    assert without.variants[0].hash == variant.hash
+    _, found = joined(tmp_path, head + CONFIG.replace("seed: 7", "sed: 7"), prompt)
+    [item] = found
+    assert (item.message, str(item.location)) == ("unknown key 'sed' under 'config'", "suite.yaml:5:55")

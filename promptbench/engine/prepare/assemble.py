@@ -341,10 +341,13 @@ class ModelConnector:
         if entry.config and not uses_prompt:
             message, hint = f"{entry.name} gets no prompt, so it takes no 'config'", "delete it"
             problems.append(Problem(Code.BAD_VALUE.name, message, hint))
+        common = self._suite.common
         without_key, reported = all(problem.absent for problem in problems), set[tuple[Location, str]]()
         for prompt in prompts if uses_prompt and without_key else ():
-            for problem in spec.unsupported(model, context, laid_over(prompt.config, entry.config)):
-                at = entry.locations.get(problem.word or "") or prompt.locations.get(problem.word or "", location)
+            config = laid_over(laid_over(common.config, prompt.config), entry.config)
+            for problem in spec.unsupported(model, context, config):
+                word = problem.word or ""
+                at = entry.locations.get(word) or prompt.locations.get(word) or common.locations.get(word, location)
                 if (at, problem.message) not in reported:
                     reported.add((at, problem.message))
                     self._found.add(Code[problem.code], problem.message, at, hint=problem.hint)

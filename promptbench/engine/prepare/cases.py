@@ -185,8 +185,11 @@ class CaseBuilder:
 
     @property
     def suite_hash(self) -> str:
-        """The hash of all selected inputs, and of how the gate treats single cases."""
-        return digest([self._inputs.value, self._gate_rules.value]) if self._gate_rules else self._inputs.value
+        """The hash of all selected inputs, of how the gate treats single cases, and of the default config."""
+        # The config is the suite's and in no version of a prompt.
+        rules, config = self._gate_rules.value if self._gate_rules else None, dict(self._suite.common.config)
+        more = [rules, config] if config else [rules] if rules else []
+        return digest([self._inputs.value, *more]) if more else self._inputs.value
 
     @property
     def checks_hash(self) -> str:

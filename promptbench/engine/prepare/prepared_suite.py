@@ -279,7 +279,12 @@ class PreparedSuite:
         if model.declared is not None:
             return model.declared
         prompts = [variant.prompt for variant in self.variants] if model.uses_prompt else [None]
-        return all(model.provider.deterministic(_params(model, prompt)) for prompt in prompts)
+        return all(model.provider.deterministic(self.params(model, prompt)) for prompt in prompts)
+
+    def params(self, model: PreparedModel, prompt: Prompt | None) -> Mapping[str, Json]:
+        """Return the parameters of calls: the prompt's over the suite's, and the model's over both."""
+        config = laid_over(self.suite.common.config, prompt.config) if prompt else {}
+        return laid_over(config, model.config)
 
     def request(self, model: PreparedModel, variant: Variant | None, case: PreparedCase, repeat: int) -> Request:
         """Return the request for a case. A model without a prompt gets the variables and no messages."""
@@ -287,7 +292,7 @@ class PreparedSuite:
         return Request(
             model=model.ref,
             messages=prompt.render(case.variables, case.history) if prompt else (),
-            params=_params(model, prompt),
+            params=self.params(model, prompt),
             output_schema=prompt.output_schema if prompt else None,
             variables=case.variables,
             repeat=repeat,
@@ -328,11 +333,6 @@ class PreparedSuite:
                 **({"repairs": self.ladder.named_rules()} if self.ladder.rules else {}),
             }
         )
-
-
-def _params(model: PreparedModel, prompt: Prompt | None) -> Mapping[str, Json]:
-    config = prompt.config if prompt else {}
-    return laid_over(config, model.config) if model.config else config
 
 
 def without_params(request: Request, names: frozenset[str]) -> Request:
