@@ -130,7 +130,7 @@ class Rejections:
         # The same refusal may count tokens, or name the request.
         cases = self._cases.setdefault((model, re.sub(r"\d+", "", message)), {})
         cases.setdefault(task.key.variant, set()).add(task.case.name)
-        sides = len(self._prepared.variants) if task.model.uses_prompt else 1
+        sides = len(self._prepared.prompts_of(task.model))
         least = max(_ALIKE, int(_SHARE * len(self._prepared.cases)) + 1)
         if len(cases) < sides or min(map(len, cases.values())) < least:
             return None

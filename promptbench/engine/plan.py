@@ -11,12 +11,12 @@ from itertools import islice
 
 from promptbench.core.types import AttemptKey
 from promptbench.engine.prepare.prepared_suite import (
-    BASELINE,
     CaseTerms,
     PreparedCase,
     PreparedModel,
     PreparedSuite,
     Variant,
+    slot_of,
 )
 
 
@@ -31,7 +31,7 @@ class Task:
 
     @property
     def key(self) -> AttemptKey:
-        return AttemptKey(self.variant.hash if self.variant else BASELINE, self.model.name, self.case.name, self.repeat)
+        return AttemptKey(slot_of(self.variant), self.model.name, self.case.name, self.repeat)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def first_round(
     which most cases of a resumed run may be. Models that are not yet confirmed as deterministic repeat one request.
     """
     yield from (task for task in confirmation(prepared, 0, seed) if task.repeat and not done(task.key))
-    variants = {variant.hash: variant for variant in prepared.variants}
+    prompts = {model.name: {slot_of(item): item for item in prepared.prompts_of(model)} for model in prepared.models}
 
     @cache
     def slots(critical: bool, terms: CaseTerms) -> list[tuple[PreparedModel, int]]:
@@ -73,11 +73,10 @@ def first_round(
     for name in prepared.cases.names:
         case: PreparedCase | None = None
         for model, repeat in slots(name in prepared.cases.critical, prepared.cases.terms(name)):
-            order = in_random_order(list(variants), seed, name, repeat) if model.uses_prompt else [BASELINE]
-            for item in order:
+            for item in in_random_order(list(prompts[model.name]), seed, name, repeat):
                 if not done(AttemptKey(item, model.name, name, repeat)):
                     case = case or prepared.cases[name]
-                    yield Task(variants.get(item), model, case, repeat)
+                    yield Task(prompts[model.name][item], model, case, repeat)
 
 
 def _tries(prepared: PreparedSuite, model: PreparedModel, repeats: Repeats, terms: CaseTerms, *, critical: bool) -> int:
@@ -87,12 +86,11 @@ def _tries(prepared: PreparedSuite, model: PreparedModel, repeats: Repeats, term
 
 def confirmation(prepared: PreparedSuite, number: int, seed: str = "") -> Iterator[Task]:
     """Yield one request twice, about the case with this number, to each model that is declared deterministic."""
-    variants = {variant.hash: variant for variant in prepared.variants}
     for model in prepared.unconfirmed:
+        prompts = {slot_of(item): item for item in prepared.prompts_of(model)}
         for name in islice(prepared.cases.on(model.name), number, number + 1):
-            order = in_random_order(list(variants), seed, name, 0) if model.uses_prompt else [BASELINE]
-            case = prepared.cases[name]
-            yield from (Task(variants.get(order[0]), model, case, repeat) for repeat in (0, 1))
+            first, case = in_random_order(list(prompts), seed, name, 0)[0], prepared.cases[name]
+            yield from (Task(prompts[first], model, case, repeat) for repeat in (0, 1))
 
 
 def first_round_size(prepared: PreparedSuite, repeats: Repeats) -> int:
@@ -108,7 +106,7 @@ def round_sizes(prepared: PreparedSuite, repeats: Repeats) -> dict[str, int]:
         model.name: sum(
             count * _tries(prepared, model, repeats, terms, critical=which) for (terms, which), count in counts.items()
         )
-        * (len(prepared.variants) if model.uses_prompt else 1)
+        * len(prepared.prompts_of(model))
         for model in prepared.models
     }
     for model in prepared.unconfirmed if len(prepared.cases) else ():

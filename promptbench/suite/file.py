@@ -141,12 +141,6 @@ READINGS = (None, "strict", "loose")
 CHECK_OPTIONS: dict[str, Any] = {"reading": None, "weight": 1.0, "at": None}
 
 
-def _own_name(value: str) -> str:
-    if not re.fullmatch(r"[^\s/-][^\r\n\t/]*", value):
-        raise PydanticCustomError("own_name", "write a short name without '/', such as careful")
-    return value
-
-
 def _day(value: Any) -> Any:
     try:
         if isinstance(value, str) and date.fromisoformat(value).isoformat() == value:
@@ -246,7 +240,7 @@ class Written(BaseModel):
 
 class ModelFile(Written):
     model: Text = Field(description="The model, as provider/name.", examples=["openai/gpt-5.4-mini"])
-    own_name: Annotated[Text, AfterValidator(_own_name)] | None = Field(
+    own_name: Annotated[Text, Field(pattern=r"^[^\s/-][^\r\n\t/]*$")] | None = Field(
         default=None,
         alias="as",
         description="The name of this entry in reports, in the gate and for --model: one model may be there twice.",
@@ -256,6 +250,11 @@ class ModelFile(Written):
         default_factory=dict,
         description="Parameters of its calls, laid over the prompt's config; nothing after the colon removes one.",
         examples=[{"reasoning effort": "high", "max tokens": 800}],
+    )
+    prompt: Text | None = Field(
+        default=None,
+        description="A prompt of its own: the model is shown with that prompt, as a baseline, and is not judged.",
+        examples=["short.prompt"],
     )
     uses_prompt: bool | None = Field(
         default=None,

@@ -161,9 +161,8 @@ def _models(file: SuiteFile, document: YamlDocument, found: Diagnostics) -> tupl
         config, locations = read_config(item.config, partial(_config_location, where), found, over=True)
         if ref is None:
             continue
-        entry = ModelEntry(
-            ref, item.uses_prompt, where.path, fallback, item.deterministic, item.own_name, config, locations
-        )
+        named = (item.own_name, config, locations, item.prompt)
+        entry = ModelEntry(ref, item.uses_prompt, where.path, fallback, item.deterministic, *named)
         first = entries.setdefault(entry.name, entry)
         # The same entry once more has never changed anything.
         if first != replace(entry, path=first.path):

@@ -175,7 +175,7 @@ class ModelEntry:
     """A model of the suite. `uses_prompt` and `deterministic` are None if the provider decides.
 
     `fallback` is called in an outage. `own_name` is what the suite calls the model, if not by its reference; `config`
-    is laid over that of the prompt.
+    is laid over that of the prompt. `prompt` is the file of a prompt that only this model gets.
     """
 
     ref: ModelRef
@@ -186,6 +186,7 @@ class ModelEntry:
     own_name: str | None = None
     config: Mapping[str, Json] = field(default_factory=dict)
     locations: Mapping[str, Location] = field(default_factory=dict, compare=False)  # of the words of the config
+    prompt: str | None = None
 
     @property
     def name(self) -> str:

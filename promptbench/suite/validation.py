@@ -204,6 +204,7 @@ def _reason(item: Any) -> str:
 
 _REASONS = {
     "literal_error": "this must be {expected}",
+    "string_pattern_mismatch": "write a short name without '/', such as careful",
     "string_too_short": "this must not be empty",
     "too_short": "this needs at least one entry",
     "greater_than_equal": "this must be at least {ge:g}",

@@ -164,3 +164,67 @@ def test_a_word_that_a_prompt_has_is_told_in_the_prompt(project: ProjectFolder) 
     project.write("suites/triage/triage.better.prompt", PROMPT.replace("temperature: 1", "thinking budget: 2000"))
     ended = project.run("validate", "suites/triage")
     assert "triage.better.prompt:2:10: error[PB201] openai/fake does not take 'thinkingBudget'" in ended.out
+
+
+SHORT = "---\nconfig: {temperature: 1}\n---\nTeam? {{message}}\n"
+
+
+@pytest.fixture
+def pair(folder: ProjectFolder) -> ProjectFolder:
+    """A second model whose prompt is its own, next to a candidate and what is in production."""
+    folder.write("suites/triage/short.prompt", SHORT)
+    short = "{model: openai/fake, as: tuned, prompt: short.prompt, config: {max tokens: 300}}"
+    folder.edit("suites/triage/suite.yaml", MODELS.splitlines()[2].strip(" -"), short)
+    folder.adopt()
+    return folder
+
+
+def test_a_model_with_a_prompt_of_its_own_is_a_baseline(pair: ProjectFolder, server: FakeOpenAI) -> None:
+    ended = pair.run("run", "suites/triage", "--json", "--output", "evidence=proof.json")
+    run = ended.data["runs"][0]
+    rows = [(row["model"], row["side"], row["prompt"], row["gated"]) for row in run["rows"]]
+    assert rows == [
+        ("careful", "champion", "triage@1", True),
+        ("careful", "candidate", "triage.better", True),
+        ("tuned", "baseline", "short", False),
+    ]
+    note = "tuned is openai/fake with {max output tokens: 300}, gets short.prompt and is not judged"
+    assert note in run["notes"]
+    assert {item.body["messages"][0]["content"][:5] for item in server.received if item.body["max_tokens"] == 300} == {
+        "Team?"
+    }
+    proof = json.loads((pair.root / "proof.json").read_text(encoding="utf-8"))
+    assert {line["model"] for line in proof["attempts"]} == {"careful"}
+    assert rejudge(proof) == []
+    assert [len(answers(ended)), answers(pair.run("runs", "rescore", "--json"))] == [2, answers(ended)]
+    told = pair.run("compare", "latest", "--model", "careful", "--model", "tuned").out
+    assert told.splitlines()[-1].startswith("PASS: short is not worse than triage.better: ")
+    told = pair.run("compare", "suites/triage", "--model", "careful", "--model", "tuned").out
+    assert "PASS: short.prompt on tuned is not worse than triage@1 on careful: " in told
+    pair.edit("suites/triage/short.prompt", "Team?", "Which team?")
+    calls = len(server.received)
+    assert pair.run("run", "suites/triage").code == 0
+    assert len(server.received) == calls + 27, "with another prompt it is another run"
+
+
+@pytest.mark.parametrize(
+    ("entry", "where", "says"),
+    [
+        ("{model: openai/fake, prompt: shrt.prompt}", "3:39", "did you mean 'short.prompt'?"),
+        ("{model: openai/fake, prompt: ../short.prompt}", "3:39", "outside"),
+        ("{model: openai/fake, prompt: short.prompt, uses prompt: false}", "3:10", "so it takes no 'prompt'"),
+        ("{model: openai/fake, as: a, prompt: short.prompt}]\ngate: {models: [a]", "4:17", "a baseline: it is shown"),
+    ],
+)
+def test_bad_input_for_a_prompt_of_its_own(pair: ProjectFolder, entry: str, where: str, says: str) -> None:
+    suite = SUITE.replace("openai/fake", entry).replace("gate: {repeats: 3}\n", "")
+    pair.write("suites/triage/suite.yaml", suite.replace("gate: {models: [a]]", "gate: {models: [a]}"))
+    ended = pair.run("validate", "suites/triage")
+    assert ended.code == 2
+    assert f"suites/triage/suite.yaml:{where}: error" in ended.out
+    assert says in " ".join(ended.out.split())
+
+
+def test_cases_name_models_as_the_suite_does(folder: ProjectFolder, server: FakeOpenAI) -> None:
+    folder.edit("suites/triage/suite.yaml", "case: hello\n", "case: hello\n    only models: [quick]\n")
+    assert folder.run("run", "suites/triage", "--dry-run").code == 0

@@ -27,7 +27,7 @@ from promptbench.engine.prepare.prepared_suite import (
     Variant,
     without_params,
 )
-from promptbench.engine.prepare.prompts import load_candidates, load_champion
+from promptbench.engine.prepare.prompts import load_candidates, load_champion, load_own
 from promptbench.prompts.prompt import Prompt
 from promptbench.providers import plugins as providers
 from promptbench.providers import provider_spec
@@ -88,10 +88,10 @@ def assemble(suite: Suite, options: PrepareOptions, found: Diagnostics) -> Prepa
     models = connector.connect([variant.prompt for variant in variants])
     builder = CaseBuilder(
         suite,
-        variants,
+        [*variants, *(model.own_prompt for model in models if model.own_prompt)],
         found,
         options,
-        has_baseline=any(not model.uses_prompt for model in models),
+        has_baseline=any(not (model.uses_prompt or model.own_prompt) for model in models),
         answers=connector.recorded_answer,
     )
     files = FileLint(variants, connector.refusals(models), options.max_file_mb)
@@ -207,9 +207,19 @@ class ModelConnector:
                 )
         models: dict[str, PreparedModel] = {}
         for entry, location in entries:
-            model = self._model(entry, location, gated, prompts)
+            own = load_own(self._suite, entry, self._options, self._found) if entry.prompt else None
+            sent = [own.prompt] if own else [] if entry.prompt else prompts
+            model = self._model(entry, location, gated, sent)
             if model is not None:
-                models.setdefault(model.name, self._with_fallback(entry, model, prompts))
+                model = self._with_fallback(entry, model, sent)
+                if own is not None:
+                    model = replace(model, own_prompt=own, uses_prompt=False, gated=False)
+                models.setdefault(model.name, model)
+        for index, name in enumerate(gated):
+            if name in models and not models[name].uses_prompt:
+                message = f"the gate needs '{name}', which is a baseline: it is shown and never judged"
+                hint = "remove it; the models that are judged get the suite's own 'prompt:'"
+                self._found.add(Code.BAD_VALUE, message, self._suite.location(("gate", "models", index)), hint=hint)
         return tuple(models.values())
 
     def _with_fallback(self, entry: ModelEntry, model: PreparedModel, prompts: Sequence[Prompt]) -> PreparedModel:
@@ -289,7 +299,7 @@ class ModelConnector:
                 continue
             if uses_prompt is None:
                 uses_prompt = provider_spec(ref.provider).reads_prompt(ref.name, self._context(ref.provider))
-            if entry.name in gated if gated else uses_prompt:
+            if not entry.prompt and (entry.name in gated if gated else uses_prompt):
                 return True
         return False
 
@@ -338,9 +348,10 @@ class ModelConnector:
                     "leave 'uses prompt' out",
                 )
             )
-        if entry.config and not uses_prompt:
-            message, hint = f"{entry.name} gets no prompt, so it takes no 'config'", "delete it"
-            problems.append(Problem(Code.BAD_VALUE.name, message, hint))
+        for key in ("config", "prompt") if not uses_prompt else ():
+            if getattr(entry, key):
+                message, hint = f"{entry.name} gets no prompt, so it takes no '{key}'", "delete it"
+                problems.append(Problem(Code.BAD_VALUE.name, message, hint))
         common = self._suite.common
         without_key, reported = all(problem.absent for problem in problems), set[tuple[Location, str]]()
         for prompt in prompts if uses_prompt and without_key else ():

@@ -56,6 +56,7 @@ class PreparedModel:
     own_name: str | None = None  # What the suite calls it: one model may be there several times.
     config: Mapping[str, Json] = field(default_factory=dict)  # Laid over the prompt's config.
     locations: Mapping[str, Location] = field(default_factory=dict)  # Where the words of this config are.
+    own_prompt: Variant | None = None  # The only prompt that it gets: a baseline with a prompt.
 
     @property
     def name(self) -> str:
@@ -65,7 +66,8 @@ class PreparedModel:
     def facts(self) -> dict[str, Json]:
         """What stands behind the name, for hashes and records; empty for a model under its reference alone."""
         of = {"of": str(self.ref)} if self.own_name else {}
-        return {**of, **({"config": dict(self.config)} if self.config else {})}
+        prompt = {"prompt": self.own_prompt.hash} if self.own_prompt else {}
+        return {**of, **({"config": dict(self.config)} if self.config else {}), **prompt}
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +241,17 @@ class PreparedSuite:
         known = {variant.hash for variant in champion}
         return (*champion, *(item for item in self.candidates if item.hash not in known))
 
+    def prompts_of(self, model: PreparedModel) -> tuple[Variant | None, ...]:
+        """The prompts that a model gets: the suite's, only its own, or None if it gets none."""
+        return self.variants if model.uses_prompt else (model.own_prompt,)
+
+    @cached_property
+    def by_hash(self) -> dict[str, Variant]:
+        """All prompts: those of the suite, then those of single models."""
+        own = {model.own_prompt.hash: model.own_prompt for model in self.models if model.own_prompt}
+        suites = {item.hash: item for item in self.variants}
+        return {**suites, **own, **suites}
+
     @cached_property
     def reachable(self) -> tuple[PreparedModel, ...]:
         """The models, their fallbacks and the judges, each once by its reference: what a gateway is made for."""
@@ -278,12 +291,11 @@ class PreparedSuite:
     def _declared(self, model: PreparedModel) -> bool:
         if model.declared is not None:
             return model.declared
-        prompts = [variant.prompt for variant in self.variants] if model.uses_prompt else [None]
-        return all(model.provider.deterministic(self.params(model, prompt)) for prompt in prompts)
+        return all(model.provider.deterministic(self.params(model, item)) for item in self.prompts_of(model))
 
-    def params(self, model: PreparedModel, prompt: Prompt | None) -> Mapping[str, Json]:
+    def params(self, model: PreparedModel, variant: Variant | None) -> Mapping[str, Json]:
         """Return the parameters of calls: the prompt's over the suite's, and the model's over both."""
-        config = laid_over(self.suite.common.config, prompt.config) if prompt else {}
+        config = laid_over(self.suite.common.config, variant.prompt.config) if variant else {}
         return laid_over(config, model.config)
 
     def request(self, model: PreparedModel, variant: Variant | None, case: PreparedCase, repeat: int) -> Request:
@@ -292,7 +304,7 @@ class PreparedSuite:
         return Request(
             model=model.ref,
             messages=prompt.render(case.variables, case.history) if prompt else (),
-            params=self.params(model, prompt),
+            params=self.params(model, variant),
             output_schema=prompt.output_schema if prompt else None,
             variables=case.variables,
             repeat=repeat,
@@ -333,6 +345,11 @@ class PreparedSuite:
                 **({"repairs": self.ladder.named_rules()} if self.ladder.rules else {}),
             }
         )
+
+
+def slot_of(variant: Variant | None) -> str:
+    """Return what takes the place of a prompt in the key of an attempt: its hash, or `BASELINE` without one."""
+    return variant.hash if variant else BASELINE
 
 
 def without_params(request: Request, names: frozenset[str]) -> Request:

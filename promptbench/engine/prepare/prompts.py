@@ -11,8 +11,8 @@ from promptbench.engine.prepare.options import PrepareOptions, display_path
 from promptbench.engine.prepare.prepared_suite import Variant
 from promptbench.prompts.parser import load, parse_prompt
 from promptbench.prompts.prompt import Prompt
-from promptbench.suite.models import Suite
-from promptbench.yaml.paths import matches
+from promptbench.suite.models import ModelEntry, Suite
+from promptbench.yaml.paths import below, matches
 from promptbench.yaml.source import Source
 
 
@@ -54,6 +54,14 @@ def load_champion(candidates: Sequence[Variant], options: PrepareOptions, found:
         return None
     prompt = parse_prompt(Source(f"{stored.label}.prompt", stored.source), found)
     return Variant(prompt, Side.CHAMPION, stored.label) if prompt else None
+
+
+def load_own(suite: Suite, entry: ModelEntry, options: PrepareOptions, found: Diagnostics) -> Variant | None:
+    """Return the prompt that only this model of the suite gets, or None if its file has errors."""
+    location = suite.location((*entry.path, "prompt"))
+    file = below(suite.folder, entry.prompt or "", location, found)
+    prompt = _load(file, location, options, found) if file else None
+    return Variant(prompt, Side.BASELINE, Path(prompt.file).name) if prompt else None
 
 
 def _prompt_files(suite: Suite, options: PrepareOptions, found: Diagnostics) -> Iterator[tuple[Path, Location]]:

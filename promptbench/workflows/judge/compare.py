@@ -197,7 +197,11 @@ def _prepare_models(
     version = _version_to_run(project, store, runs, path, matchup.prompt)
     compared = ComparedVersions(version.prompt, None, StoredPrompt(version.label, version.source))
     prepared = _assemble(project, store, runs, matchup, path, compared)
-    ends = {model.name: End(version.hash, model.name, prepared.deterministic(model)) for model in prepared.models}
+    own = {model.name: model.own_prompt for model in prepared.models if model.own_prompt}
+    ends = {
+        it.name: End(it.own_prompt.hash if it.own_prompt else version.hash, it.name, prepared.deterministic(it))
+        for it in prepared.models
+    }
     for name in matchup.models:
         if name not in ends:
             if named := [model.name for model in prepared.models if str(model.ref) == name]:
@@ -207,8 +211,9 @@ def _prepare_models(
             raise InputError(f"{name} uses no prompt, so a prompt cannot be compared on it", hint=hint)
     both = set(prepared.cases.on(one)) & set(prepared.cases.on(other))
     prepared = replace(prepared, cases=prepared.cases.only(name for name in prepared.cases.names if name in both))
-    labels = (f"{version.label} on {one}", f"{version.label} on {other}")
-    versus, pairs = ComparisonLabels(f"on {one}", labels[1]), [Pair(ends[one], ends[other])]
+    first, second = (own[name].label if name in own else version.label for name in (one, other))
+    labels = (f"{first} on {one}", f"{second} on {other}")
+    versus, pairs = ComparisonLabels(labels[0] if own else f"on {one}", labels[1]), [Pair(ends[one], ends[other])]
     return prepared, Pairing(labels, versus, pairs, case_infos(prepared), policy_of(prepared))
 
 
@@ -218,7 +223,9 @@ def _assemble(
     """Assemble the suite with these versions and only the models that use a prompt."""
     selection = replace(matchup.selection, paths=(project.suite_file(path),))
     [prepared], _ = project.assemble(selection, store=store, runs=runs, compared=compared)
-    models = tuple(replace(model, gated=True) for model in prepared.models if model.uses_prompt)
+    # A model with a prompt of its own gets no versions; it is compared with another model.
+    compared_models = (model for model in prepared.models if model.uses_prompt or (model.own_prompt and matchup.models))
+    models = tuple(replace(model, gated=True) for model in compared_models)
     if not models:
         raise InputError(f"no model of the suite '{prepared.suite.name}' uses a prompt", hint="name one: --model")
     return replace(prepared, models=models)
@@ -319,6 +326,10 @@ def _recorded_sides(store: Store, runs: RunStore, matchup: Matchup) -> tuple[_Re
 
 
 def _on_models(side: _RecordedSide, models: Sequence[str]) -> _RecordedSide:
+    own = {item["model"]: item["prompt"] for item in side.info.facts["models"] if "prompt" in item}
+    if len(models) == 1 and models[0] in own:
+        label = next(item.name for item in side.info.variants if item.hash == own[models[0]]).removesuffix(".prompt")
+        return replace(side, variant=own[models[0]], label=label, models=tuple(models))
     for model in models:
         if model not in side.models:
             hint = f"it called {', '.join(side.models)}"
@@ -336,7 +347,9 @@ def _side_of_run(runs: RunStore, name: str) -> _RecordedSide:
     info = runs.run(name)
     if info.facts["selection"].get("replayed"):
         raise InputError(f"run {info.id} replayed logged calls and not the cases of a suite", hint="name another run")
-    found = [item for item in info.variants if item.side == "candidate"] or list(info.variants)
+    found = [item for item in info.variants if item.side == "candidate"] or [
+        item for item in info.variants if item.side != "baseline"
+    ]
     if len(found) != 1:
         names = ", ".join(item.name for item in found)
         raise InputError(f"run {info.id} is about several candidates: {names}", hint="compare versions: NAME@N NAME@M")

@@ -156,7 +156,7 @@ def execute(
         prepared.suite.name,
         prepared.prompt_name,
         _facts(project, prepared, prices, runs, command, selection, cache),
-        [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in prepared.variants],
+        [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in prepared.by_hash.values()],
         __version__,
     )
     runs.cases().keep(info.id, run_cases(prepared))

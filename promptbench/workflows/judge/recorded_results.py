@@ -13,7 +13,7 @@ from promptbench.core.diagnostics import Location
 from promptbench.core.types import Attempt, Json, Outcome, Side
 from promptbench.engine.prepare.cases import as_answer
 from promptbench.engine.prepare.inputs import expectations_in_log
-from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedModel, PreparedSuite, Variant
+from promptbench.engine.prepare.prepared_suite import PreparedModel, PreparedSuite, Variant, slot_of
 from promptbench.gate.case_outcomes import CaseOutcome
 from promptbench.report.model import AttemptRow, CalledTool, CaseAttempts, CaseResult, Explored, PastRow, PromptText
 from promptbench.stats.beta import clopper_pearson
@@ -69,10 +69,10 @@ def case_results(judged: JudgedRun, runs: RunStore) -> Iterator[CaseResult]:
         for verdict in judged.verdict.models:
             if verdict.model == model.name:
                 states |= {item.case.name: item.outcome.value for item in verdict.cases}
-        variants: Sequence[Variant | None] = prepared.variants if model.uses_prompt else (None,)
+        variants = prepared.prompts_of(model)
         for name in prepared.cases.on(model.name):
             for variant in variants:
-                tagged = variant.hash if variant else BASELINE
+                tagged = slot_of(variant)
                 # The state is the gate's, empty if it has none; None for a prompt that the verdict is not about.
                 state = states.get(name, "") if tagged == judged.verdict.candidate else None
                 attempts = runs.attempts_at(judged.info.id, tagged, model.name, name)
@@ -177,7 +177,7 @@ def explore(judged: JudgedRun, folder: Path, screen: Mapping[str, int]) -> Explo
     return Explored(
         prompts=[
             PromptText(item.label.removesuffix(".prompt"), item.side.value, item.hash, item.prompt.source)
-            for item in prepared.variants
+            for item in prepared.by_hash.values()
         ],
         cases=FromRecord(folder, partial(_case_attempts, judged, screen)),
         history=FromRecord(folder, history),
@@ -189,12 +189,9 @@ def _case_attempts(judged: JudgedRun, screen: Mapping[str, int], runs: RunStore)
     states = {
         (model.model, item.case.name): item.outcome.value for model in judged.verdict.models for item in model.cases
     }
-    slots = [
-        (variant.hash if variant else BASELINE, model.name)
-        for model in prepared.models
-        for variant in (prepared.variants if model.uses_prompt else (None,))
-    ]
-    judged_by = (judged.verdict.candidate, BASELINE)
+    slots = [(slot_of(variant), model.name) for model in prepared.models for variant in prepared.prompts_of(model)]
+    own = {slot_of(model.own_prompt) for model in prepared.models if not model.uses_prompt}
+    judged_by = {judged.verdict.candidate, *own}
     for name in prepared.cases.names:
         case = prepared.cases[name]
         attempts = [item for slot in slots for item in runs.attempts_at(judged.info.id, *slot, name)]
@@ -216,7 +213,7 @@ def _case_attempts(judged: JudgedRun, screen: Mapping[str, int], runs: RunStore)
                 variant.hash: [
                     (message.role, message.content) for message in variant.prompt.render(case.variables, case.history)
                 ]
-                for variant in prepared.variants
+                for variant in prepared.by_hash.values()
             },
             attempts=[_attempt_row(item, screen) for item in attempts],
         )

@@ -167,12 +167,12 @@ def prepare_again(project: Project, store: Store, runs: RunStore, info: RunInfo)
 
 def _rescored(prepared: PreparedSuite, source: RunStore, run: str) -> Iterator[tuple[Attempt, Attempt]]:
     """Yield the attempts whose requests the suite would still make, as recorded and with their new scores."""
-    variants = {variant.hash: variant for variant in prepared.variants}
+    variants = prepared.by_hash
     models = {model.name: model for model in prepared.models}
     for attempt in source.attempts(run):
         key = attempt.key
         model, variant = models.get(key.model), variants.get(key.variant)
-        if model is None or key.case not in prepared.cases or (model.uses_prompt and variant is None):
+        if model is None or key.case not in prepared.cases or (key.variant and variant is None):
             continue
         case = prepared.cases[key.case]
         if digest(prepared.request(model, variant, case, key.repeat).as_dict()) != attempt.request_hash:

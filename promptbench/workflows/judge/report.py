@@ -13,7 +13,7 @@ from promptbench.core.subset import Subset
 from promptbench.core.types import Attempt, AttemptKey, Outcome
 from promptbench.core.types import Side as PromptSide
 from promptbench.engine.failure_signature import build_signature
-from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedSuite, Variant
+from promptbench.engine.prepare.prepared_suite import PreparedSuite, slot_of
 from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
 from promptbench.gate.case_outcomes import CaseOutcome, ComparedCase
 from promptbench.gate.judge import Mode, Verdict
@@ -265,9 +265,8 @@ def _judgement(verdict: Verdict, candidate: tuple[str, str], champion: tuple[str
 
 def _rows(prepared: PreparedSuite, collected: Collector) -> Iterator[Row]:
     for model in prepared.models:
-        variants: Sequence[Variant | None] = prepared.variants if model.uses_prompt else (None,)
-        for variant in variants:
-            tally = collected.tallies.get((variant.hash if variant else BASELINE, model.name), Tally())
+        for variant in prepared.prompts_of(model):
+            tally = collected.tallies.get((slot_of(variant), model.name), Tally())
             side = variant.side.value if variant else PromptSide.BASELINE.value
             label = variant.label.removesuffix(".prompt") if variant else ""
             yield tally.row(label, side, model.name, gated=model.gated)
@@ -278,7 +277,8 @@ def _named_models(prepared: PreparedSuite) -> Iterator[str]:
     for model in (model for model in prepared.models if model.facts):
         config = {spaced(word): value for word, value in model.config.items()}
         name = f"{model.name} is {model.ref}" if model.own_name else model.name
-        yield f"{name} with {in_braces(config)}" if config else name
+        prompt = f", gets {model.own_prompt.label} and is not judged" if model.own_prompt else ""
+        yield (f"{name} with {in_braces(config)}" if config else name) + prompt
 
 
 def _compared_rows(pairing: Pairing, collected: Collector) -> Iterator[Row]:
@@ -344,7 +344,7 @@ def _log(prepared: PreparedSuite, verdict: Verdict, collected: Collector) -> Log
 def _ratios_to_own(prepared: PreparedSuite, verdict: Verdict, collected: Collector) -> Iterator[str]:
     """Compare each own model with the candidate on each model that uses the prompt, in words."""
     for own in (model for model in prepared.models if not model.uses_prompt):
-        mine = collected.tallies.get((BASELINE, own.name))
+        mine = collected.tallies.get((slot_of(own.own_prompt), own.name))
         for model in (model for model in prepared.models if model.uses_prompt):
             theirs = collected.tallies.get((verdict.candidate, model.name))
             if mine and theirs and mine.answered and theirs.answered:

@@ -167,7 +167,7 @@ class Collector:
 
     def advisory(self, prepared: PreparedSuite) -> Iterator[str]:
         """Yield the pass rates of checks without weight, in words."""
-        labels = {variant.hash: variant.label.removesuffix(".prompt") for variant in prepared.variants}
+        labels = {variant.hash: variant.label.removesuffix(".prompt") for variant in prepared.by_hash.values()}
         for (check, model, variant), (passed, scored) in sorted(self._advisory.items()):
             of = f"{labels[variant]} on {model}" if variant != BASELINE else model
             yield f"{check} passes {passed} of {scored} answers of {of}"

@@ -25,7 +25,7 @@ from promptbench.engine.prepare import checks
 from promptbench.engine.prepare.cases import own_specs
 from promptbench.engine.prepare.evaluate import Evaluation, evaluate, needs_judge
 from promptbench.engine.prepare.options import Selection
-from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedModel, Variant
+from promptbench.engine.prepare.prepared_suite import PreparedModel, Variant, slot_of
 from promptbench.engine.runner import Engine, ignore
 from promptbench.gateway import Budget
 from promptbench.parsing.json_text import read as read_json
@@ -70,9 +70,9 @@ class SuiteSession:
             spending.check(project, [self.prepared])
             self._budgets = spending.budgets(budget or spending.budget(), self.prepared)
             self._slots: dict[tuple[str, str], tuple[Variant | None, PreparedModel]] = {
-                (variant.hash if variant else BASELINE, model.name): (variant, model)
+                (slot_of(variant), model.name): (variant, model)
                 for model in self.prepared.models
-                for variant in (self.prepared.candidates if model.uses_prompt else (None,))
+                for variant in (self.prepared.candidates if model.uses_prompt else (model.own_prompt,))
             }
         except BaseException:
             self._stack.close()
@@ -85,7 +85,7 @@ class SuiteSession:
                 name,
                 model.name,
                 variant.label.removesuffix(".prompt") if variant else "",
-                AttemptKey(variant.hash if variant else BASELINE, model.name, name, 0),
+                AttemptKey(slot_of(variant), model.name, name, 0),
             )
             for name in self.prepared.cases.names
             for variant, model in self._slots.values()

@@ -191,7 +191,7 @@ def _alone(
 def _requests(prepared: PreparedSuite, model: PreparedModel, options: MeasureOptions) -> ModelRequests:
     cases = [prepared.cases[name] for name in islice(prepared.cases.on(model.name), options.calls)]
     Random(options.seed).shuffle(cases)
-    variant = prepared.candidates[0] if model.uses_prompt else None
+    variant = prepared.candidates[0] if model.uses_prompt else model.own_prompt
     requests = [(case.name, replace(prepared.request(model, variant, case, 0), stream=True)) for case in cases]
     return ModelRequests(model.name, requests)
 

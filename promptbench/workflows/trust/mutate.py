@@ -14,7 +14,7 @@ from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.types import AttemptKey, CallFacts, Outcome, Side
 from promptbench.engine.prepare.options import Selection
-from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedCase, PreparedSuite, Variant
+from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite, Variant, slot_of
 from promptbench.project import Project
 from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import MissingVariable
@@ -87,9 +87,9 @@ class _RecordedAnswers:
 
     def of(self, case: PreparedCase) -> Iterator[GoodAnswer]:
         for model in self._prepared.models:
-            for variant in self._variants if model.uses_prompt else (None,):
+            for variant in self._variants if model.uses_prompt else (model.own_prompt,):
                 for repeat in self._repeats:
-                    key = AttemptKey(variant.hash if variant else BASELINE, model.name, case.name, repeat)
+                    key = AttemptKey(slot_of(variant), model.name, case.name, repeat)
                     attempt = self._runs.attempt(self.run, key)
                     if attempt is None:
                         break

@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from promptbench.core.protocols import Check, Subject
-from promptbench.core.types import Attempt, Score
+from promptbench.core.types import Attempt, Score, Side
 from promptbench.engine.prepare.checks import unwrapped
 from promptbench.engine.prepare.evaluate import subject_of
-from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedCase, PreparedSuite
+from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedCase, PreparedSuite, slot_of
 from promptbench.report.nlu import Part
 from promptbench.stats.beta import clopper_pearson_upper
 
@@ -61,13 +61,10 @@ class FirstAnswerTallies(Generic[_T]):
     def by_prompt(self) -> Iterator[tuple[str, str, str, _T]]:
         """Yield the prompt's label, its side, the model and the tally, in the order of the report."""
         for model in self._prepared.models:
-            if not model.uses_prompt:
-                if (tally := self._tallies.get((BASELINE, model.name))) is not None:
-                    yield "", "baseline", model.name, tally
-                continue
-            for variant in self._prepared.variants:
-                if (tally := self._tallies.get((variant.hash, model.name))) is not None:
-                    yield variant.label.removesuffix(".prompt"), variant.side.value, model.name, tally
+            for variant in self._prepared.prompts_of(model):
+                if (tally := self._tallies.get((slot_of(variant), model.name))) is not None:
+                    label, side = (variant.label, variant.side) if variant else ("", Side.BASELINE)
+                    yield label.removesuffix(".prompt"), side.value, model.name, tally
 
 
 def proportion(right: int, of: int) -> Part | None:
