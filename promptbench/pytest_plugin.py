@@ -121,7 +121,7 @@ class SuiteCollector(pytest.File):
             yield CaseItem.from_parent(self, name=name, nodeid=f"{self.nodeid}::{name}", request=request)
         for name, reason in self.opened.prepared.cases.skipped.items():
             case = "".join(char if char.isprintable() else " " for char in name.replace("::", ":"))
-            yield SkippedItem.from_parent(self, name=case, case=name, reason=reason)
+            yield SkippedItem.from_parent(self, name=case, reason=reason)
 
     def call(self, requests: Sequence[CaseRequest]) -> None:
         """Make the attempts that are missing. If that fails, the tests that need them report why."""
@@ -136,17 +136,15 @@ class SuiteCollector(pytest.File):
 class SkippedItem(pytest.Item):
     """A case whose `skip:` says why it is not called."""
 
-    def __init__(self, case: str, reason: str, **more: Any) -> None:
+    def __init__(self, reason: str, **more: Any) -> None:
         super().__init__(**more)
-        file: SuiteCollector = more["parent"]
-        self._line = max(0, file.opened.location(case).line - 1)
         self.add_marker(pytest.mark.skip(reason=reason))
 
     def runtest(self) -> None:
         raise AssertionError("a skipped case is not run")
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        return self.path, self._line, self.name
+        return self.path, 0, self.name
 
 
 class CaseItem(pytest.Item):

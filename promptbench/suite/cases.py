@@ -58,7 +58,15 @@ class SuiteCases:
             if self._is_first(case, found):
                 self._numbers[case.name] = number
             yield case
-        for path, where in self._paths(found):
+        hint = "a pattern such as more/*.yaml is about the suite's folder"
+        named = {
+            path: where  # A file that two patterns match is read once.
+            for written, where in self._named
+            for path in matches(
+                self._suite.parent, written, where.location(), found, hint=hint, counts=self._suite.__ne__
+            )
+        }
+        for path, where in named.items():
             shown = (Path(self._shown).parent / path.relative_to(self._suite.parent)).as_posix()
             file = _KINDS.get(path.suffix.lower(), _Sheet)(path, shown, self._common)
             self._files.append(file)
@@ -69,17 +77,6 @@ class SuiteCases:
                     self._starts.append(start)
                     self._lines.append(line)
                 yield case
-
-    def _paths(self, found: Diagnostics) -> Iterator[tuple[Path, Where]]:
-        """Yield the named files, each once, with the entry that names it."""
-        known, hint = set(), "a pattern such as more/*.yaml is about the suite's folder"
-        for written, where in self._named:
-            for path in matches(
-                self._suite.parent, written, where.location(), found, hint=hint, counts=self._suite.__ne__
-            ):
-                if path not in known:
-                    known.add(path)
-                    yield path, where
 
     @property
     def numbers(self) -> dict[str, int]:

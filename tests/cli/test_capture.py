@@ -298,3 +298,16 @@ def test_no_secret_of_a_log_is_in_any_file_of_the_project(captured: ProjectFolde
     files = {path: path.read_bytes() for path in captured.root.rglob("*") if path.is_file()}
     assert any(b"999-99-" in content for content in files.values())
     assert [(path.name, item) for path, content in files.items() for item in secrets if item.encode() in content] == []
+
+
+def test_default_values_are_not_written_again(project: ProjectFolder) -> None:
+    project.edit("suites/triage/suite.yaml", "checks: [json]", "checks: [json]\ndefaults: {vars: {tone: dry}}")
+    project.edit("suites/triage/triage.better.prompt", "Answer", "{{tone}}: answer")
+    line = {"promptbench": "call/1", "id": "c1", "vars": {"message": "Lost"}, "answer": "No", "failed": "x"}
+    project.write("calls.jsonl", json.dumps(line) + "\n")
+    assert project.run("capture", "suites/triage", "--log", "calls.jsonl#c1").code == 0
+    suite = (project.root / "suites/triage/suite.yaml").read_text(encoding="utf-8")
+    assert "vars: {message: Lost}" in suite
+    assert suite.count("tone") == 1
+    project.write("again.jsonl", json.dumps({**line, "id": "c2"}) + "\n")
+    assert "already has the same input" in project.run("capture", "suites/triage", "--log", "again.jsonl#c2").err

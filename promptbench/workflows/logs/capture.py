@@ -195,7 +195,8 @@ class _Capturer:
         if call.answer is None:
             reason = f"it has no answer ({call.error})" if call.error else "it has no answer"
             return RefusedCall(call.id, reason, "a call without an answer says nothing about the prompt")
-        given = input_of(call, self._templates, [item.prompt for item in self._target.prompts])
+        candidates, defaults = [item.prompt for item in self._target.prompts], self._target.suite.common.variables
+        given = input_of(call, self._templates, candidates, defaults)
         if isinstance(given, str):
             return RefusedCall(call.id, given, "add 'vars' to the log, or adopt the prompt that made it")
         input_hash = given.hash
@@ -263,7 +264,11 @@ class _Capturer:
         # In reading order.
         call, options = kept.call, self._options
         named = {key: recorded_names(value) for key, value in given.variables.items()}
-        values = {key: value for key, value in given.variables.items() if named[key] is None}
+        # A value that every case has by default is not written again.
+        default = self._target.suite.common.variables.items()
+        values = {
+            key: value for key, value in given.variables.items() if named[key] is None and (key, value) not in default
+        }
         files = {key: names for key, names in named.items() if names is not None}
         origin = {"source": kept.source, "id": call.id, "time": call.time, "model": call.model}
         return {
