@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from promptbench.redaction._placeholders import Digests, SensitiveSpan, find_marks
+from promptbench.redaction._placeholders import Digests, SensitiveSpan, compile_marks, shape_of
 from promptbench.redaction._secret_shapes import is_basic
 
 _QUOTES = r"[\"'\\`*]{0,4}"
@@ -125,7 +125,8 @@ def is_sensitive_name(name: str) -> bool:
 
 
 def _match_labels(text: str) -> Iterator[tuple[str, re.Match[str]]]:
-    for index, position in find_marks(text, MARKS):
+    matches = compile_marks(MARKS).find_matches_as_indexes(shape_of(text), overlapping=True)
+    for index, position, _ in matches:
         for kind in _MARKS[MARKS[index]]:
             if match := _PATTERNS[kind].match(text, position):
                 yield kind, match

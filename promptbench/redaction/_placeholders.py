@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from string import ascii_lowercase
@@ -45,15 +44,12 @@ def shape_of(text: str) -> str:
     return lower.encode("utf-8", "surrogatepass").translate(_DIGITS).decode("utf-8", "surrogatepass")
 
 
-def find_marks(text: str, marks: tuple[str, ...]) -> Iterator[tuple[int, int]]:
-    """Yield the index and the position of each of `marks`, lower-case words with 0 for each digit, in `text`."""
-    # The search of all marks at once takes the time in which `in` finds six of them.
-    for index, position, _ in compile_marks(marks).find_matches_as_indexes(shape_of(text), overlapping=True):
-        yield index, position
-
-
 @lru_cache(maxsize=8)
 def compile_marks(marks: tuple[str, ...]) -> AhoCorasick:
+    """Return a search for `marks`, lower-case words with 0 for each digit, in the shape of a text.
+
+    It finds all of them in the time in which `in` finds six.
+    """
     from ahocorasick_rs import AhoCorasick
 
     return AhoCorasick(marks)

@@ -13,7 +13,7 @@ from bisect import bisect
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Protocol, TypeVar
 
 import regex
@@ -114,16 +114,9 @@ class Redactor:
         """
         texts: dict[str, None] = {}
         names: set[str] = set()
-        gather = partial(_gather_texts, texts=texts, names=names, clean_names=self.clean_names)
         # Most texts are in the raw record too; each one is searched once.
-        plain = gather(call.raw)
-        for value in map(call.__getattribute__, _FIELDS):
-            if type(value) is str:
-                texts[value] = None
-            elif value:
-                plain = gather(value) and plain
-        for message in call.messages:
-            texts[message.content] = None
+        values = [*map(call.__getattribute__, _FIELDS), *(message.content for message in call.messages)]
+        plain = _gather_texts(values, texts, names, self.clean_names)
         everything = "\n".join((*texts, *names))
         # A detector that finds nothing suspicious in the whole call skips its single texts.
         detectors = [
@@ -302,9 +295,7 @@ def _find_label(pair: dict[str, Json]) -> str | None:
 
 
 def _is_sensitive(name: str, value: str) -> bool:
-    if _number_shapes.is_phone(name, value):
-        return True
-    return any(_named_shapes.find(f"{name}: {value}", _NO_KEY))
+    return _number_shapes.is_phone(name, value) or any(_named_shapes.find(f"{name}: {value}", _NO_KEY))
 
 
 class _Echo:

@@ -89,25 +89,24 @@ class BoundedSchema:
 
     def misfit(self, value: Json) -> str | None:
         """Return the most telling reason why a value does not fit, None if it does. Raise ValueError if not known."""
-        try:
-            return self._misfit(value)
-        except _TooManySteps:
-            problem = f"not validated: it takes more than {_MOST_STEPS:,} steps to validate this answer by this schema"
-        except (TimeoutError, MemoryError):
-            problem = f"not validated: the patterns of the schema need more than {SECONDS:g} s on this answer"
-        except RecursionError:
-            problem = "the answer is nested too deeply for this schema, or the schema refers to itself endlessly"
-        except Unresolvable:
-            problem = "the target of a reference in the schema is not found"
-        raise ValueError(problem)
-
-    def _misfit(self, value: Json) -> str | None:
         token = _WORK.set(_Work(self._kept))
         try:
             root = self._root.evolve(schema=self._root.schema, _resolver=self._root._resolver)
             return None if root.is_valid(value) else _reason(root, value)
+        except _TooManySteps:
+            problem = f"not validated: it takes more than {_MOST_STEPS:,} steps to validate this answer by this schema"
+        except (TimeoutError, MemoryError):
+            problem = f"not validated: the patterns of the schema need more than {SECONDS:g} s on this answer"
+        except Unresolvable:
+            problem = "the target of a reference in the schema is not found"
+        except BaseException as error:
+            # At the limit, code in Rust below jsonschema panics, by an exception that has no name to import.
+            if type(error).__name__ not in ("RecursionError", "PanicException"):
+                raise
+            problem = "the answer is nested too deeply for this schema, or the schema refers to itself endlessly"
         finally:
             _WORK.reset(token)
+        raise ValueError(problem)
 
 
 def _reason(root: Any, value: Json) -> str:
