@@ -225,7 +225,9 @@ def read_usage(value: Json) -> Usage | None:
     inputs = {"cached": data.get("cachedContentTokenCount"), **inputs}
     outputs = {"thought": data.get("thoughtsTokenCount"), **outputs}
     cached = _first(inputs, "cached_tokens", "cache_read", "cached")
-    return Usage(sent, came, cached, _first(outputs, "reasoning_tokens", "reasoning", "thought"))
+    thought = _first(outputs, "reasoning_tokens", "reasoning", "thought")
+    # Only Gemini does not count thoughts as part of the output.
+    return Usage(sent, came + (thought or 0) * ("candidatesTokenCount" in data), cached, thought)
 
 
 def _first(data: Mapping[str, Json], *names: str) -> int | None:

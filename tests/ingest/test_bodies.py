@@ -114,7 +114,7 @@ def test_gemini() -> None:
         }
     )
     assert (reply.answer, reply.finish_reason, reply.model) == ("yes", "SAFETY", "gemini-2.5-flash")
-    assert reply.usage == Usage(7, 2, 3, 1)
+    assert reply.usage == Usage(7, 3, 3, 1)
 
 
 def test_a_refusal() -> None:
