@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -27,10 +26,9 @@ from promptbench.core.types import (
 from promptbench.engine.plan import Repeats, Task, first_round
 from promptbench.engine.prepare.evaluate import JudgeRequest
 from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite
-from promptbench.engine.prepare.tool_results import ToolResults
 from promptbench.engine.runner import CallPlan, Engine, ignore
 from promptbench.engine.scoring import judge_requests_of, score_attempt
-from promptbench.engine.trajectory import as_attempt, next_request, step_of
+from promptbench.engine.trajectory import Trajectory, as_attempt, step_of, trajectory_of
 from promptbench.gateway import Reply
 
 
@@ -56,9 +54,8 @@ class Judges:
         """Return the attempt with its scores and the new judgings."""
         if attempt.answer is None or attempt.fallback is not None:
             return score_attempt(self._prepared, case, attempt)
-        text = attempt.answer.text
-        asked = judge_requests_of(self._prepared, case, attempt.key.variant, text)
-        judgings = await asyncio.gather(*(self._judging(item, case.name, text) for item in asked))
+        asked = judge_requests_of(self._prepared, case, attempt)
+        judgings = await asyncio.gather(*(self._judging(item, case.name, text) for item, text in asked))
         new = tuple(judging for judging, is_new in judgings if is_new)
         return replace(score_attempt(self._prepared, case, attempt, [judging for judging, _ in judgings]), judgings=new)
 
@@ -234,11 +231,11 @@ class Attempts:
         if (kept := self._kept(task)) is not None:
             await self._score(task, kept)
             return None
-        request = self._prepared.request(task.model, task.variant, task.case, task.repeat)
-        if task.case.tools and request.tools:
-            request = next_request(request, self._record.steps(task.key))
+        trajectory = self._trajectory(task)
         return CallPlan(
-            request,
+            trajectory.request(self._record.steps(task.key))
+            if trajectory
+            else self._prepared.request(task.model, task.variant, task.case, task.repeat),
             task.model.fallback.ref if task.model.fallback and task.key not in self._covered else None,
         )
 
@@ -255,8 +252,8 @@ class Attempts:
         if reply.failure is not None and reply.failure.refused:
             self._report_refused(task, reply.failure, reply.failure.refused)
         attempt: Attempt | None = _attempt(task, plan, reply)
-        if task.case.tools and plan.request.tools and reply.fallback is None:
-            attempt = await self._with_results(task, task.case.tools, plan, reply)
+        if (trajectory := self._trajectory(task)) and reply.fallback is None:
+            attempt = await self._all_steps(task, trajectory, plan, reply)
         if attempt is None:
             if str(task.model.ref) in self._engine.down:
                 self._gone.add(task.model.name)
@@ -271,14 +268,17 @@ class Attempts:
             self._record.add([(_as_billed(score_attempt(self._prepared, task.case, attempt)), same)])
         await self._score(task, attempt)
 
-    async def _with_results(
-        self, task: Task, tools: ToolResults, plan: CallPlan, reply: Reply | None
+    def _trajectory(self, task: Task) -> Trajectory | None:
+        return trajectory_of(self._prepared, task.model, task.variant, task.case, task.repeat)
+
+    async def _all_steps(
+        self, task: Task, trajectory: Trajectory, plan: CallPlan, reply: Reply | None
     ) -> Attempt | None:
-        """Return the attempt after all steps of the model, which gets the results of its tools; None if it is stopped.
+        """Return the attempt after all steps of the model; None if it is stopped.
 
         Every step is on record before the next call, so that none is made again.
         """
-        first = self._prepared.request(task.model, task.variant, task.case, task.repeat)
+        first = trajectory.request(())
         steps, failed_tries = [*self._record.steps(task.key)], tuple[FailedTry, ...]()
         while reply is not None:
             failed_tries = (*failed_tries, *reply.failed_tries)
@@ -286,18 +286,16 @@ class Attempts:
             if reply.answer is None:
                 return as_attempt(attempt, first, steps)
             step = step_of(plan.request, reply.answer, reply, plan.started)
-            if not reply.answer.calls or len(steps) + 1 >= tools.most:
-                return as_attempt(attempt, first, [*steps, step])
-            earlier, began = [call for one in steps for call in one.answer.calls], time.perf_counter()
             try:
-                results = await tools.results(earlier, reply.answer.calls)
+                kept = await trajectory.continued(steps, step)
             except CheckFailure as error:
                 # The fault of the suite, not of the prompt.
                 return as_attempt(replace(attempt, answer=None, error=f"tool results: {error}"), first, steps)
-            tool_ms = (time.perf_counter() - began) * 1000
-            steps.append(replace(step, results=results, source=tools.hash, tool_ms=tool_ms))
-            self._record.add_step(task.key, len(steps), steps[-1], same=self._deterministic[task.model.name])
-            plan = CallPlan(next_request(first, steps))
+            if kept is None:
+                return as_attempt(attempt, first, [*steps, step])
+            steps.append(kept)
+            self._record.add_step(task.key, len(steps), kept, same=self._deterministic[task.model.name])
+            plan = CallPlan(trajectory.request(steps))
             reply = await self._engine.call(plan.request)
         return None
 

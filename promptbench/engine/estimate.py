@@ -9,8 +9,9 @@ from promptbench.core.types import ModelRef, Usage
 from promptbench.engine.plan import Repeats, Task, first_round
 from promptbench.engine.prepare.evaluate import judged_check, subject_of
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
-from promptbench.engine.scoring import checks_of
+from promptbench.engine.scoring import checks_by_answer
 from promptbench.gateway import tokens
+from promptbench.text.tokens import CHARACTERS_PER_TOKEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def estimates(prepared: PreparedSuite, repeats: Repeats, cost: CostOf) -> dict[s
     """Return the estimate of the first round by model."""
 
     def calls(task: Task) -> list[_Call]:
-        return [(task.model.name, task.model.ref, _usage(prepared, task))]
+        return [(task.model.name, task.model.ref, usage) for usage in _usages(prepared, task)]
 
     return _sum(prepared, repeats, cost, [model.name for model in prepared.models], calls)
 
@@ -51,11 +52,12 @@ def judge_estimates(prepared: PreparedSuite, repeats: Repeats, cost: CostOf) -> 
     """Return the most calls to each judge in the first round: the same answer to a case is judged only once."""
 
     def calls(task: Task) -> list[_Call]:
-        answer = _usage(prepared, task).output_tokens
-        # Of an answer that is not known yet: something, wherever a check looks.
-        subject = subject_of("…", prepared.accept, task.case.variables, was=task.case.was)
-        checks = map(judged_check, checks_of(task.case, task.key.variant))
-        asked = [request for check in checks if check for request in check.requests(subject)]
+        answer = _usages(prepared, task)[0].output_tokens
+        asked = []
+        for checks, values in checks_by_answer(task.case, task.key.variant):
+            # Of an answer that is not known yet: something, wherever a check looks.
+            subject = subject_of("…", prepared.accept, values, was=task.case.was)
+            asked += [request for check in map(judged_check, checks) if check for request in check.requests(subject)]
         usages = [(request.model, tokens.estimate(request)) for request in asked]
         # A judge's request contains the answer.
         return [(str(model), model, Usage(usage.input_tokens + answer, usage.output_tokens)) for model, usage in usages]
@@ -82,5 +84,11 @@ def _sum(
     return found
 
 
-def _usage(prepared: PreparedSuite, task: Task) -> Usage:
-    return tokens.estimate(prepared.request(task.model, task.variant, task.case, 0))
+def _usages(prepared: PreparedSuite, task: Task) -> list[Usage]:
+    """Return the usage of a task's call, or of the call in each turn, which has all earlier ones before it."""
+    first = tokens.estimate(prepared.request(task.model, task.variant, task.case, 0))
+    usages = [first]
+    for turn in task.case.turns[1:]:
+        more = -(-len(turn.user) // CHARACTERS_PER_TOKEN) + first.output_tokens
+        usages.append(Usage(usages[-1].input_tokens + more, first.output_tokens))
+    return usages

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from promptbench.core.canonical import digest
 from promptbench.core.protocols import Check
-from promptbench.core.types import Answer, Attempt, CallFacts, Judging, Outcome, Request, Score
+from promptbench.core.types import Answer, Attempt, CallFacts, Json, Judging, Outcome, Request, Score
 from promptbench.engine.prepare.evaluate import Evaluation, JudgeRequest, evaluate, judge_requests, subject_of
 from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedCase, PreparedSuite
 
@@ -24,10 +24,50 @@ def checks_of(case: PreparedCase, variant: str) -> tuple[Check, ...]:
     return case.checks[variant or BASELINE]
 
 
-def judge_requests_of(prepared: PreparedSuite, case: PreparedCase, variant: str, text: str) -> list[JudgeRequest]:
-    """Return the requests to judges that the checks of a case need to score an answer."""
-    subject = subject_of(text, prepared.accept, case.variables, prepared.ladder, case.was)
-    return judge_requests(checks_of(case, variant), subject)
+@dataclass(frozen=True, slots=True)
+class CheckedAnswer:
+    """An answer of an attempt that checks look at, and what they know besides."""
+
+    answer: Answer
+    checks: tuple[Check, ...]
+    variables: Mapping[str, Json]
+    facts: CallFacts
+
+
+def checks_by_answer(case: PreparedCase, variant: str) -> list[tuple[tuple[Check, ...], Mapping[str, Json]]]:
+    """Return the checks of each answer to a case, one for each turn, with the values that they see."""
+    if not case.turns:
+        return [(checks_of(case, variant), case.variables)]
+    return [(turn.checks[variant or BASELINE], {"user": turn.user, **case.variables}) for turn in case.turns]
+
+
+def checked_answers(case: PreparedCase, attempt: Attempt, answer: Answer) -> list[CheckedAnswer]:
+    """Return the answers that the checks look at: the attempt's `answer`, or that of each turn."""
+    variant, steps = attempt.key.variant, attempt.steps
+    if case.turns and steps:
+        return [
+            CheckedAnswer(
+                step.answer,
+                *checked,
+                CallFacts(step.answer.provider_ms, step.answer.usage, step.cost, step.answer.calls),
+            )
+            for step, checked in zip(steps, checks_by_answer(case, variant), strict=False)
+        ]
+    calls = tuple(call for step in steps for call in step.answer.calls) or answer.calls
+    facts = CallFacts(answer.provider_ms, answer.usage, attempt.cost, calls, len(steps) or 1)
+    return [CheckedAnswer(answer, checks_of(case, variant), case.variables, facts)]
+
+
+def judge_requests_of(prepared: PreparedSuite, case: PreparedCase, attempt: Attempt) -> list[tuple[JudgeRequest, str]]:
+    """Return the requests to judges that score an attempt, each with the text that it is about."""
+    if attempt.answer is None:
+        return []
+    found = []
+    for item in checked_answers(case, attempt, attempt.answer):
+        text = item.answer.text
+        subject = subject_of(text, prepared.accept, item.variables, prepared.ladder, case.was)
+        found += [(request, text) for request in judge_requests(item.checks, subject)]
+    return found
 
 
 def score_attempt(
@@ -46,20 +86,23 @@ def score_attempt(
     def judged(question: Request) -> Answer | None:
         return answers.get(digest(prepared.as_sent(question).as_dict())) if answers else None
 
-    calls = tuple(call for step in attempt.steps for call in step.answer.calls) or answer.calls
-    facts = CallFacts(answer.provider_ms, answer.usage, attempt.cost, calls, len(attempt.steps) or 1)
-    found = evaluate(
-        answer.text,
-        checks_of(case, attempt.key.variant),
-        prepared.accept,
-        case.variables,
-        facts,
-        case.threshold,
-        judged,
-        prepared.ladder,
-        case.was,
+    found = _of_all_turns(
+        [
+            evaluate(
+                item.answer.text,
+                item.checks,
+                prepared.accept,
+                item.variables,
+                item.facts,
+                case.threshold,
+                judged,
+                prepared.ladder,
+                case.was,
+            )
+            for item in checked_answers(case, attempt, answer)
+        ]
     )
-    why = _no_answer(attempt, answer)
+    why = _no_answer(case, attempt, answer)
     outcome = Outcome.PASSED if found.passed and not why else Outcome.FAILED
     return replace(
         attempt,
@@ -72,10 +115,37 @@ def score_attempt(
     )
 
 
-def _no_answer(attempt: Attempt, answer: Answer) -> list[str]:
+def _of_all_turns(found: Sequence[Evaluation]) -> Evaluation:
+    """Return the result of a conversation, which passes if the answer in every turn does."""
+    if len(found) == 1:
+        return found[0]
+    # A turn whose checks are all advisory decides nothing.
+    decided = [item for item in found if not item.errored or any(score.weight for score in item.scores)]
+    failed = any(not (item.passed or item.errored) for item in decided)
+    read = [item for item in found if item.rung is not None]
+    return Evaluation(
+        passed=bool(decided) and all(item.passed for item in decided),
+        rung=max((item.rung for item in read if item.rung), key=lambda rung: rung.depth, default=None),
+        well_formed=bool(read) and all(item.well_formed for item in read),
+        repairs=tuple(repair for item in found for repair in item.repairs),
+        scores=tuple(
+            replace(score, reason=f"turn {number}: {score.reason}") if score.reason else score
+            for number, item in enumerate(found, 1)
+            for score in item.scores
+        ),
+        errored=not failed and (not decided or any(item.errored for item in decided)),
+    )
+
+
+def _no_answer(case: PreparedCase, attempt: Attempt, answer: Answer) -> list[str]:
     """Return why an answer is none to its user, whatever the checks say of its text; empty if it is one."""
-    if not answer.text.strip() and (answer.finish_reason or "").lower() in _WITHHELD:
-        return [f"the provider withheld the answer: {answer.finish_reason}"]
+    for number, one in enumerate([step.answer for step in attempt.steps] if case.turns else [answer], 1):
+        if not one.text.strip() and (one.finish_reason or "").lower() in _WITHHELD:
+            turn = f"turn {number}: " if case.turns else ""
+            return [f"{turn}the provider withheld the answer: {one.finish_reason}"]
+    if case.turns:
+        at = len(attempt.steps)
+        return [f"turn {at}: the answer is empty, so the conversation ended"] if 0 < at < len(case.turns) else []
     if attempt.steps and answer.calls:
         names = ", ".join(dict.fromkeys(call.name for call in answer.calls))
         return [f"no final answer after {len(attempt.steps)} steps ('max steps'): the model still calls {names}"]

@@ -1,14 +1,101 @@
-"""An attempt whose tools have results: the requests that follow from its steps, and the attempt that they make."""
+"""Attempts of several calls: the requests that follow from their steps, and the attempt that the steps make.
+
+The model continues because its tools have results, or because the case has several turns.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import fields, replace
-from typing import Any
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Protocol
 
 from promptbench.core.canonical import digest
 from promptbench.core.types import Answer, Attempt, Message, Request, Step, Usage
+from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedModel, PreparedSuite, Variant
+from promptbench.engine.prepare.tool_results import ToolResults
 from promptbench.gateway import Reply
+
+
+class Trajectory(Protocol):
+    """What follows from the steps of an attempt."""
+
+    def request(self, steps: Sequence[Step]) -> Request:
+        """Return the request after these steps."""
+
+    async def continued(self, steps: Sequence[Step], step: Step) -> Step | None:
+        """Return `step`, which comes after `steps`, as it is recorded before the next call; None if it is the last.
+
+        Raises CheckFailure if what the model needs to continue is not there.
+        """
+
+    def led_to(self, attempt: Attempt) -> bool:
+        """Return whether the suite as it is now would still make the recorded steps, given the answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolTrajectory:
+    """The model gets the results of its tools until it calls none."""
+
+    first: Request
+    tools: ToolResults
+
+    def request(self, steps: Sequence[Step]) -> Request:
+        return next_request(self.first, steps)
+
+    async def continued(self, steps: Sequence[Step], step: Step) -> Step | None:
+        if not step.answer.calls or len(steps) + 1 >= self.tools.most:
+            return None
+        earlier, began = [call for one in steps for call in one.answer.calls], time.perf_counter()
+        results = await self.tools.results(earlier, step.answer.calls)
+        tool_ms = (time.perf_counter() - began) * 1000
+        return replace(step, results=results, source=self.tools.hash, tool_ms=tool_ms)
+
+    def led_to(self, attempt: Attempt) -> bool:
+        *steps, last = attempt.steps
+        at_limit = len(attempt.steps) == self.tools.most
+        return all(step.source == self.tools.hash for step in steps) and (at_limit or not last.answer.calls)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnTrajectory:
+    """The user speaks in turns. `ask` returns the request with a conversation as its history.
+
+    An empty answer ends the conversation, because providers refuse empty messages.
+    """
+
+    ask: Callable[[tuple[Message, ...]], Request]
+    opening: tuple[Message, ...]
+    turns: tuple[str, ...]
+
+    def request(self, steps: Sequence[Step]) -> Request:
+        history = list(self.opening)
+        for step, user in zip(steps, self.turns[1:], strict=False):
+            history += [Message("assistant", step.answer.text), Message("user", user)]
+        return self.ask(tuple(history))
+
+    async def continued(self, steps: Sequence[Step], step: Step) -> Step | None:
+        return step if len(steps) + 1 < len(self.turns) and step.answer.text.strip() else None
+
+    def led_to(self, attempt: Attempt) -> bool:
+        steps = attempt.steps
+        same = (digest(self.request(steps[:n]).as_dict()) == step.request_hash for n, step in enumerate(steps))
+        return all(same) and (len(steps) == len(self.turns) or not steps[-1].answer.text.strip())
+
+
+def trajectory_of(
+    prepared: PreparedSuite, model: PreparedModel, variant: Variant | None, case: PreparedCase, repeat: int
+) -> Trajectory | None:
+    """Return what leads from one step of an attempt to the next; None if it is a single call."""
+    if case.turns:
+        return TurnTrajectory(
+            lambda history: prepared.request(model, variant, replace(case, history=history), repeat),
+            case.history,
+            tuple(turn.user for turn in case.turns),
+        )
+    if case.tools and variant and variant.prompt.tools and model.uses_prompt:
+        return ToolTrajectory(prepared.request(model, variant, case, repeat), case.tools)
+    return None
 
 
 def next_request(first: Request, steps: Sequence[Step]) -> Request:

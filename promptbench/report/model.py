@@ -85,6 +85,17 @@ class CalledTool:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnAnswer:
+    """The answer in a turn of a conversation, which is a step of the attempt, counted from 1."""
+
+    step: int
+    answer: str
+
+    def __str__(self) -> str:
+        return f"turn {self.step}: {excerpt(self.answer, _LONGEST)}"
+
+
+@dataclass(frozen=True, slots=True)
 class SideResult:
     """One prompt's result at a case: passes and attempts, and one answer with the reasons of the checks.
 
@@ -96,7 +107,7 @@ class SideResult:
     answer: str | None
     reasons: Sequence[str]
     interval: tuple[float, float] | None = None
-    called: Sequence[CalledTool] = ()  # If the tools have results: what led to the answer.
+    called: Sequence[CalledTool | TurnAnswer] = ()  # What led to the answer: calls of tools with results, or turns.
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +174,7 @@ class CaseResult:
     cost: float | None
     interval: tuple[float, float] | None = None  # The exact 95 % interval of the pass rate; None for a single attempt.
     cluster: str | None = None  # The name of the cluster of cases that it belongs to; None if it is independent.
-    called: Sequence[CalledTool] = ()  # As in `SideResult`.
+    called: Sequence[CalledTool | TurnAnswer] = ()  # As in `SideResult`.
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +288,7 @@ class AttemptRow:
     output_tokens: int | None
     cost: float | None
     started: str
-    called: Sequence[CalledTool] = ()  # As in `SideResult`.
+    called: Sequence[CalledTool | TurnAnswer] = ()  # As in `SideResult`.
 
 
 @dataclass(frozen=True, slots=True)

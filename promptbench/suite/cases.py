@@ -12,9 +12,9 @@ from typing import Any, BinaryIO
 from promptbench.core.diagnostics import Code, Diagnostics, Location, did_you_mean
 from promptbench.core.errors import InputError
 from promptbench.core.types import Json, Message
-from promptbench.suite.file import CaseFile, ChecksFile, field_name, is_case_file
+from promptbench.suite.file import CaseFile, ChecksFile, TurnFile, field_name, is_case_file
 from promptbench.suite.files import values_of_files
-from promptbench.suite.models import NOTHING_COMMON, Case, Common, Marked, Quarantine, Where, WrittenCheck
+from promptbench.suite.models import NOTHING_COMMON, Case, Common, Marked, Quarantine, Turn, Where, WrittenCheck
 from promptbench.suite.sheets import case_rows
 from promptbench.suite.validation import validate
 from promptbench.text.templates import is_name
@@ -262,6 +262,12 @@ def read_case(written: Json, where: Where, found: Diagnostics, common: Common = 
     if files is None:
         return None
     keys = {field_name(key) for key in written}
+    wrong = sorted(keys & _ONE_ANSWER.keys()) if item.turns else []
+    for name in wrong:
+        message = f"a case with 'turns' has several answers, and '{name.replace('_', ' ')}' is about one"
+        found.add(Code.BAD_VALUE, message, where.location(name, key=True), hint=_ONE_ANSWER[name])
+    if wrong:
+        return None
     return Case(
         name=item.case,
         variables={**common.variables, **item.vars, **files},
@@ -281,7 +287,22 @@ def read_case(written: Json, where: Where, found: Diagnostics, common: Common = 
         only_models=tuple(item.only_models),
         skip=item.skip,
         tool_results=item.tool_results,
+        turns=tuple(_turn(turn, where.below("turns").below(index)) for index, turn in enumerate(item.turns)),
     )
+
+
+# Keys of a case that are about its one answer, and what to write instead.
+_ONE_ANSWER = {
+    "expect": "write it under the turn whose answer it is about",
+    "was": "write the conversation up to the logged answer under 'messages:', without 'turns:'",
+    "should_be": "write the checks of each turn under the turn",
+    "tool_results": "write a case of its own for tools with results",
+}
+
+
+def _turn(item: TurnFile, where: Where) -> Turn:
+    has_expect = "expect" in item.model_fields_set
+    return Turn(item.user, has_expect, item.expect, checks_as_written(item.checks, where.below("checks")), where)
 
 
 def checks_as_written(items: list[dict[str, Any]], where: Where) -> tuple[WrittenCheck, ...]:

@@ -296,6 +296,20 @@ class QuarantineFile(Written):
     )
 
 
+class TurnFile(Written):
+    """What the user says in a turn of a conversation, and what the answer must be like."""
+
+    user: Text = Field(description="What the user says.", examples=["Where is my parcel?"])
+    expect: Any = Field(
+        default=None, description="What should come back in this turn, as 'expect' of a case.", examples=["On its way."]
+    )
+    checks: Checks = Field(
+        default_factory=list,
+        description="What the answer in this turn must satisfy besides.",
+        examples=[[{"contains": "Monday"}]],
+    )
+
+
 class CaseFile(Written):
     case: Text = Field(description="The case's name: what it is about.", examples=["charged twice", "INC-2031"])
     vars: dict[str, Any] = Field(
@@ -315,6 +329,12 @@ class CaseFile(Written):
         examples=[
             [{"role": "user", "content": "Where is my parcel?"}, {"role": "assistant", "content": "On its way."}]
         ],
+    )
+    turns: list[TurnFile] = Field(
+        default_factory=list,
+        description="A conversation that the model takes part in: what the user says in each turn, in order, after the "
+        "'messages'. Each answer is checked, and part of the next request where the prompt says {{history}}.",
+        examples=[[{"user": "Where is my parcel?"}, {"user": "When will it come?", "expect": "On Monday."}]],
     )
     tool_results: ToolResultsField = None
     expect: Any = Field(

@@ -92,6 +92,7 @@ def _structure_hint(key: str, value: Json) -> str | None:
     return {
         "vars": "write the names that the prompt has between braces, each with its value: 'vars: {message: …}'",
         "messages": f"write '- {{role: user, content: {text or '…'}}}' below it",
+        "turns": f"write '- {{user: {text or '…'}}}' below it, with 'expect' or 'checks' for the answer",
         "gate": "write the gate's settings, such as 'gate: {repeats: 3}'; most suites need none",
         "checks": "start each check with '- ', such as '- contains: refund'",
         "quarantine": "write 'quarantine: {owner: …, reason: …, review by: 2026-12-31}'",

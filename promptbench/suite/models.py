@@ -124,6 +124,17 @@ class Quarantine:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """A turn of a conversation: what the user says, and what the answer is checked by. `expect` is as in `Case`."""
+
+    user: str
+    has_expect: bool
+    expect: Json
+    checks: tuple[WrittenCheck, ...]
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One case. `has_expect` and `has_wish` distinguish an absent key from the value null.
 
@@ -150,10 +161,16 @@ class Case:
     only_models: tuple[str, ...] = ()
     skip: str | None = None
     tool_results: Json = None  # As written; None if absent.
+    turns: tuple[Turn, ...] = ()
 
     @property
     def critical(self) -> bool:
         return "critical" in self.tags
+
+    @property
+    def said(self) -> tuple[Message, ...]:
+        """Return the messages, and what the user says in the turns."""
+        return (*self.messages, *(Message("user", turn.user) for turn in self.turns))
 
 
 class Cases(Protocol):

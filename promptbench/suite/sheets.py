@@ -37,6 +37,7 @@ KINDS: dict[str, _Kind] = {
     "tags": "list",
     "checks": "yaml",
     "messages": "yaml",
+    "turns": "yaml",
     "quarantine": "yaml",
     "repeats": "value",
     "only_models": "list",

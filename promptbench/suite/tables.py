@@ -35,7 +35,19 @@ _UNSAFE = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ff
 # Texts that a spreadsheet program takes for numbers, times or dates when it opens a CSV file.
 _RETYPED = re.compile(r"(?=.*\d)[-+\d.,:/%()eE $€£]+\Z|(?i:true|false)\Z")
 _OTHER_FIELDS = (
-    *("was", "should_be", "threshold", "cluster", "checks", "messages", "repeats", "only_models", "skip", "origin"),
+    *(
+        "was",
+        "should_be",
+        "threshold",
+        "cluster",
+        "checks",
+        "messages",
+        "turns",
+        "repeats",
+        "only_models",
+        "skip",
+        "origin",
+    ),
 )
 _QUARANTINE = ("owner", "reason", "review by")
 
@@ -65,6 +77,14 @@ def fields_of(case: Case) -> Fields:
         "vars": raw.get("vars"),
         "files": raw.get("files"),
         "messages": [message.as_dict() for message in case.messages],
+        "turns": [
+            {
+                "user": turn.user,
+                **({"expect": turn.expect} if turn.has_expect else {}),
+                **({"checks": [_check(spec) for spec in turn.checks]} if turn.checks else {}),
+            }
+            for turn in case.turns
+        ],
         "was": case.was,
         "checks": [_check(spec) for spec in read_checks(raw.get("checks", []), case.where, Diagnostics())],
         "threshold": case.threshold,

@@ -22,6 +22,7 @@ from promptbench.suite.file import (
     ModelFile,
     QuarantineFile,
     TagFile,
+    TurnFile,
     field_name,
     path_in_file,
     written_keys,
@@ -181,12 +182,17 @@ class _Reporter:
         self.found.add(code, message, self.document.location(path), hint=hint)
 
 
+_ITEM_NAMES = {
+    "checks": "a check",
+    "messages": "a message",
+    "turns": "a turn",
+    "models": "a model",
+    "tags": "a tag",
+}
+
+
 def _item_name(loc: _Path) -> str:
-    return (
-        {"checks": "a check", "messages": "a message", "models": "a model", "tags": "a tag"}.get(str(loc[0]), "this")
-        if loc
-        else "a case"
-    )
+    return _ITEM_NAMES.get(str(loc[0]), "this") if loc else "a case"
 
 
 def _instead(loc: _Path, key: str, wrong: str, value: Json) -> str | None:
@@ -253,6 +259,7 @@ def _fields_at(kind: type[BaseModel], loc: _Path) -> list[str]:
         "tags": TagFile,
         "models": ModelFile,
         "messages": MessageFile,
+        "turns": TurnFile,
         "quarantine": QuarantineFile,
         "defaults": DefaultsFile,
     }

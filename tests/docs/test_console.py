@@ -76,7 +76,7 @@ def fits(wanted: str, got: str) -> bool:
 
 
 # Pages whose examples call the local model for a whole suite: 5 to 50 s each.
-CALL_THE_MODEL = ("README.md", "bench.md", "compare.md", "models.md", "reports.md")
+CALL_THE_MODEL = ("README.md", "bench.md", "compare.md", "conversations.md", "models.md", "reports.md")
 
 
 @pytest.fixture

@@ -116,6 +116,13 @@ def assemble(suite: Suite, options: PrepareOptions, found: Diagnostics) -> Prepa
     judges = connector.connect_judges(judged)
     warn_own_judges(judged, models, found)
     warn_advisory(judged, display_path(suite.folder, options.root), found)
+    if builder.first_turn and (silent := next((model for model in models if not model.uses_prompt), None)):
+        found.add(
+            Code.BAD_VALUE,
+            f"{silent.name} gets no messages, so it cannot answer in turns",
+            builder.first_turn,
+            hint="move the cases with turns to a suite without this model",
+        )
     if len(found.errors) == before and not options.partial:
         _report_missing_cases(suite, cases, idle, found)
     if len(found.errors) > before or not candidates:

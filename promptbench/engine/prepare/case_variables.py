@@ -38,12 +38,13 @@ def check_variables(case: Case, variants: Sequence[Variant], found: Diagnostics,
                 _location(case, guess) if guess else case.where.location("vars", key=True),
                 hint=_variable_hint(name, guess, bool(case.variables)),
             )
-        if case.messages and not item.prompt.takes_history:
+        if case.said and not item.prompt.takes_history:
             valid = False
+            key = "messages" if case.messages else "turns"
             found.add(
                 Code.UNUSED_VARIABLE,
-                f"{item.label} has no {{{{history}}}} for the messages of '{case.name}'",
-                case.where.location("messages", key=True),
+                f"{item.label} has no {{{{history}}}} for the {key} of '{case.name}'",
+                case.where.location(key, key=True),
                 hint="put {{history}} where the conversation belongs",
             )
     if variants and not has_baseline:

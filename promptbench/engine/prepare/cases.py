@@ -24,11 +24,18 @@ from promptbench.engine.prepare.evaluate import (
 )
 from promptbench.engine.prepare.inputs import CallInput, conversation_of, expectations_in_log, input_of
 from promptbench.engine.prepare.options import PrepareOptions
-from promptbench.engine.prepare.prepared_suite import BASELINE, CaseTerms, PreparedCase, PreparedCases, Variant
+from promptbench.engine.prepare.prepared_suite import (
+    BASELINE,
+    CaseTerms,
+    PreparedCase,
+    PreparedCases,
+    PreparedTurn,
+    Variant,
+)
 from promptbench.engine.prepare.ruled_out import RuledOut
 from promptbench.engine.prepare.tool_results import ToolResultsReader
 from promptbench.suite.cases import read_checks
-from promptbench.suite.models import Case, Suite, Where, WrittenCheck
+from promptbench.suite.models import Case, Suite, Turn, Where, WrittenCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,7 @@ class CaseBuilder:
         self._tools = ToolResultsReader(suite, variants, options, found)
         self.ruled_out = RuledOut(variants, self._bare, suite)
         self._was: dict[str, tuple[str, ...]] = {}
+        self.first_turn: Location | None = None  # The first turn of all cases; None if no case has some.
         # The logged calls that fail the checks of a case, by the case's name.
         self.calls: dict[str, tuple[LoggedCall, ...]] = {}
 
@@ -125,10 +133,13 @@ class CaseBuilder:
             count += not case.skip
             quarantined += [case] if case.quarantine and not case.skip else []
             specs = checks.as_hashed(case.checks, self._bare)
-            own = self._own_checks.add([case.name, specs, case.has_expect, case.expect, case.threshold])
+            expected = (case.has_expect, case.expect)
+            turns = [[checks.as_hashed(own_specs(turn), self._bare) for turn in case.turns]] if case.turns else []
+            own = self._own_checks.add([case.name, specs, *expected, case.threshold, *turns])
             if logged:
                 names.add(case.name)
-            _, same = logged.pop(CallInput(case.variables, case.messages).hash, (None, [])) if logged else (None, [])
+            matches = bool(logged) and not case.turns
+            _, same = logged.pop(CallInput(case.variables, case.messages).hash, (None, [])) if matches else (None, [])
             built = self._case(case, same)
             if built is not None:
                 yield built, own, case.where.document is self._suite.document
@@ -165,7 +176,8 @@ class CaseBuilder:
 
     def _add(self, cases: PreparedCases, case: PreparedCase, own: str, *, held: bool) -> None:
         tools = [case.tools.hash] if case.tools else []
-        asked = self._inputs.add([case.name, dict(case.variables), [item.as_dict() for item in case.history], *tools])
+        history = [message.as_dict() for message in case.history] + [turn.user for turn in case.turns[1:]]
+        asked = self._inputs.add([case.name, dict(case.variables), history, *tools])
         tags = sorted(self._suite.gate.tags.keys() & case.tags)
         # Suites without terms have the hashes of versions that knew none.
         terms = [case.terms.repeats, *case.terms.models] if any(case.terms) else []
@@ -206,7 +218,8 @@ class CaseBuilder:
             check_variables(case, self._variants, self._found, has_baseline=self._has_baseline) and self._shared.valid
         )
         specs = own_specs(case)
-        if not specs and not self._suite.checks and not has_slips(case):
+        in_turns = any(own_specs(turn) for turn in case.turns)
+        if not (specs or in_turns) and not self._suite.checks and not has_slips(case):
             hint = "write the right answer under 'expect:', or add 'checks:'"
             if case.has_wish:
                 hint = "'should be:' is only an example that must pass: write what to compare under 'expect:'"
@@ -241,7 +254,8 @@ class CaseBuilder:
         return PreparedCase(
             name=case.name,
             variables=case.variables,
-            history=case.messages,
+            history=case.said[: len(case.messages) + 1],
+            turns=tuple(self._turn(case, turn) for turn in case.turns),
             checks=checks.all_with_expected((case.expect,) if case.has_expect else (), self._checks(own)),
             threshold=self._suite.threshold if case.threshold is None else case.threshold,
             critical=case.critical,
@@ -254,6 +268,16 @@ class CaseBuilder:
             skip=case.skip,
             tools=self._tools.of(case),
         )
+
+    def _turn(self, case: Case, turn: Turn) -> PreparedTurn:
+        self.first_turn = self.first_turn or turn.where.location("user")
+        built = self._checks(self._build_checks((*own_specs(case), *own_specs(turn))))
+        try:
+            built = checks.all_with_expected((turn.expect,) if turn.has_expect else (), built)
+        except ValueError as error:
+            message = f"the 'expect' of this turn of '{case.name}' is invalid: {error}"
+            self._found.add(Code.BAD_VALUE, message, turn.where.location("expect"))
+        return PreparedTurn(turn.user, built)
 
     def _from_log(
         self, given: CallInput, calls: Sequence[LoggedCall], taken: set[str]
@@ -274,7 +298,9 @@ class CaseBuilder:
         It keeps none of the calls.
         """
         names = {
-            CallInput(case.variables, case.messages).hash: case.name for case in self._suite.cases.scan(self._found)
+            CallInput(case.variables, case.messages).hash: case.name
+            for case in self._suite.cases.scan(self._found)
+            if not case.turns
         }
 
         def find(call: LoggedCall, given: CallInput) -> PreparedCase | None:
@@ -425,8 +451,8 @@ class CaseBuilder:
         return _BuiltChecks(found, valid)
 
 
-def own_specs(case: Case) -> Sequence[WrittenCheck]:
-    """Return a case's own checks, including `expect:`, in the order in which they are built."""
+def own_specs(case: Case | Turn) -> Sequence[WrittenCheck]:
+    """Return the own checks of a case or of a turn, including `expect:`, in the order in which they are built."""
     if not case.has_expect:
         return case.checks
     return (*case.checks, WrittenCheck("expect", case.expect, case.where.below("expect")))

@@ -93,11 +93,20 @@ ALWAYS = CaseTerms()
 
 
 @dataclass(frozen=True, slots=True)
+class PreparedTurn:
+    """A turn of a conversation: what the user says, and all checks of the answer, as in `PreparedCase`."""
+
+    user: str
+    checks: Mapping[str, tuple[Check, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class PreparedCase:
     """A case with its checks built.
 
     `checks` are by the variant's hash, because `json schema: output` means each prompt's own schema. `was` holds
-    logged answers to this input, each a known failure.
+    logged answers to this input, each a known failure. With `turns`, `history` has what the user says in the first one,
+    and `checks` are those of every answer.
     """
 
     name: str
@@ -113,6 +122,7 @@ class PreparedCase:
     quarantine: Quarantine | None = None
     terms: CaseTerms = ALWAYS
     skip: str | None = None
+    turns: tuple[PreparedTurn, ...] = ()
     tools: ToolResults | None = None  # With them, the model continues after it called tools.
 
 

@@ -15,7 +15,16 @@ from promptbench.engine.prepare.cases import as_answer
 from promptbench.engine.prepare.inputs import expectations_in_log
 from promptbench.engine.prepare.prepared_suite import PreparedModel, PreparedSuite, Variant, slot_of
 from promptbench.gate.case_outcomes import CaseOutcome
-from promptbench.report.model import AttemptRow, CalledTool, CaseAttempts, CaseResult, Explored, PastRow, PromptText
+from promptbench.report.model import (
+    AttemptRow,
+    CalledTool,
+    CaseAttempts,
+    CaseResult,
+    Explored,
+    PastRow,
+    PromptText,
+    TurnAnswer,
+)
 from promptbench.stats.beta import clopper_pearson
 from promptbench.store.runs import RunStore
 from promptbench.workflows.judge.execute import JudgedRun
@@ -52,8 +61,13 @@ def interval_of(passed: int, attempts: int) -> tuple[float, float] | None:
     return clopper_pearson(passed, attempts) if attempts > 1 else None
 
 
-def called_tools(attempt: Attempt | None) -> list[CalledTool]:
-    """Return the tools that led to an answer; none if they have no results, because then they are the answer."""
+def called_tools(attempt: Attempt | None) -> Sequence[CalledTool | TurnAnswer]:
+    """Return the tools that led to an answer, or the answers in all turns.
+
+    Tools without results are themselves the answer.
+    """
+    if attempt and len(attempt.steps) > 1 and not any(step.results for step in attempt.steps):
+        return [TurnAnswer(number, step.answer.text) for number, step in enumerate(attempt.steps, 1)]
     return [
         CalledTool(number, call.name, call.arguments, result)
         for number, step in enumerate(attempt.steps if attempt else (), 1)
@@ -123,7 +137,10 @@ def _case_result(
 
 
 def failing_calls(prepared: PreparedSuite, run: str, runs: RunStore) -> Iterator[dict[str, Json]]:
-    """Yield the failing calls of the candidates in a run as lines of a log, with all that the cases expect."""
+    """Yield the failing calls of the candidates in a run as lines of a log, with all that the cases expect.
+
+    Conversations in turns are left out.
+    """
     candidates = {item.hash: item.prompt for item in prepared.candidates}
     for attempt in runs.attempts(run):
         key, answer = attempt.key, attempt.answer
@@ -131,6 +148,9 @@ def failing_calls(prepared: PreparedSuite, run: str, runs: RunStore) -> Iterator
             continue
         assert answer is not None
         case, usage = prepared.cases[key.case], answer.usage
+        if case.turns:
+            # A line of a log is one call with its answer.
+            continue
         yield {
             "promptbench": "call/1",
             "id": attempt.request_hash.removeprefix("sha256:")[:12],

@@ -13,8 +13,8 @@ from promptbench.core.subset import Subset
 from promptbench.core.types import Attempt, CacheMode, Judging
 from promptbench.engine.prepare.options import Selection, StoredPrompt
 from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite
-from promptbench.engine.prepare.tool_results import ToolResults
 from promptbench.engine.scoring import judge_requests_of, score_attempt
+from promptbench.engine.trajectory import Trajectory, trajectory_of
 from promptbench.gate.judge import Result
 from promptbench.project import Project
 from promptbench.report.model import RungChange, RunReport
@@ -177,9 +177,8 @@ def _rescored(prepared: PreparedSuite, source: RunStore, run: str) -> Iterator[t
         case = prepared.cases[key.case]
         if digest(prepared.request(model, variant, case, key.repeat).as_dict()) != attempt.request_hash:
             continue
-        # Other results, or another limit, would have led to other answers.
-        tools = case.tools if variant and variant.prompt.tools else None
-        if not _is_same_trajectory(attempt, tools):
+        # Other results of tools, or other turns, would have led to other answers.
+        if not _is_same_trajectory(attempt, trajectory_of(prepared, model, variant, case, key.repeat)):
             continue
         # It has a recording already.
         answer = replace(attempt.answer, recorded=True) if attempt.answer else None
@@ -190,13 +189,11 @@ def _rescored(prepared: PreparedSuite, source: RunStore, run: str) -> Iterator[t
         )
 
 
-def _is_same_trajectory(attempt: Attempt, tools: ToolResults | None) -> bool:
-    """Return whether the suite would still make these steps, given where the results of its tools come from."""
-    if attempt.answer is None or attempt.fallback or tools is None:
+def _is_same_trajectory(attempt: Attempt, trajectory: Trajectory | None) -> bool:
+    """Return whether the suite would still make the steps of an attempt."""
+    if attempt.answer is None or attempt.fallback or trajectory is None:
         return not attempt.steps or attempt.answer is None
-    *steps, last = attempt.steps
-    at_limit = len(attempt.steps) == tools.most
-    return all(step.source == tools.hash for step in steps) and (at_limit or not last.answer.calls)
+    return bool(attempt.steps) and trajectory.led_to(attempt)
 
 
 def _recorded_judgings(
@@ -205,8 +202,7 @@ def _recorded_judgings(
     """Yield the recorded judgements on an answer: from the run itself, or from any equal request."""
     if attempt.answer is None or not prepared.judges:
         return
-    text = attempt.answer.text
-    for item in judge_requests_of(prepared, case, attempt.key.variant, text):
+    for item, text in judge_requests_of(prepared, case, attempt):
         request = prepared.as_sent(item.request)
         key = digest(request.as_dict())
         answer = source.judged(run, key)

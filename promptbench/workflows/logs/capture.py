@@ -159,7 +159,8 @@ class _Capturer:
         self.added: list[Change] = []
         for case in target.suite.cases.scan(Diagnostics()):
             self._names.add(case.name)
-            self._inputs[CallInput(case.variables, case.messages).hash] = case.name
+            if not case.turns:
+                self._inputs[CallInput(case.variables, case.messages).hash] = case.name
             self._was[case.name] = case.was
             if case.where.document is target.suite.document:
                 self._positions[case.name] = int(case.where.path[1]), case.where.value

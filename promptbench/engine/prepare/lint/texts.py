@@ -22,5 +22,5 @@ def texts_of(case: Case) -> Iterator[str]:
     for value in case.variables.values():
         if isinstance(value, str):
             yield value
-    for message in case.messages:
+    for message in case.said:
         yield message.content

@@ -61,7 +61,7 @@ class Windows:
         if self._longest(case) / CHARACTERS_PER_TOKEN + 1 + self._answer < self._few:
             return
         try:
-            messages = prompt.render(case.variables, case.messages)
+            messages = prompt.render(case.variables, case.said)
         except MissingVariable:
             return
         tokens = estimate(messages, prompt.config, prompt.tools).input_tokens

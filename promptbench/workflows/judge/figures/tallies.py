@@ -49,9 +49,12 @@ class FirstAnswerTallies(Generic[_T]):
         if not any(score.check in self._checks for score in attempt.scores):
             return
         case = self._prepared.cases[key.case]
+        if case.turns:
+            # The figures are about one answer to one input.
+            return
         subject = subject_of(answer.text, self._prepared.accept, case.variables, self._prepared.ladder)
         checks = [unwrapped(check) for check in case.checks[key.variant or BASELINE]]
-        named = (check for check, score in zip(checks, attempt.scores, strict=True) if score.check in self._checks)
+        named = (check for check, score in zip(checks, attempt.scores, strict=False) if score.check in self._checks)
         if not any(map(self._counts, named)):
             return
         if (key.variant, key.model) not in self._tallies:
