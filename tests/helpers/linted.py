@@ -42,6 +42,7 @@ def case(name: str, message: Any = "hi", expect: Any = None, **more: Any) -> Cas
         "name": name,
         "variables": {"message": message},
         "messages": (),
+        "turns": (),
         "has_expect": expect is not None,
         "expect": expect,
         "has_wish": False,
