@@ -125,7 +125,9 @@ def test_scoring_again_sees_the_recorded_steps(project: ProjectFolder, server: f
 
 def test_the_last_step_must_be_an_answer(project: ProjectFolder, server: fake.FakeOpenAI) -> None:
     project.edit("suites/trips/suite.yaml", "gate:", "max steps: 3\ngate:")
-    ended = project.run("run", "suites/trips", "--output", "json=run.json", "--output", "junit=run.xml")
+    ended = project.run(
+        "run", "suites/trips", "--output", "json=run.json", "--output", "junit=run.xml", "--output", "csv=run.csv"
+    )
     assert ended.code == 1
     assert len(server.received) == 3
     lines = [" ".join(line.split()) for line in ended.out.splitlines()]
@@ -142,7 +144,8 @@ def test_the_last_step_must_be_an_answer(project: ProjectFolder, server: fake.Fa
             {"step": 3, "name": "get_weather", "arguments": '{"id": 7}', "result": None},
         ]
     )
-    assert "step 2: get_weather" in (project.root / "run.xml").read_text(encoding="utf-8")
+    for name in ("run.xml", "run.csv"):
+        assert "step 2: get_weather" in (project.root / name).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -246,6 +249,24 @@ def test_what_is_wrong_has_a_place(project: ProjectFolder, old: str, new: str, p
     assert ended.code == 2
     assert f"suites/trips/suite.yaml:{place}: error" in ended.out
     assert message in ended.out
+
+
+def test_no_step_keeps_a_secret(
+    project: ProjectFolder, server: fake.FakeOpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_API_KEY", "s3cret-of-the-shop")
+    project.edit("suites/trips/suite.yaml", "result: {id: 7}", "result: the key is s3cret-of-the-shop")
+    asked = called(("find_city", '{"name": "Paris", "key": "s3cret-of-the-shop"}'), said="I use s3cret-of-the-shop")
+    server.script = [asked, "It is 21."]
+    ended = project.run("run", "suites/trips")
+    assert ended.code == 1, ended.out + ended.err
+    # The model sees what the tool returned; the record does not.
+    assert turns(server.received[1].body) == ["the key is s3cret-of-the-shop"]
+    [(kept,)] = rows(
+        project, "SELECT group_concat(answer || results) || (SELECT group_concat(answer) FROM recording) FROM step"
+    )
+    assert "s3cret" not in kept
+    assert kept.count("<SHOP_API_KEY>") > 2
 
 
 @pytest.mark.slow

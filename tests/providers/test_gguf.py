@@ -347,3 +347,19 @@ def one_answer(request: Request, options: dict[str, Any], root: Path = ROOT, nam
             await provider.close()
 
     return asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("template", "why"),
+    [
+        (b"{% for tool in tools %}{{ tool }}{% endfor %}", None),
+        (b"{{ messages }}", "the chat template of its weights has no tools"),
+        (None, "the chat template of its weights has no tools"),
+    ],
+)
+def test_the_chat_template_decides_about_tools(tmp_path: Path, template: bytes | None, why: str | None) -> None:
+    # A string of GGUF: its key, its type, its length.
+    key = b"tokenizer.chat_template" + (8).to_bytes(4, "little")
+    head = b"" if template is None else key + len(template).to_bytes(8, "little") + template
+    (tmp_path / "own.gguf").write_bytes(b"GGUF" + head + b"weights of tools")
+    assert gguf.SPEC.without_tools("own", context(tmp_path, options={"paths": {"own": "own.gguf"}})) == why
