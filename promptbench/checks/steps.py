@@ -1,4 +1,4 @@
-"""steps: the model calls its tools in the right order, as often as it should, and none that it must not.
+"""steps: the model calls its tools in the right order, as often as it should, and no forbidden one.
 
 What: sees all calls of an attempt whose tools have results ('tool results'), else those of the one answer. In 'order',
     other calls may be between; the calls of one step are in the order in which the model wrote them. A call with

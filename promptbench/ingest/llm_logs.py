@@ -58,7 +58,7 @@ def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
                     yield _build_call(database, row, kind, tables)
                 except (IndexError, sqlite3.InterfaceError, UnicodeError) as error:
                     yield BadRecord(location, f"not a row of llm: {error}")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeError) as error:  # The message of an error may name what is not text.
         yield BadRecord(f"after {location}", f"the database cannot be read: {error}")
 
 

@@ -125,6 +125,7 @@ ABOUT: dict[str, str] = {
     "recording": "Recorded answers of models, by request.",
     "cache": "Answers kept for `run --cache read`.",
     "failed_try": "Calls that gave no answer.",
+    "step": "The calls of attempts in which the model called tools or took part in a conversation.",
     "judging": "Requests of checks to judges.",
     "logged_call": "Imported calls of production logs.",
     "run_case": "The cases of a run.",

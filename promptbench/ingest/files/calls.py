@@ -13,10 +13,14 @@ def read_records(file: LogFile, format_: str, *, timings: bool = False) -> Itera
     """Yield the calls of a file, and its bad records. Raise OSError or ValueError if the rest cannot be read.
 
     A call that names no model is one of `file.model`, as if its record had a field `model`. Unless only `timings` are
-    read, a call without an input is a bad record: it cannot be replayed, and with its request it would be another call.
+    read, a call of another tool without an input is a bad record: with its request it would be another call.
     """
     spec = load_format(format_)
-    found = (spec.read_timings or spec.read)(file) if timings else map(_require_input, spec.read(file))
+    if timings:
+        found = (spec.read_timings or spec.read)(file)
+    else:
+        # What `record_call` wrote is whole: an application may record only the answer that it could not use.
+        found = spec.read(file) if format_ == "promptbench_log" else map(_require_input, spec.read(file))
     return map(file.with_model, found) if file.model else found
 
 
