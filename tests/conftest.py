@@ -35,6 +35,11 @@ _MAY_READ = tuple(
 )
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one worker more than there are cores, because tests also wait, for servers and for processes."""
+    return (os.cpu_count() or 1) + 1
+
+
 def _refuse_files_beside_the_repository(event: str, arguments: tuple[object, ...]) -> None:
     """Raise AssertionError for a file that lies next to the repository or further up.
 

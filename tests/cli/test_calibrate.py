@@ -59,6 +59,7 @@ def test_a_flaky_case_is_found_and_later_runs_say_so(project: ProjectFolder, ser
     assert "if production passes 81.8 % of tries, as in the calibration of 20" in planned
 
 
+@pytest.mark.slow
 def test_the_block_that_it_prints_is_a_quarantine(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.adopt()
     server.script = every(5)

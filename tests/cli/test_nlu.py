@@ -71,6 +71,7 @@ def test_the_model_finds_most_intents_and_slots(shipped: ProjectFolder) -> None:
     assert (found["outside_count"], found["unread"]) == (0, 0)
 
 
+@pytest.mark.slow
 def test_behind_http_it_says_the_same(shipped: ProjectFolder, endpoint: str) -> None:
     settings = (
         f'[providers.http.endpoints.nlu]\nurl = "{endpoint}"\nbody = {{ text = "{{{{vars.text}}}}" }}\nlocal = true\n'

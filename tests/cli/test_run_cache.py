@@ -159,6 +159,7 @@ def test_it_cannot_be_promoted_in_any_way(filled: ProjectFolder) -> None:
     assert filled.run("prompts", "list").out == "triage: 1 version; production @1\n"
 
 
+@pytest.mark.slow
 def test_no_run_goes_on_with_answers_from_the_cache(filled: ProjectFolder, server: FakeOpenAI) -> None:
     """A run of the cache that is interrupted is gone on with by the same command, and by no other."""
     filled.edit("suites/triage/triage.better.prompt", "Answer with JSON.", "Answer with JSON only.")

@@ -61,6 +61,7 @@ def test_a_sample_is_judged_again_and_promotes_nothing(filed: ProjectFolder) -> 
     assert "many.jsonl:13" in filed.run("run", "--first", "1").err
 
 
+@pytest.mark.slow
 def test_what_is_answered_is_not_asked_again(filed: ProjectFolder, server: FakeOpenAI) -> None:
     assert filed.run("run", "--max-calls", "30").code == 4
     asked = len(server.received)

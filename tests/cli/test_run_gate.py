@@ -90,6 +90,7 @@ def test_a_tags_floor_and_margin(project: ProjectFolder, server: FakeOpenAI) -> 
     )
 
 
+@pytest.mark.slow
 def test_ratios(project: ProjectFolder, server: FakeOpenAI) -> None:
     """The candidate is answered a quarter of a second later, at the same price."""
 

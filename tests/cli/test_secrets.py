@@ -130,6 +130,7 @@ def test_the_key_of_a_variable_that_is_not_named_like_one(
     is_nowhere(project.root, *(text for one in (ended, failed, bug) for text in (one.out, one.err)))
 
 
+@pytest.mark.slow
 def test_the_process_list(project: ProjectFolder, server: FakeOpenAI) -> None:
     """Whatever the command starts; the fake server looks while it is asked."""
     seen: list[str] = []

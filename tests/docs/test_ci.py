@@ -74,6 +74,7 @@ def shell(root: Path, script: str, **environ: str) -> subprocess.CompletedProces
     )
 
 
+@pytest.mark.slow
 @needs_shell
 def test_the_recipe_judges_and_the_other_promotes(repository: Repository, project: ProjectFolder) -> None:
     judge, promote = blocks(GUIDE, "sh")

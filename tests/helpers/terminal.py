@@ -61,6 +61,8 @@ class Terminal:
         """Waits until `question` is shown with its `> `, and presses ^C."""
         self._wait_for(question)
         self._wait_for("> ")
+        # A signal that comes just before Python's read() blocks is seen only after the next key; no person is as fast.
+        time.sleep(0.5)
         os.write(self._ours, b"\x03")
 
     def end(self) -> int:

@@ -299,6 +299,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     assert [item.code for item in found] == [Code.FILE_NOT_FOUND, Code.EMPTY_FILE]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body", ["{{#a}}" * 200_000, "{% if a %}" * 100_000, "{{a}}" * 100_000, "---\n" * 200_000, "# \n" * 200_000]
 )

@@ -26,6 +26,7 @@ async def _ask(base_url: str, requests: Sequence[Request], *, at_once: bool = Fa
         await model.close()
 
 
+@pytest.mark.slow
 def test_connecting_the_first_byte_and_the_rest_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
     with StagedServer(handshake=0.2, head=0.3, body=0.5, tls=True) as server:

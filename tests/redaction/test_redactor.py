@@ -273,6 +273,7 @@ def test_patterns_that_are_none(pattern: str) -> None:
         redactor(own=pattern)
 
 
+@pytest.mark.slow
 def test_a_pattern_without_an_end_is_stopped() -> None:
     one, text = redactor(own="(x+x+)+y"), "x" * 4_000
     with pytest.raises(TimeoutError):
@@ -300,6 +301,7 @@ def test_a_text_without_digits_and_addresses_is_left_alone(text: str) -> None:
     assert redactor().redact_text(text) is text or "-----BEGIN" in text or "earer" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "part",
     [

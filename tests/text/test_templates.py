@@ -193,6 +193,7 @@ def test_wrong_blocks(text: str, wrong: str, message: str) -> None:
     assert (text[error.offset :][: error.length], error.message) == (wrong, message)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["\\" * 1_000_000, "{" * 300_000, "\\{{" * 200_000, "{{a}}" * 100_000])
 def test_odd_texts_take_no_time(text: str) -> None:
     start = time.process_time()

@@ -227,6 +227,7 @@ def test_no_text_raises_and_every_place_is_inside_the_file(text: str) -> None:
         assert 1 <= item.location.column <= len(item.location.text) + 1
 
 
+@pytest.mark.slow
 def test_thousands_of_cases_are_read_quickly() -> None:
     lines = [f"- case: number {n}\n  vars: {{message: 'text {n}'}}\n  expect: {{team: billing}}" for n in range(5000)]
     began = time.perf_counter()
