@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeVar
 
@@ -269,6 +269,16 @@ def with_agreement(panel: _Panel, context: CheckContext) -> _Panel:
     return replace(panel, agreement=_agreement.read_all(context.folder).get(panel.identity))
 
 
-def agreement_of(panel: Panel) -> Json:
-    """Return the agreement that decides whether the check counts, for its fingerprint."""
-    return panel.agreement.finding if panel.agreement else None
+def fingerprint_with(
+    build: Callable[[Json, CheckContext], Panel], prompt_hash: str
+) -> Callable[[Json, CheckContext], Json]:
+    """Return a function for a check's fingerprint: its built-in prompt's hash, and the agreement that lets it count."""
+
+    def fingerprint(argument: Json, context: CheckContext) -> Json:
+        try:
+            agreement = build(argument, context).agreement
+        except ValueError:
+            return None
+        return {"prompt": prompt_hash, "agreement": agreement.finding if agreement else None}
+
+    return fingerprint

@@ -30,7 +30,7 @@ from promptbench.checks._panel import (
     JudgeVerdict,
     Panel,
     Vote,
-    agreement_of,
+    fingerprint_with,
     marked_blocks,
     panel_options,
     with_agreement,
@@ -147,14 +147,6 @@ def build(argument: Json, context: CheckContext) -> Preferred:
     return with_agreement(_read(argument), context)
 
 
-def fingerprint(argument: Json, context: CheckContext) -> Json:
-    """Return the built-in prompt's hash, and the agreement that decides whether the check counts."""
-    try:
-        return {"prompt": PROMPT_HASH, "agreement": agreement_of(build(argument, context))}
-    except ValueError:
-        return None
-
-
 def _read(argument: Json) -> Preferred:
     given = _options.options(argument, (*PANEL_OPTIONS, "criterion", "over", "tie"))
     panel = panel_options(given, "criterion", "over")
@@ -179,5 +171,5 @@ SPEC = CheckSpec(
             "tie": {"enum": ["fails", "passes"]},
         },
     },
-    fingerprint=fingerprint,
+    fingerprint=fingerprint_with(build, PROMPT_HASH),
 )

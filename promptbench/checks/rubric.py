@@ -31,7 +31,7 @@ from promptbench.checks._panel import (
     JudgeVerdict,
     Panel,
     Vote,
-    agreement_of,
+    fingerprint_with,
     marked_blocks,
     panel_options,
     whole,
@@ -143,14 +143,6 @@ def build(argument: Json, context: CheckContext) -> Rubric:
     return with_agreement(_read(argument), context)
 
 
-def fingerprint(argument: Json, context: CheckContext) -> Json:
-    """Return the built-in prompt's hash, and the agreement that decides whether the check counts."""
-    try:
-        return {"prompt": PROMPT_HASH, "agreement": agreement_of(build(argument, context))}
-    except ValueError:
-        return None
-
-
 def _read(argument: Json) -> Rubric:
     given = _options.options(argument, (*PANEL_OPTIONS, "passes if", "reference", "scale", "at least"))
     panel = panel_options(given, "passes if")
@@ -178,5 +170,5 @@ SPEC = CheckSpec(
             "at least": {"type": "integer", "minimum": 2, "maximum": 5},
         },
     },
-    fingerprint=fingerprint,
+    fingerprint=fingerprint_with(build, PROMPT_HASH),
 )
