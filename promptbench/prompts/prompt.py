@@ -144,6 +144,11 @@ class Prompt:
         )
 
     @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """Return the prompts that are sent: this one. A chain has one for each step with a prompt."""
+        return (self,)
+
+    @property
     def takes_history(self) -> bool:
         return any(isinstance(item, HistoryPlace) for item in self.messages)
 
