@@ -52,7 +52,7 @@ PANELS = {
     "Store": ("adopt", "promote", "rollback", "retire", "prompts", "get", "store"),
     "Trust": ("suite", "repairs"),
     "Measure": ("bench",),
-    "Upkeep": ("runs", "doctor"),
+    "Upkeep": ("view", "runs", "doctor"),
 }
 # Commands of 0.1 under today's names. They still work, with a warning.
 RENAMED = {

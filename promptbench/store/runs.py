@@ -27,6 +27,7 @@ from promptbench.store.migrations import apply, pending
 from promptbench.store.names import new_run_name
 from promptbench.store.retention import Retention
 from promptbench.store.run_cases import HISTORY, MOST_RUNS, Calibrations, HistoryPoint, ModelAliases, RunCases
+from promptbench.store.run_grid import RunGrid
 from promptbench.store.run_list import RunList
 from promptbench.store.run_table import WHAT, RunTable
 
@@ -405,6 +406,10 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
     def listing(self) -> RunList:
         """Return the summaries and figures of runs."""
         return RunList(self._connection, self.path)
+
+    def grid(self) -> RunGrid:
+        """Return the attempts of runs, added up by case."""
+        return RunGrid(self._connection, self.path)
 
     def cases(self) -> RunCases:
         """Return the cases of runs."""

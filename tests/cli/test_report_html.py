@@ -27,12 +27,12 @@ def _page(project: ProjectFolder, server: FakeOpenAI) -> str:
 def test_it_holds_all_of_a_real_run(project: ProjectFolder, server: FakeOpenAI) -> None:
     page = _page(project, server)
     _holds_every_case_attempt_and_message(page)
-    assert "<h2>1 case broken: &#x27;hello&#x27;" in page
+    assert "<h2>1 case broken: &#39;hello&#39;" in page
     assert re.search(r'<th scope="row">candidate</th>.*<td class="n">2</td><td class="n">1</td>', page)
     for title in ("Latency", "Format ladder", "History"):
         assert f"<h4>{title}</h4>" in page
     assert page.count("<svg") == 3
-    assert "<ins>+{{role &quot;system&quot;}}</ins>" in page
+    assert "<ins>+{{role &#34;system&#34;}}</ins>" in page
 
 
 def _holds_every_case_attempt_and_message(page: str) -> None:

@@ -19,6 +19,9 @@ HEAVY = (
     "xllamacpp",
     "regex",
     "asyncio",
+    "starlette",
+    "uvicorn",
+    "jinja2",
 )
 
 

@@ -52,12 +52,8 @@ def listed(project: Project, model: ModelRef) -> Dates | None:
 
 def watch(project: Project, models: Iterable[ModelRef], warn: Callable[[str], None]) -> Callable[[], None]:
     """Begin to look up when models are shut down. Return a function that warns, to be called at the end of a run."""
-    path = project.settings.state / FILE_NAME
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        known = {}
-    known = known if isinstance(known, dict) and known.get("day") == today() else {"day": today()}
+    path, known = project.settings.state / FILE_NAME, _known(project)
+    known = known if known.get("day") == today() else {"day": today()}
     wanted = {str(model): model for model in models if _has_list(project, model)}
     missing = [model for name, model in wanted.items() if name not in known]
 
@@ -84,6 +80,20 @@ def watch(project: Project, models: Iterable[ModelRef], warn: Callable[[str], No
                 warn(warning)
 
     return report
+
+
+def known_shutdowns(project: Project) -> list[str]:
+    """Return the warnings about models that the last run looked up, without a request."""
+    warnings = (shutdown_warning(name, when) for name, when in _known(project).items() if name != "day")
+    return [warning for warning in warnings if warning]
+
+
+def _known(project: Project) -> dict[str, str | None]:
+    try:
+        known = json.loads((project.settings.state / FILE_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
 
 
 def _has_list(project: Project, model: ModelRef) -> bool:

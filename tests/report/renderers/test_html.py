@@ -77,10 +77,10 @@ def test_a_flip_shows_what_was_expected_what_came_and_why() -> None:
     fixed = kit.flip("two", "fixed", kit.side(0, 8, wrong, reason), kit.side(8, 8, right), expected=right)
     page = kit.rendered("html", [kit.passed(rows=[], flips=[broken, fixed])], Target())
     [one] = re.findall(r'<dl class="said">(.*?)</dl>', page, re.DOTALL)
-    quoted = "{&quot;team&quot;: &quot;%s&quot;}"
+    quoted = "{&#34;team&#34;: &#34;%s&#34;}"
     marks = quoted % '<del class="good">billing</del><ins class="bad">delivery</ins>'
     assert one.strip().splitlines() == [
-        "<dd>expect: team is &#x27;delivery&#x27;, not &#x27;billing&#x27;</dd>",
+        "<dd>expect: team is &#39;delivery&#39;, not &#39;billing&#39;</dd>",
         f'<dt>production</dt><dd class="mono">{quoted % "billing"}</dd>',
         f'<dt>expected → candidate</dt><dd class="mono">{marks}</dd>',
     ]

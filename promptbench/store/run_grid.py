@@ -1,0 +1,156 @@
+"""What the page reads of a run: its columns (a prompt on a model), counts by case, answers, and how far it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from promptbench.core.types import Score
+from promptbench.store.run_table import RunTable
+
+
+@dataclass(frozen=True, slots=True)
+class RunColumn:
+    """A prompt on a model in a run. `prompt` is empty for a model that uses none."""
+
+    variant: str
+    model: str
+    side: str
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseTally:
+    """Attempts at a case in a column. `first` and `first_passed` count the answers that enter rates."""
+
+    passed: int
+    failed: int
+    errored: int
+    first: int = 0
+    first_passed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SampleAnswer:
+    """The answer that stands for a case in a column: the first failing one, or the first. `length` is in characters."""
+
+    outcome: str
+    answer: str | None
+    length: int
+    reasons: Sequence[str]
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunPulse:
+    """How far a run is. `last` is the time of the newest attempt, `recent` their number in its last minute."""
+
+    done: int
+    failed: int
+    errored: int
+    cost: float | None
+    last: str | None
+    recent: int
+    cases: int
+
+
+_MOST_SHOWN = 600  # characters of an answer in a list
+_ORDER = {"champion": 0, "candidate": 1, "baseline": 2}
+# As in the views: only first tries enter rates, and of a deterministic model only the first of all.
+_FIRST = """fallback IS NULL AND (repeat = 0 OR (repeat < coalesce(json_extract(run.facts, '$.policy.repeats'), 1)
+    AND NOT EXISTS (SELECT 1 FROM json_each(run.facts, '$.models') AS stated
+        WHERE json_extract(stated.value, '$.model') = model AND json_extract(stated.value, '$.deterministic'))))"""
+
+
+class RunGrid(RunTable):
+    """The attempts of runs, added up by case."""
+
+    def columns(self, run: str) -> list[RunColumn]:
+        """Return the columns of a run that have attempts: production, then the candidates, then models of their own."""
+        sql = """SELECT DISTINCT attempt.variant, model, coalesce(side, 'baseline'), coalesce(name, '') FROM attempt
+            LEFT JOIN variant ON variant.run = attempt.run AND hash = attempt.variant WHERE attempt.run = ?"""
+        found = [
+            RunColumn(one, model, side, name.removesuffix(".prompt"))
+            for one, model, side, name in self._rows(sql, [run])
+        ]
+        return sorted(found, key=lambda item: (_ORDER.get(item.side, 3), item.prompt, item.model))
+
+    def tallies(self, run: str) -> Iterator[tuple[str, str, str, CaseTally]]:
+        """Yield variant, model, case and what its attempts came to."""
+        sql = f"""SELECT variant, model, case_name, sum(outcome = 'passed'), sum(outcome = 'failed'),
+                sum(outcome = 'errored'), sum(first AND outcome <> 'errored'), sum(first AND outcome = 'passed')
+            FROM (SELECT variant, model, case_name, outcome, {_FIRST} AS first FROM attempt
+                JOIN run ON run.id = attempt.run WHERE attempt.run = ?)
+            GROUP BY variant, model, case_name"""
+        for variant, model, case, *counts in self._rows(sql, [run]):
+            yield variant, model, case, CaseTally(*counts)
+
+    def answered_with(self, run: str, text: str) -> set[str]:
+        """Return the cases of a run that have an answer with a text in it; upper and lower case are the same."""
+        sql = """SELECT DISTINCT case_name FROM attempt JOIN answer ON answer.hash = answer_hash
+            WHERE run = ? AND text LIKE '%' || ? || '%' ESCAPE '\\'"""
+        written = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        return {str(row[0]) for row in self._rows(sql, [run, written])}
+
+    def samples(self, run: str, column: RunColumn, cases: Sequence[str]) -> dict[str, SampleAnswer]:
+        """Return the answers that stand for these cases in a column."""
+        sql = f"""SELECT case_name, outcome, substr(text, 1, {_MOST_SHOWN}), length(text), scores, error
+            FROM attempt LEFT JOIN answer ON answer.hash = answer_hash
+            WHERE run = ? AND variant = ? AND model = ? AND case_name IN ({", ".join("?" * len(cases))})
+            ORDER BY case_name, outcome <> 'failed', repeat DESC"""
+        found: dict[str, SampleAnswer] = {}
+        for case, outcome, text, length, scores, error in self._rows(sql, [run, column.variant, column.model, *cases]):
+            if case not in found:
+                found[case] = SampleAnswer(outcome, text, length or 0, _reasons(scores), error)
+        return found
+
+    def case_history(
+        self, suite: str, case: str, limit: int
+    ) -> list[tuple[str, str, str | None, RunColumn, CaseTally]]:
+        """Return run, start, result, column and counts of a case in the newest runs of its suite, oldest first."""
+        newest = "SELECT id FROM run WHERE suite = ? ORDER BY started DESC, rowid DESC LIMIT ?"
+        found = []
+        for (run,) in list(self._rows(newest, [suite, limit])):
+            # With all parts of the key, SQLite reads the attempts at this case only.
+            sql = """SELECT run.started, run.result, attempt.variant, model, coalesce(side, 'baseline'),
+                    coalesce(name, ''), sum(outcome = 'passed'), sum(outcome = 'failed'), sum(outcome = 'errored')
+                FROM run JOIN attempt
+                LEFT JOIN variant ON variant.run = run.id AND hash = attempt.variant
+                WHERE run.id = ? AND attempt.run = run.id AND case_name = ?
+                    AND attempt.variant IN (SELECT hash FROM variant WHERE variant.run = run.id UNION SELECT '')
+                    AND model IN (SELECT json_extract(value, '$.model') FROM json_each(run.facts, '$.models'))
+                GROUP BY attempt.variant, model ORDER BY side DESC, model"""
+            for started, result, variant, model, side, name, *counts in self._rows(sql, [run, case]):
+                column = RunColumn(variant, model, side, name.removesuffix(".prompt"))
+                found.append((run, started, result, column, CaseTally(*counts)))
+        return sorted(found, key=lambda item: item[1])
+
+    def pulse(self, run: str) -> RunPulse:
+        """Return how far a run is."""
+        sql = """SELECT count(*), coalesce(sum(outcome = 'failed'), 0), coalesce(sum(outcome = 'errored'), 0),
+                sum(cost), max(started), coalesce(sum(julianday(started) > julianday('now') - 1.0 / 1440), 0),
+                (SELECT count(*) FROM run_case WHERE run_case.run = :run)
+            FROM attempt WHERE run = :run"""
+        row = self._row(sql, {"run": run})
+        assert row is not None
+        return RunPulse(*row)
+
+    def latest_failures(self, run: str, limit: int) -> list[tuple[str, str, str]]:
+        """Return case, model and reason of the newest attempts that failed or got no answer."""
+        sql = """SELECT case_name, model, error, scores FROM attempt
+            WHERE run = ? AND outcome <> 'passed' ORDER BY started DESC LIMIT ?"""
+        rows = self._rows(sql, [run, limit])
+        return [(case, model, error or "; ".join(_reasons(scores))) for case, model, error, scores in rows]
+
+    def verdicts(self, suite: str, limit: int) -> list[tuple[str, str, str | None, str | None, str | None]]:
+        """Return name, start, end, result and sentence of the newest runs of a suite, newest first."""
+        sql = """SELECT id, started, finished, result, sentence FROM run WHERE suite = ?
+            ORDER BY started DESC, rowid DESC LIMIT ?"""
+        return [(one, started, *rest) for one, started, *rest in self._rows(sql, [suite, limit])]
+
+
+def _reasons(written: str) -> list[str]:
+    # As `Attempt.reasons`, of a row.
+    scores = (Score(*score) for score in json.loads(written))
+    return [f"{score.check}: {score.reason}" for score in scores if not score.passed and score.weight]

@@ -1,0 +1,77 @@
+// Keys, the theme, and what a page needs where a link or a form is not enough. Every key is in KEYS, which is also the help.
+
+const KEYS = {
+  "j": ["next case or entry", () => step(1)],
+  "k": ["previous case or entry", () => step(-1)],
+  "h": ["column to the left", () => slide(-1)],
+  "l": ["column to the right", () => slide(1)],
+  "Enter": ["open it", null],
+  "Escape": ["back to the list, or out of a field", back],
+  "d": ["differences on or off", () => press("[data-key=d]")],
+  "o": ["only changed cases, or all", () => press("[data-key=o]")],
+  "g": ["group by cause", () => press("[data-key=g]")],
+  "/": ["search", () => document.querySelector("[type=search]")?.focus()],
+  "?": ["these keys", () => document.getElementById("help").showModal()],
+};
+const ARROWS = { ArrowDown: "j", ArrowUp: "k", ArrowLeft: "h", ArrowRight: "l" };
+
+const rows = () => [...document.querySelectorAll("[data-row]")];
+
+function step(by) {
+  const next = document.querySelector(by > 0 ? "[rel=next]" : "[rel=prev]");
+  const found = rows();
+  if (!found.length) return next?.click();
+  const now = found.findIndex((row) => row.contains(document.activeElement));
+  const row = found[Math.max(0, Math.min(found.length - 1, now + by))];
+  row.querySelector("a, button")?.focus();
+  row.scrollIntoView({ block: "nearest" });
+}
+
+function slide(by) {
+  const frame = document.querySelector(".matrix");
+  if (frame) frame.scrollBy({ left: by * 288 });
+}
+
+function press(selector) {
+  document.querySelector(selector)?.click();
+}
+
+function back() {
+  const active = document.activeElement;
+  if (active?.matches("input, textarea, select")) return active.blur();
+  document.querySelector("[data-back]")?.click();
+}
+
+addEventListener("keydown", (event) => {
+  const active = document.activeElement;
+  const writes = active?.matches("input, textarea, select, [contenteditable]");
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  if (writes && event.key !== "Escape") return;
+  // Arrow keys scroll a page, and move only in a list that has the focus.
+  const key = rows().some((row) => row.contains(active)) ? ARROWS[event.key] ?? event.key : event.key;
+  const action = KEYS[key]?.[1];
+  if (!action) return;
+  event.preventDefault();
+  action();
+});
+
+const list = document.querySelector("#help dl");
+for (const [key, [text]] of Object.entries(KEYS)) {
+  const [term, about] = [document.createElement("dt"), document.createElement("dd")];
+  term.append(Object.assign(document.createElement("kbd"), { textContent: key }));
+  about.textContent = text;
+  list.append(term, about);
+}
+document.getElementById("keys").addEventListener("click", KEYS["?"][1]);
+
+const theme = document.getElementById("theme");
+const dark = () => (document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+const show = () => { theme.textContent = dark() ? "Light" : "Dark"; };
+const chosen = localStorage.getItem("theme");
+if (chosen) document.documentElement.dataset.theme = chosen;
+theme.addEventListener("click", () => {
+  document.documentElement.dataset.theme = dark() ? "light" : "dark";
+  localStorage.setItem("theme", document.documentElement.dataset.theme);
+  show();
+});
+show();
