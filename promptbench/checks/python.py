@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from promptbench.checks import _options
-from promptbench.checks._python_process import CheckFailure, CheckProcess, process_for
 from promptbench.checks._scores import graded, quoted, verdict
 from promptbench.core import allowed_code
 from promptbench.core.canonical import digest_text
+from promptbench.core.python_process import FunctionFailure, PythonProcess, process_for
 from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
 _KNOWN = ("function", "argument", "at least", "seconds")
@@ -37,14 +37,14 @@ class Python:
     argument: Json
     at_least: float
     seconds: float
-    process: CheckProcess = field(compare=False)
+    process: PythonProcess = field(compare=False)
 
     def score(self, subject: Subject) -> Score:
         try:
             result = self.process.score(
                 self.function, subject.text, dict(subject.variables), self.argument, self.seconds
             )
-        except CheckFailure as failure:
+        except FunctionFailure as failure:
             return verdict("python", f"{self.name}: {failure}")
         value, reason = float(result["value"]), " ".join(str(result["reason"]).split())
         return graded("python", value, self.at_least, reason or f"{self.name} returned {value:g}")

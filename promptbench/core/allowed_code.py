@@ -8,9 +8,11 @@ from __future__ import annotations
 import ast
 import fnmatch
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
 
 from promptbench.core.diagnostics import Code, did_you_mean
+from promptbench.core.pinned import Pinned, PinnedFile, is_inside
 from promptbench.core.protocols import Problem
 from promptbench.core.settings_file import place
 
@@ -84,14 +86,14 @@ def problems(name: str, folder: Path, root: Path, allowed: Sequence[str], *, pre
         return [Problem(Code.FILE_NOT_FOUND.name, f"file not found next to the suite: {file}", hint)]
     shown = relative(path, root)
     if not is_allowed(shown, allowed):
-        return [
-            Problem(
-                Code.CODE_NOT_ALLOWED.name,
-                f"{shown} may not run: the project's settings do not list it",
-                f'a maintainer of the project can allow it: python = ["{shown}"] in {place(root)}',
-            )
-        ]
+        return [_not_listed(shown, root)]
     return _function_problems(path, shown, function)
+
+
+def _not_listed(shown: str, root: Path, importer: str = "") -> Problem:
+    message = f"{importer}{shown} may not run: the project's settings do not list it"
+    hint = f'a maintainer of the project can allow it: python = ["{shown}"] in {place(root)}'
+    return Problem(Code.CODE_NOT_ALLOWED.name, message, hint)
 
 
 def _function_problems(path: Path, shown: str, function: str) -> list[Problem]:
@@ -127,3 +129,57 @@ def _bound_names(body: Sequence[ast.stmt]) -> Iterator[str]:
                 )
                 for handler in getattr(statement, "handlers", ()):
                     yield from _bound_names(handler.body)
+
+
+def pinned_problems(pinned: Pinned, folder: Path, root: Path, allowed: Sequence[str]) -> list[Problem]:
+    """Return a problem for each Python file of a version whose path in the suite's folder may not run."""
+    paths = [(folder / path).resolve() for path in pinned.files if path.endswith(".py")]
+    inside = [relative(path, root) if path.is_relative_to(root.resolve()) else str(path) for path in paths]
+    return [_not_listed(shown, root) for shown in inside if not is_allowed(shown, allowed)]
+
+
+def pin(
+    file: str, folder: Path, root: Path, allowed: Sequence[str], named: Sequence[str] = ()
+) -> tuple[Pinned, list[Problem]]:
+    """Return a module with the modules that it imports and the `named` files, and what of them may not run.
+
+    Args:
+        file: the module, from the suite's `folder`.
+        root: the project's root.
+        allowed: globs relative to the root.
+        named: data or further modules, from the suite's folder.
+    """
+    found: dict[str, PinnedFile] = {}
+    refused: list[Problem] = []
+    waiting = [(PurePosixPath(name), "") for name in (file, *named)]
+    for path, importer in waiting:
+        actual = locate(str(path), folder, root) if is_inside(str(path)) else None
+        if str(path) in found:
+            continue
+        if actual is None or not actual.is_file():
+            missing = Problem(Code.FILE_NOT_FOUND.name, f"file not found below the suite's folder: {path}")
+            refused += [] if importer else [missing]
+            continue
+        shown = relative(actual, root)
+        if path.suffix == ".py" and not is_allowed(shown, allowed):
+            refused.append(_not_listed(shown, root, importer))
+            continue
+        found[str(path)] = PinnedFile.read(actual)
+        for module, line in _imports(actual, path, PurePosixPath(file).parent) if path.suffix == ".py" else ():
+            places = (module.with_name(f"{module.name}.py"), module / "__init__.py")
+            waiting += [(place, f"{shown}:{line}: ") for place in places]
+    return Pinned(dict(sorted(found.items()))), refused
+
+
+def _imports(actual: Path, path: PurePosixPath, base: PurePosixPath) -> Iterator[tuple[PurePosixPath, int]]:
+    """Yield what the imports of a module may name, as paths without a suffix, each with its line."""
+    with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+        for node in ast.walk(ast.parse(actual.read_bytes())):
+            if not isinstance(node, ast.Import | ast.ImportFrom):
+                continue
+            above, module = [base, *path.parents], ""
+            if isinstance(node, ast.ImportFrom):
+                above, module = above[node.level :], f"{node.module}." if node.module else ""
+            for alias in node.names if above else ():
+                parts = f"{module}{alias.name}".split(".")
+                yield from ((above[0].joinpath(*parts[:end]), node.lineno) for end in range(1, len(parts) + 1))

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from promptbench.core.canonical import parse_json
 from promptbench.core.files import FileValue
+from promptbench.core.pinned import Pinned
 
 # `tool` is the result of a tool. If it does not name its call, as in a log, it is sent as a message of the user.
 Role = Literal["system", "user", "assistant", "tool"]
@@ -115,6 +116,8 @@ class Request:
     tools: tuple[Mapping[str, Json], ...] = ()  # `name`, `description` and `inputSchema`, a JSON Schema
     # The answer is the embedding of the one message, as a JSON list of numbers. A function gets it as `text`.
     embeds: bool = False
+    # What has to answer, if the function or service is judged itself; else it is as it is now.
+    pinned: Pinned | None = None
 
     def as_dict(self) -> dict[str, Json]:
         return {
@@ -127,6 +130,7 @@ class Request:
             **({"tools": [dict(tool) for tool in self.tools]} if self.tools else {}),
             # It came later: without it the hash is that of older versions.
             **({"embeds": True} if self.embeds else {}),
+            **({"pinned": self.pinned.hash} if self.pinned else {}),
         }
 
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from promptbench.checks._python_process import CheckFailure
 from promptbench.core.canonical import digest, digest_text
 from promptbench.core.clock import now
 from promptbench.core.events import AttemptDone, Listener, MoreWanted, Notice
+from promptbench.core.python_process import FunctionFailure
 from promptbench.core.types import (
     Answer,
     Attempt,
@@ -288,7 +288,7 @@ class Attempts:
             step = step_of(plan.request, reply.answer, reply, plan.started)
             try:
                 kept = await trajectory.continued(steps, step)
-            except CheckFailure as error:
+            except FunctionFailure as error:
                 # The fault of the suite, not of the prompt.
                 return as_attempt(replace(attempt, answer=None, error=f"tool results: {error}"), first, steps)
             if kept is None:

@@ -26,7 +26,7 @@ class Trajectory(Protocol):
     async def continued(self, steps: Sequence[Step], step: Step) -> Step | None:
         """Return `step`, which comes after `steps`, as it is recorded before the next call; None if it is the last.
 
-        Raises CheckFailure if what the model needs to continue is not there.
+        Raises FunctionFailure if what the model needs to continue is not there.
         """
 
     def led_to(self, attempt: Attempt) -> bool:

@@ -18,12 +18,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
 
-from promptbench.core.canonical import digest_text, lf
 from promptbench.core.diagnostics import Code, Diagnostics
+from promptbench.core.pinned import NOTHING_PINNED, Pinned, PinnedFile, is_inside
 from promptbench.core.types import Json
 from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import Prompt
@@ -40,31 +39,35 @@ _HEAD = re.compile(r"chain: .+\nsteps:\n")
 class ChainStep:
     """A step: a `prompt` for the models of the suite, or a `model` of its own that gets the variables.
 
-    `files` are the code of that model and what it reads: paths below the suite's folder, with their LF text.
+    `pinned` are the files of that model, or the version that it reports.
     """
 
     name: str
     prompt: Prompt | None = None
     model: str | None = None
-    files: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    pinned: Pinned = NOTHING_PINNED
 
     @property
     def content(self) -> dict[str, Json]:
         """Return what decides the outputs of the step, as plain data."""
         if self.prompt is not None:
             return {"step": self.name, "prompt": self.prompt.hash}
-        files = {path: digest_text(text) for path, text in self.files.items()}
-        return {"step": self.name, "model": self.model, "files": files}
+        files = {path: f"sha256:{file.sha256}" for path, file in self.pinned.files.items()}
+        return {"step": self.name, "model": self.model, "files": files, **self._version}
 
     def written(self) -> dict[str, Json]:
         """Return the step as the text of its chain has it."""
         if self.prompt is not None:
             return {"step": self.name, "prompt": self.prompt.name, "text": self.prompt.source}
         files = [
-            {"file": path, "sha256": digest_text(text).removeprefix("sha256:"), "text": lf(text)}
-            for path, text in sorted(self.files.items())
+            {"file": path, "sha256": file.sha256, **({} if file.text is None else {"text": file.text})}
+            for path, file in sorted(self.pinned.files.items())
         ]
-        return {"step": self.name, "model": self.model, **({"files": files} if files else {})}
+        return {"step": self.name, "model": self.model, **self._version, **({"files": files} if files else {})}
+
+    @property
+    def _version(self) -> dict[str, Json]:
+        return {"reported version": self.pinned.version} if self.pinned.version else {}
 
 
 @dataclass(frozen=True)
@@ -153,8 +156,14 @@ def _read_step(document: YamlDocument, index: int, item: Mapping[str, Json], fou
     name = item["step"]
     if "text" in item:
         return ChainStep(name, parse_prompt(Source(f"{item['prompt']}.prompt", item["text"]), found))
+    files = {}
     for at, file in enumerate(item.get("files", ())):
-        if digest_text(file["text"]) != f"sha256:{file['sha256']}":
-            message, path = f"{file['file']} was changed: its text has another hash", (STEPS, index, "files", at)
-            found.add(Code.BAD_VALUE, message, document.location((*path, "sha256")))
-    return ChainStep(name, None, item["model"], {file["file"]: file["text"] for file in item.get("files", ())})
+        path, hashed = file["file"], PinnedFile(file["sha256"])
+        files[path] = PinnedFile.of(file["text"]) if "text" in file else hashed
+        if files[path].sha256 != hashed.sha256:
+            where = document.location((STEPS, index, "files", at, "sha256"))
+            found.add(Code.BAD_VALUE, f"{path} was changed: its text has another hash", where)
+        if not is_inside(path):
+            where = document.location((STEPS, index, "files", at, "file"))
+            found.add(Code.BAD_VALUE, f"'{path}' is not a path below the suite's folder", where)
+    return ChainStep(name, None, item["model"], Pinned(files, item.get("reported version")))

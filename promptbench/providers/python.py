@@ -19,7 +19,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Any
 
@@ -27,9 +27,16 @@ from promptbench.core import allowed_code
 from promptbench.core.allowed_code import locate, split_name
 from promptbench.core.canonical import canonical
 from promptbench.core.files import FileValue, map_files
+from promptbench.core.pinned import Pinned
+from promptbench.core.python_process import FunctionFailure, PythonProcess
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
 from promptbench.plugins import Problem, Provider, ProviderContext, ProviderSpec
 from promptbench.providers._worker import Worker
+
+# Below the project's root, in the folder that git ignores: the files of judged versions, by hash.
+PIPELINES = PurePosixPath(".promptbench/pipelines")
+# The limit of a call of a version, and of its import, which may load a model.
+_VERSION_SECONDS = 600.0
 
 
 def shaped_by(name: str, context: ProviderContext) -> Json:
@@ -73,6 +80,7 @@ class PythonFunction(Provider):
         self._context = context
         self._worker = Worker(f"python/{name}")
         self._loaded: _Loaded | None = None
+        self._versions: dict[str, PythonProcess] = {}
 
     async def complete(self, request: Request) -> Answer:
         return await self._worker.run(functools.partial(self._call, request))
@@ -82,6 +90,8 @@ class PythonFunction(Provider):
 
     def _call(self, request: Request) -> Answer:
         # Call the function. Runs in the worker's thread, like everything below.
+        if request.pinned is not None:
+            return self._call_version(request, request.pinned)
         if self._loaded is None:
             for problem in _problems(self._name, self._context):
                 raise ProviderFailure(FailureKind.FATAL, problem.message)
@@ -102,7 +112,40 @@ class PythonFunction(Provider):
             provider_ms=provider_ms,
         )
 
+    def _call_version(self, request: Request, pinned: Pinned) -> Answer:
+        # A version runs from its own files, in a process of its own, so that `import helper` finds its own helper.
+        file, _, function = self._name.rpartition(":")
+        process = self._versions.get(pinned.hash) or self._start_version(pinned, PurePosixPath(file))
+        variables = map_files(dict(request.variables), _with_path)
+        began = time.perf_counter()
+        try:
+            value = process.call(function, variables, seconds=_VERSION_SECONDS)
+        except FunctionFailure as failure:
+            kind = FailureKind.FATAL if process.broken else FailureKind.REJECTED
+            raise ProviderFailure(kind, str(failure)) from None
+        provider_ms = (time.perf_counter() - began) * 1000
+        params: dict[str, Json] = {"function": f"{PurePosixPath(file).name}:{function}", "sha256": pinned.hash[7:]}
+        return Answer(
+            text=_as_text(value, self._name), model=f"python/{self._name}", params=params, provider_ms=provider_ms
+        )
+
+    def _start_version(self, pinned: Pinned, file: PurePosixPath) -> PythonProcess:
+        context = self._context
+        for problem in allowed_code.pinned_problems(pinned, context.folder, context.root, context.allowed_code):
+            raise ProviderFailure(FailureKind.FATAL, problem.message)
+        try:
+            path = pinned.written(context.root / PIPELINES, context.folder).resolve() / file
+            shown = allowed_code.relative((context.folder / file).resolve(), context.root)
+            source = path.read_text(encoding="utf-8-sig")
+        except (OSError, ValueError) as error:
+            raise ProviderFailure(FailureKind.FATAL, str(error)) from None
+        process = PythonProcess(path, shown, source, modules=path.parent, seconds=_VERSION_SECONDS)
+        self._versions[pinned.hash] = process
+        return process
+
     def _leave(self) -> None:
+        for process in self._versions.values():
+            process.close()
         if self._loaded is not None:
             self._loaded.runner.close()
 

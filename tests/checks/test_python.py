@@ -144,7 +144,7 @@ def test_the_fingerprint_follows_the_file_also_from_inside_other_checks(tmp_path
 INTERRUPTED = """
 import os, signal, sys, threading
 from pathlib import Path
-from promptbench.checks._python_process import process_for
+from promptbench.core.python_process import process_for
 path = Path(sys.argv[1])
 process = process_for(path, path.name, path.read_text(encoding="utf-8"))
 print(process.score("check", "0", {}, None, 5)["reason"])

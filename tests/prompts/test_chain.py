@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.pinned import Pinned, PinnedFile
 from promptbench.prompts.chain import Chain, ChainStep, is_chain, parse_version
 from promptbench.yaml.source import Source
 from tests.prompts.kit import prompt
@@ -14,8 +15,13 @@ _NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True)
 
 
 def routing(code: str = "def top5(v): ...\n", text: str = CHOOSE, name: str = "choose.v1.prompt") -> Chain:
-    find = ChainStep("find", None, "python/find.py:top5", {"find.py": code})
+    find = ChainStep("find", None, "python/find.py:top5", Pinned({"find.py": PinnedFile.of(code)}))
     return Chain.of("routing", [find, ChainStep("choose", prompt(text, name))])
+
+
+def _pinned(files: dict[str, str]) -> Pinned:
+    weights = {"weights": PinnedFile("ab" * 32)}
+    return Pinned({path: PinnedFile.of(text) for path, text in files.items()} | weights, "2.1")
 
 
 def read_back(source: str) -> tuple[Chain | None, list[str]]:
@@ -32,7 +38,7 @@ def test_a_chain_is_read_back_from_its_source(steps: list[tuple[str, dict[str, s
         [
             ChainStep(step, prompt("Say " + text.replace("{", "(").replace("<<<", "").replace("---", "") + "."))
             if sends
-            else ChainStep(step, None, f"python/{step}.py:f", files)
+            else ChainStep(step, None, f"python/{step}.py:f", _pinned(files))
             for step, files, sends, text in steps
         ],
     )
@@ -40,7 +46,7 @@ def test_a_chain_is_read_back_from_its_source(steps: list[tuple[str, dict[str, s
     again, problems = read_back(chain.source)
     assert again is not None, problems
     assert (again.hash, again.source, again.name) == (chain.hash, chain.source, name)
-    assert [step.files for step in again.steps] == [step.files for step in chain.steps]
+    assert [step.pinned.files for step in again.steps] == [step.pinned.files for step in chain.steps]
 
 
 def test_the_hash_is_of_content_and_not_of_layout() -> None:
@@ -71,6 +77,9 @@ def test_a_changed_text_is_refused() -> None:
         None,
         ["routing@1:7:17: find.py was changed: its text has another hash"],
     )
+    assert read_back(source.replace("file: find.py", "file: ../find.py"))[1] == [
+        "routing@1:6:15: '../find.py' is not a path below the suite's folder"
+    ]
     assert read_back(source.replace("- step: choose", "- name: choose"))[1] == [
         "routing@1:1:1: this is not the text of a chain"
     ]

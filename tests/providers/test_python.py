@@ -6,11 +6,15 @@ import asyncio
 import sys
 import threading
 import time
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from promptbench.core import allowed_code
+from promptbench.core.pinned import KEPT_BYTES, Pinned, PinnedFile
 from promptbench.core.protocols import ProviderContext
 from promptbench.core.types import Answer, FailureKind, ProviderFailure
 from promptbench.providers import python
@@ -283,3 +287,107 @@ def test_a_file_that_does_not_parse_is_told(project: ProviderContext, source: st
 def test_every_way_to_define_a_name_is_seen(project: ProviderContext, source: str) -> None:
     (project.folder / "extractor.py").write_text(source)
     assert codes("extractor.py:f", project) == []
+
+
+# Versions: the files of a judged function, which run again when they have changed
+
+
+def pinned(project: ProviderContext, *named: str) -> Pinned:
+    found, problems = allowed_code.pin("app.py", project.folder, project.root, project.allowed_code, named)
+    assert problems == []
+    return found
+
+
+def ask_version(project: ProviderContext, *versions: Pinned) -> list[str]:
+    async def run() -> list[str]:
+        provider = python.SPEC.connect("app.py:answer", project)
+        request = ask_for("python/app.py:answer", variables={"message": "hi"})
+        try:
+            return [(await provider.complete(replace(request, pinned=version))).text for version in versions]
+        finally:
+            await provider.close()
+
+    return asyncio.run(run())
+
+
+def write_app(project: ProviderContext, tone: str) -> None:
+    (project.folder / "words").mkdir(exist_ok=True)
+    (project.folder / "words" / "tone.py").write_text(f"from .loud import up\nTONE = up({tone!r})\n")
+    (project.folder / "words" / "loud.py").write_text("def up(text): return text.upper()\n")
+    (project.folder / "greeting.txt").write_text("Hello", newline="")
+    (project.folder / "app.py").write_text(
+        "import json\nfrom pathlib import Path\nfrom words.tone import TONE\n"
+        "async def answer(v):\n    import words.loud as loud\n"
+        "    return [Path(__file__).with_name('greeting.txt').read_text(), TONE, loud.up(v['message'])]\n"
+    )
+
+
+def test_two_versions_run_side_by_side(project: ProviderContext) -> None:
+    project = replace(project, allowed_code=["suites/entities/**"])
+    write_app(project, "old")
+    old = pinned(project, "greeting.txt")
+    assert sorted(old.files) == ["app.py", "greeting.txt", "words/loud.py", "words/tone.py"]
+    write_app(project, "new")
+    new = pinned(project, "greeting.txt")
+    (project.folder / "words" / "tone.py").unlink()
+    before = sorted(project.root.rglob("*.py*"))
+    assert ask_version(project, old, new, old) == [
+        '["Hello","OLD","HI"]',
+        '["Hello","NEW","HI"]',
+        '["Hello","OLD","HI"]',
+    ]
+    written = set(project.root.rglob("*.py*")) - set(before)
+    assert {path.relative_to(project.root).parts[:2] for path in written} == {(".promptbench", "pipelines")}
+    assert not [path for path in written if "__pycache__" in path.parts]
+    # A file that the version does not name is not there.
+    with pytest.raises(ProviderFailure, match=r"greeting\.txt.*suites/entities/app\.py:6"):
+        ask_version(project, Pinned({path: file for path, file in old.files.items() if path != "greeting.txt"}))
+
+
+@pytest.mark.parametrize("change", ["edited", "added"])
+def test_a_changed_folder_of_a_version_is_refused(project: ProviderContext, change: str) -> None:
+    write_app(project, "old")
+    project = replace(project, allowed_code=["suites/**"])
+    version = pinned(project, "greeting.txt")
+    ask_version(project, version)
+    (folder,) = (project.root / ".promptbench" / "pipelines").iterdir()
+    (folder / ("app.py" if change == "edited" else "json.py")).write_text("def answer(v): return 'evil'\n")
+    with pytest.raises(ProviderFailure, match=r"\.py was changed; delete the folder") as caught:
+        ask_version(project, version)
+    assert caught.value.kind is FailureKind.FATAL
+
+
+def test_imports_that_are_not_listed_are_refused_with_their_line(project: ProviderContext) -> None:
+    write_app(project, "old")
+    _, problems = allowed_code.pin("app.py", project.folder, project.root, project.allowed_code, ["../x.csv", "no.csv"])
+    assert [problem.message for problem in problems] == [
+        "file not found below the suite's folder: ../x.csv",
+        "file not found below the suite's folder: no.csv",
+        "suites/entities/app.py:3: suites/entities/words/tone.py may not run: the project's settings do not list it",
+        "suites/entities/app.py:5: suites/entities/words/loud.py may not run: the project's settings do not list it",
+    ]
+    version = Pinned({"app.py": PinnedFile.of("def answer(v): ..."), "words/tone.py": PinnedFile.of("")})
+    with pytest.raises(ProviderFailure, match=r"words/tone\.py may not run"):
+        ask_version(project, version)
+
+
+def test_of_a_large_or_binary_file_only_the_hash_is_kept(project: ProviderContext) -> None:
+    write_app(project, "old")
+    weights = project.folder / "greeting.txt"
+    for content in (b"\xff\x00", b"1" * (KEPT_BYTES + 1)):
+        weights.write_bytes(content)
+        project = replace(project, allowed_code=["suites/**"])
+        version = pinned(project, "greeting.txt")
+        assert version.not_kept == ["greeting.txt"]
+        weights.write_bytes(b"other")
+        with pytest.raises(ProviderFailure, match=r"greeting\.txt must be the file with the SHA-256"):
+            ask_version(project, version)
+        weights.write_bytes(content)
+        with suppress(ProviderFailure):  # The function cannot read binary text.
+            ask_version(project, version)
+        weights.unlink()
+        with suppress(ProviderFailure):
+            ask_version(project, version)
+        assert version.files["greeting.txt"].matches(
+            next((project.root / ".promptbench").rglob(f"{version.hash[7:]}/*.txt"))
+        )

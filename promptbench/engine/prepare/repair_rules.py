@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from promptbench.checks._python_process import CheckFailure, CheckProcess, process_for
 from promptbench.core import allowed_code
 from promptbench.core.canonical import canonical, digest
 from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
 from promptbench.core.plugins import installed_entry_points
+from promptbench.core.python_process import FunctionFailure, PythonProcess, process_for
 from promptbench.core.types import Json
 from promptbench.parsing.ladder import BUILT_IN, BUILT_IN_NAMES, LADDER, RUNGS, Ladder, Rule
 
@@ -40,13 +40,13 @@ class RepairRule:
     hash: str
     advisory: str | None
     spec: str
-    process: CheckProcess = field(compare=False)
+    process: PythonProcess = field(compare=False)
 
     def apply(self, text: str) -> str | None:
         """Return the repaired text, or None if the rule does not apply.
 
         Raises:
-            CheckFailure: if the rule raised, took longer than a second, or ended its process.
+            FunctionFailure: if the rule raised, took longer than a second, or ended its process.
         """
         repaired = self.process.call(f"{self.spec}.apply", text, seconds=_SECONDS)
         return repaired if isinstance(repaired, str) else None
@@ -57,7 +57,7 @@ class RepairRule:
         def apply(text: str) -> str | None:
             try:
                 return self.apply(text)
-            except CheckFailure:
+            except FunctionFailure:
                 return None
 
         return Rule(self.name, self.trust, apply, self.hash)
@@ -183,7 +183,7 @@ def _load(source: _Source, found: Diagnostics) -> RepairRule | None:
     process = process_for(source.path, source.file, source.text)
     try:
         spec = process.call(f"{source.spec}.as_dict", seconds=_SECONDS)
-    except CheckFailure as failure:
+    except FunctionFailure as failure:
         found.add(
             Code.SETTINGS,
             f"the repair rule does not load: {failure}",
@@ -210,7 +210,7 @@ def _load(source: _Source, found: Diagnostics) -> RepairRule | None:
 def _problem(find: Callable[..., str | None], *arguments: Any) -> str | None:
     try:
         return find(*arguments)
-    except CheckFailure as failure:
+    except FunctionFailure as failure:
         return str(failure)
 
 
@@ -237,7 +237,7 @@ def _unchanged_problem(rule: RepairRule, text: str) -> str | None:
 
 
 def stability_problem(rule: RepairRule, text: str, repaired: str) -> str | None:
-    """Return what shows that a rule is not a pure function whose result it leaves as it is. Raises CheckFailure."""
+    """Return what shows that a rule is not a pure function whose result it leaves as it is. Raises FunctionFailure."""
     if rule.apply(text) != repaired:
         return "it returned two different results for the same text"
     if (again := rule.apply(repaired)) is not None:

@@ -11,11 +11,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from promptbench.checks._python_process import CheckProcess, process_for
 from promptbench.checks._scores import same
 from promptbench.core import allowed_code
 from promptbench.core.canonical import digest, digest_text
 from promptbench.core.diagnostics import Code, Diagnostics, Location, suggest
+from promptbench.core.python_process import PythonProcess, process_for
 from promptbench.core.types import Json, ToolCall
 from promptbench.engine.prepare.options import PrepareOptions
 from promptbench.engine.prepare.prepared_suite import Variant
@@ -45,7 +45,7 @@ class ToolFunction:
 
     name: str
     sha: str
-    process: CheckProcess = field(compare=False)
+    process: PythonProcess = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class ToolResults:
         return digest([[[item.tool, dict(item.arguments), item.result] for item in self.scripted], function, self.most])
 
     async def results(self, earlier: Sequence[ToolCall], calls: Sequence[ToolCall]) -> tuple[str, ...]:
-        """Return the results of `calls`, after the `earlier` ones. Raises CheckFailure if the function fails."""
+        """Return the results of `calls`, after the `earlier` ones. Raises FunctionFailure if the function fails."""
         scripted = list(self._scripted([*earlier, *calls]))[len(earlier) :]
         return tuple([await self._result(call, found) for call, found in zip(calls, scripted, strict=True)])
 

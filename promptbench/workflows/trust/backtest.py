@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from promptbench.checks import expect
-from promptbench.checks._python_process import CheckFailure
 from promptbench.core.canonical import canonical, digest
 from promptbench.core.diagnostics import Diagnostics, did_you_mean
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.protocols import CheckContext, Subject
+from promptbench.core.python_process import FunctionFailure
 from promptbench.core.types import Json, Rung
 from promptbench.engine.prepare.repair_rules import RepairRule, record_of, stability_problem, verdict_of
 from promptbench.ingest.files.log_paths import LogFiles
@@ -105,7 +105,7 @@ def _replayed(rule: RepairRule, answer: _Answer) -> tuple[str, str]:
             return "unchanged", ""
         if (problem := stability_problem(rule, text, repaired)) is not None:
             return "failed", problem
-    except CheckFailure as failure:
+    except FunctionFailure as failure:
         return "failed", str(failure)
     before = BUILT_IN.read(text)
     if before.rung.within(Rung.REPAIRED_SAFE):

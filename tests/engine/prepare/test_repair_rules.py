@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from promptbench.checks._python_process import CheckFailure
+from promptbench.core.python_process import FunctionFailure
 from promptbench.core.diagnostics import Diagnostics, Location
 from promptbench.engine.prepare.repair_rules import RepairRule, load_rules, record_of
 from promptbench.parsing.ladder import BUILT_IN, LADDER, Ladder
@@ -118,7 +118,7 @@ def test_a_broken_rule_has_a_location_and_a_reason(tmp_path: Path, old: str, new
 def test_a_failure_in_use_leaves_the_text_as_it_is(tmp_path: Path) -> None:
     rule = loaded(tmp_path, RULE.replace("    return text", "    assert 'bad' not in text\n    return text"))
     text = '{"bad" => 1}'
-    with pytest.raises(CheckFailure, match="AssertionError"):
+    with pytest.raises(FunctionFailure, match="AssertionError"):
         rule.apply(text)
     assert Ladder((rule.as_rule(),)).read(text) == BUILT_IN.read(text)
 

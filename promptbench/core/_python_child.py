@@ -1,4 +1,4 @@
-"""Run users' check functions. This script is started by path and imports nothing of this package.
+"""Run users' functions. This script is started by path and imports nothing of this package.
 
 It reads requests and writes replies as lines of JSON. It is a process of its own, because nothing else can stop a
 function that never returns, and because what such code does to modules, signals or standard output stays in it.
@@ -6,7 +6,9 @@ function that never returns, and because what such code does to modules, signals
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
+import inspect
 import json
 import operator
 import os
@@ -62,6 +64,8 @@ def _result(module: ModuleType, request: dict[str, Any], path: str, shown: str) 
         return {"error": f"{shown} has no function '{name}'"}
     try:
         result = function(*request["arguments"])
+        if inspect.isawaitable(result):
+            result = asyncio.run(_finish(result))
         if request["plain"]:
             json.dumps(result)  # Raises where the result is not plain data.
             return {"value": result}
@@ -70,6 +74,10 @@ def _result(module: ModuleType, request: dict[str, Any], path: str, shown: str) 
         return {"value": value, "reason": str(reason or "")[:500]}
     except BaseException as error:  # noqa: BLE001 - the user's code, which may even raise SystemExit
         return {"error": _describe(error, path, shown)}
+
+
+async def _finish(awaitable: Any) -> Any:
+    return await awaitable
 
 
 def _share(value: Any, name: str) -> float:

@@ -1,4 +1,4 @@
-"""Run a file's check functions in a process of its own, and stop it if it takes too long."""
+"""Run a file's functions in a process of its own, and stop it if it takes too long."""
 
 from __future__ import annotations
 
@@ -12,46 +12,70 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from promptbench.plugins import Json
+from promptbench.core.types import Json
 
 _IMPORT_SECONDS = 30.0
 
 
-class CheckFailure(Exception):
+class FunctionFailure(Exception):
     """A function has no result. The message is one line."""
 
 
-class CheckProcess:
-    """One file's process. It starts at the first call, and again if it was stopped, unless the import fails."""
+class PythonProcess:
+    """One file's process. It starts at the first call, and again if it was stopped, unless the import fails.
 
-    def __init__(self, path: Path, shown: str, source: str) -> None:
-        self._first = {"path": str(path), "shown": shown, "source": source, "seconds": _IMPORT_SECONDS}
+    With `modules`, what the file imports is found there first. `seconds` is the limit of the import.
+    """
+
+    def __init__(
+        self, path: Path, shown: str, source: str, *, modules: Path | None = None, seconds: float = _IMPORT_SECONDS
+    ) -> None:
+        found_in = [*([str(modules)] if modules else []), *sys.path]
+        self._first: dict[str, Any] = {
+            "path": str(path),
+            "shown": shown,
+            "source": source,
+            "seconds": seconds,
+            "sys_path": found_in,
+        }
         self._shown = shown
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._broken: str | None = None
 
     def score(self, function: str, answer: str, variables: Json, argument: Json, seconds: float) -> dict[str, Json]:
-        """Return `value` and `reason`. Raise CheckFailure if the function fails."""
+        """Return `value` and `reason`. Raise FunctionFailure if the function fails."""
         return self._call(function, [answer, variables, argument], seconds, plain=False)
 
+    @property
+    def broken(self) -> bool:
+        """True if the import failed, so that no call can have a result."""
+        return self._broken is not None
+
+    def close(self) -> None:
+        """End the process. The next call starts another one."""
+        if self._process is not None:
+            _end(self._process)
+            self._process = None
+
     def call(self, function: str, *arguments: Json, seconds: float) -> Json:
-        """Return the function's result, plain data. `function` may be dotted. Raise CheckFailure if it fails."""
+        """Return the function's result, plain data. `function` may be dotted. Raise FunctionFailure if it fails."""
         return self._call(function, list(arguments), seconds, plain=True)["value"]
 
     def _call(self, function: str, arguments: list[Json], seconds: float, *, plain: bool) -> dict[str, Json]:
         line = _line({"function": function, "arguments": arguments, "seconds": seconds, "plain": plain})
         with self._lock:
             if self._broken is not None:
-                raise CheckFailure(self._broken)
+                raise FunctionFailure(self._broken)
             if self._process is None:
                 self._start()
             return self._exchange(line, seconds)
 
     def _start(self) -> None:
-        # -P, because next to the child's file there are modules named like those of the standard library.
+        # -P, because next to the child's file there are modules named like those of the standard library; -B, because
+        # the folder of a version must stay as it is.
         self._process = subprocess.Popen(
-            [sys.executable, "-P", str(Path(__file__).with_name("_python_child.py"))],
+            [sys.executable, "-P", "-B", str(Path(__file__).with_name("_python_child.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -59,8 +83,8 @@ class CheckProcess:
         )
         weakref.finalize(self, _end, self._process)
         try:
-            self._exchange(_line({**self._first, "sys_path": sys.path}), _IMPORT_SECONDS)
-        except CheckFailure as failure:
+            self._exchange(_line(self._first), self._first["seconds"])
+        except FunctionFailure as failure:
             self._broken = str(failure)
             raise
 
@@ -96,11 +120,11 @@ class CheckProcess:
             self._process = None
             _end(process)
             if late.is_set():
-                raise CheckFailure(f"{self._shown} took longer than {seconds:g} seconds")
-            raise CheckFailure(f"{self._shown} ended its process (exit code {process.returncode})")
+                raise FunctionFailure(f"{self._shown} took longer than {seconds:g} seconds")
+            raise FunctionFailure(f"{self._shown} ended its process (exit code {process.returncode})")
         reply: dict[str, Json] = json.loads(line)
         if "error" in reply:
-            raise CheckFailure(" ".join(str(reply["error"]).split()))
+            raise FunctionFailure(" ".join(str(reply["error"]).split()))
         return reply
 
 
@@ -108,7 +132,7 @@ def _line(request: dict[str, Any]) -> str:
     try:
         return json.dumps(request) + "\n"
     except (TypeError, ValueError, RecursionError) as error:
-        raise CheckFailure(f"the case's values cannot be passed on: {error}") from None
+        raise FunctionFailure(f"the case's values cannot be passed on: {error}") from None
 
 
 def _end(process: subprocess.Popen[str]) -> None:
@@ -124,6 +148,6 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 @lru_cache(maxsize=32)
-def process_for(path: Path, shown: str, source: str) -> CheckProcess:
+def process_for(path: Path, shown: str, source: str) -> PythonProcess:
     # One process for equal files, even if several checks name them.
-    return CheckProcess(path, shown, source)
+    return PythonProcess(path, shown, source)
