@@ -95,7 +95,7 @@ def assemble(suite: Suite, options: PrepareOptions, found: Diagnostics) -> Prepa
         answers=connector.recorded_answer,
     )
     files = FileLint(variants, connector.refusals(models), options.max_file_mb)
-    lint = Lint(variants, connector.windows(models), suite.checks, builder.ruled_out.impossible, files)
+    lint = Lint(variants, connector.windows(models), suite.checks, files)
     calls = read_logs(suite, found) if options.calls is None else options.calls
 
     names = {model.name for model in models}

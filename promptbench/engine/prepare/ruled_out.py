@@ -12,13 +12,12 @@ from functools import cache
 from typing import Any
 
 from promptbench.checks._scores import quoted
-from promptbench.checks.expect import parse_argument
 from promptbench.core.canonical import canonical
 from promptbench.core.diagnostics import Code, Diagnostics, Severity, did_you_mean, suggest
 from promptbench.core.files import files_in
 from promptbench.core.protocols import CheckContext
 from promptbench.core.types import Json, Side
-from promptbench.engine.prepare.lint.allowed_labels import ANY_ITEM
+from promptbench.engine.prepare.expectations import Steps, expectations
 from promptbench.engine.prepare.prepared_suite import Variant
 from promptbench.schemas.reasons import reason
 from promptbench.schemas.validator import compile_schema
@@ -26,8 +25,6 @@ from promptbench.suite.file import field_name
 from promptbench.suite.hints import key_hint, type_hint
 from promptbench.suite.models import Case, Suite, Where, WrittenCheck
 from promptbench.yaml.marked import WrittenNumber
-
-Path = tuple[str | int, ...]
 
 # Keywords that an object may fulfil by fields that a case does not name, and those whose schemas depend on them.
 _INCOMPLETE = {"required", "minProperties", "dependentRequired", "not", "unevaluatedProperties"}
@@ -53,13 +50,18 @@ _TYPES = {"integer": "int_type", "number": "int_type", "boolean": "bool_type", "
 class Misfit:
     """A part of a value that a schema rules out, at `path`; with `is_key` it is the last name there that is unknown."""
 
-    path: Path
+    path: Steps
     problem: str
     hint: str | None
     keyword: str
     value: Json
     is_key: bool = False
     is_listed: bool = False  # The schema lists all values that are allowed.
+
+    @property
+    def kind(self) -> tuple[tuple[str, ...], str]:
+        """The path, with any item of a list for each, and the keyword: misfits of one kind are reported together."""
+        return tuple(step if isinstance(step, str) else "*" for step in self.path), self.keyword
 
 
 class SchemaFit:
@@ -77,14 +79,20 @@ class SchemaFit:
             self._validator = kind(schema, registry=Registry())
         self._known: dict[str, Sequence[Misfit]] = {}
 
+    @property
+    def is_data(self) -> bool:
+        """True if the schema is one of an object or a list."""
+        return self._schema.get("type") in ("object", "array")
+
     def expected(self, value: Json, *, whole: bool) -> Sequence[Misfit]:
         """Return why no answer that fits can equal `value`; unless `whole`, it may have more fields than an object."""
         if isinstance(value, str):
             try:
                 value, whole = json.loads(value), True
             except (ValueError, RecursionError):
-                is_data = self._schema.get("type") in ("object", "array")
-                if not is_data or _MAY_BE_JSON.search(value):
+                if not self.is_data:
+                    return tuple(misfit for misfit in self._misfits(value.strip(), whole) if misfit.is_listed)
+                if _MAY_BE_JSON.search(value):
                     return ()
                 name = next(iter(self._schema.get("properties", {})), "name")
                 hint = f"write the fields that should come back, such as 'expect: {{{name}: …}}'"
@@ -126,10 +134,10 @@ class SchemaFit:
     def _misfits(self, value: Json, whole: bool) -> Iterator[Misfit]:
         if self._validator is None:
             return
-        seen: set[Path] = set()
+        seen: set[Steps] = set()
         with suppress(*_failures()):
             for error in self._validator.iter_errors(value):
-                path: Path = tuple(error.absolute_path)
+                path: Steps = tuple(error.absolute_path)
                 if path in seen or not _is_certain(error, whole) or self._fits_as_text(error):
                     continue
                 seen.add(path)
@@ -138,7 +146,7 @@ class SchemaFit:
                 else:
                     yield self._misfit(error, path)
 
-    def _misfit(self, error: Any, path: Path) -> Misfit:
+    def _misfit(self, error: Any, path: Steps) -> Misfit:
         value, hint = error.instance, None
         if error.validator == "type":
             types = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
@@ -181,7 +189,7 @@ def _is_number(text: str) -> bool:
     return False
 
 
-def _unknown_fields(error: Any, path: Path) -> Iterator[Misfit]:
+def _unknown_fields(error: Any, path: Steps) -> Iterator[Misfit]:
     known = list(error.schema.get("properties", {}))
     patterns = error.schema.get("patternProperties", {})
     for name in error.instance:
@@ -234,7 +242,7 @@ class _Finding:
     verb: str
     severity: Severity
     root: Where
-    steps: Path
+    steps: Steps
     case: str
     more: int = 0
 
@@ -242,21 +250,24 @@ class _Finding:
 class RuledOut:
     """Collects what the schemas of the candidates rule out in each case.
 
-    The prompt in production is left out: that it cannot pass a case is a reason for a candidate. An expected value is
-    an error if `json schema: output` checks the answer too, because then no answer passes; else it is a warning.
+    An expected value is an error if `json schema: output` checks the answer too, because then no answer passes; else it
+    is a warning. Of the prompt in production only labels are reported that its schema does not list: that it cannot
+    pass a case is a reason for a candidate.
     """
 
     def __init__(self, variants: Sequence[Variant], context: CheckContext, suite: Suite) -> None:
         prompts = [item for item in variants if item.side is Side.CANDIDATE]
         inputs = [(item.label, item.prompt.input_schema) for item in prompts]
-        outputs = [(item.label, item.prompt.output_schema) for item in prompts]
         self._inputs = [(label, SchemaFit(schema, context)) for label, schema in inputs if schema]
-        self._outputs = [(label, SchemaFit(schema, context)) for label, schema in outputs if schema]
-        self._all = len(self._outputs) == len(prompts)
+        once = {item.hash: item for item in reversed(variants)}.values()
+        self._outputs = [
+            (f"output schema of {item.label}", SchemaFit(item.prompt.output_schema, context), item.side)
+            for item in reversed(once)
+            if item.prompt.output_schema
+        ]
+        self._all = all(item.prompt.output_schema for item in prompts)
         self._suite = suite
-        self._found: dict[tuple[str, str, tuple[str, ...], str], list[_Finding]] = {}
-        # Values that no answer can have, each with its path as in `AllowedValues`.
-        self.impossible: set[tuple[tuple[str, ...], str]] = set()
+        self._found: dict[tuple[str, str, tuple[tuple[str, ...], str]], list[_Finding]] = {}
 
     def look(self, case: Case) -> None:
         """Keep what the schemas rule out in a case."""
@@ -271,28 +282,29 @@ class RuledOut:
             return
         threshold = self._suite.threshold if case.threshold is None else case.threshold
         strict = threshold is None and any(map(_enforces_output, (*self._suite.checks, *case.checks)))
-        for root, steps, expected, whole in _expectations(case, strict):
-            if not strict and not isinstance(expected[0], dict):
-                continue  # Without a check of the schema, a text may well be what comes back.
-            found = [(f"output schema of {label}", _misfits(fit, expected, whole)) for label, fit in self._outputs]
-            never = strict and self._all and all(misfits for _, misfits in found)
+        for root, steps, expected, whole in expectations(case, wish=not strict):  # A strict check scores the wish.
+            found = [(schema, side, _misfits(fit, expected, whole)) for schema, fit, side in self._outputs]
+            never = strict and self._all and all(misfits for _, side, misfits in found if side is Side.CANDIDATE)
             subject, verb, severity = "what the case", "expects does not fit", Severity.WARNING
             if never:
                 subject, verb, severity = "the case", "can never pass", Severity.ERROR
-            for schema, misfits in found:
-                # `Labels` warns about values that a schema does not list.
-                for misfit in misfits if never else (item for item in misfits if not item.is_listed):
-                    if never:
-                        self.impossible.add((_as_labels(misfit.path), canonical(misfit.value)))
+            # Without a check of the schema, a text may well be what comes back.
+            is_data = strict or isinstance(expected[0], dict)
+            for schema, side, misfits in found:
+                is_own = side is Side.CANDIDATE
+                for misfit in (one for one in misfits if (is_own and is_data) or (one.is_listed and not never)):
                     below = misfit.path if len(expected) == 1 and not isinstance(expected[0], str) else ()
                     self._add(misfit, schema, subject, verb, severity, root, (*steps, *below), case.name)
 
     def _add(self, misfit: Misfit, schema: str, subject: str, verb: str, *rest: Any) -> None:
-        alike = self._found.setdefault((schema, subject, _as_labels(misfit.path), misfit.keyword), [])
-        if len(alike) < _MOST_ALIKE:
-            alike.append(_Finding(misfit, schema, subject, verb, *rest))
+        finding = _Finding(misfit, schema, subject, verb, *rest)
+        alike = self._found.setdefault((schema, subject, misfit.kind), [])
+        # A warning is about a value, which several cases may have.
+        same = (one for one in alike if one.severity is Severity.WARNING and one.misfit.value == misfit.value)
+        if known := next(same, alike[-1] if len(alike) == _MOST_ALIKE else None):
+            known.more += 1
         else:
-            alike[-1].more += 1
+            alike.append(finding)
 
     def report(self, found: Diagnostics) -> None:
         """Add what was found to `found`, and forget it. Where something else is wrong already, nothing is added."""
@@ -304,8 +316,9 @@ class RuledOut:
             more = f" (and {item.more:,} more)" if item.more else ""
             path = ".".join(map(str, item.misfit.path[:-1] if item.misfit.is_key else item.misfit.path))
             problem = f"{path}: {item.misfit.problem}" if path else item.misfit.problem
+            is_warning = item.severity is Severity.WARNING
             found.add(
-                Code.RULED_OUT,
+                Code.LABEL_NOT_OFFERED if item.misfit.is_listed and is_warning else Code.RULED_OUT,
                 f"{item.subject} '{item.case}'{more} {item.verb}: {problem}, by the {item.schema}",
                 location,
                 hint=item.misfit.hint or "fix the case, or the schema",
@@ -319,28 +332,7 @@ def _enforces_output(spec: WrittenCheck) -> bool:
     return field_name(spec.name) == "json_schema" and given == "output" and spec.weight > 0
 
 
-def _expectations(case: Case, strict: bool) -> Iterator[tuple[Where, Path, tuple[Json, ...], bool]]:
-    """Yield the location of what a case expects, the answers that are right, and if they have no other fields."""
-    written: list[tuple[Where, Path, Json]] = [(case.where, ("expect",), case.expect)] if case.has_expect else []
-    checks = (spec for spec in case.checks if field_name(spec.name) == "expect" and not spec.at)
-    written += [(spec.where, (), spec.argument) for spec in checks]
-    for root, steps, argument in written:
-        with suppress(ValueError):
-            check = parse_argument(argument)
-            # Other comparisons accept more than one spelling.
-            if not (check.path or check.paths or check.normal.steps):
-                is_option = isinstance(argument, dict) and argument != check.right[0]
-                inside = ("is",) if is_option and len(check.right) == 1 else ()
-                yield root, (*steps, *inside), check.right, check.fields == "all"
-    if case.has_wish and not strict:  # Otherwise the check itself scores it.
-        yield case.where, ("should_be",), (case.should_be,), True
-
-
 def _misfits(fit: SchemaFit, expected: Sequence[Json], whole: bool) -> Sequence[Misfit]:
     """Return what rules all of the right answers out; nothing if one of them fits."""
     found = [fit.expected(item, whole=whole) for item in expected]
     return found[0] if all(found) else ()
-
-
-def _as_labels(path: Path) -> tuple[str, ...]:
-    return tuple(step if isinstance(step, str) else ANY_ITEM for step in path)

@@ -17,9 +17,9 @@ from itertools import chain
 
 from promptbench.core.canonical import escape_surrogates
 from promptbench.core.types import Json, Rung
-from promptbench.engine.prepare.lint.allowed_labels import ANY_ITEM, AllowedValues, Path
 from promptbench.parsing.json_text import read
 
+ANY_ITEM = "*"  # A step of a path that stands for every item of a list.
 # Mutants of one operator for one answer.
 MAX_MUTANTS = 4
 # Characters of an answer. A longer one has no mutants.
@@ -34,6 +34,7 @@ _MIN_PROSE_WORDS = 4
 _STYLES = ((", ", ": ", None), (",", ":", None), (",", ": ", 2), (",", ": ", 4))
 _REMOVED = object()
 
+Path = tuple[str, ...]
 Steps = tuple[str | int, ...]
 
 
@@ -92,7 +93,7 @@ class Vocabulary:
     """A sample of what good answers of a suite contain, for mutants that confuse it: labels by field, and answers."""
 
     def __init__(self, schema: Json = None) -> None:
-        self._offers = AllowedValues(schema)
+        self._schema = schema
         self._labels: dict[Path, list[Json]] = {}
         self._answers: list[tuple[str, str]] = []
 
@@ -108,7 +109,7 @@ class Vocabulary:
 
     def labels(self, path: Path) -> list[Json]:
         """Return the labels at a path in other answers and in the prompt's output schema."""
-        return [*self._labels.get(path, ()), *filter(_is_label, self._offers.at(path) or ())]
+        return [*self._labels.get(path, ()), *filter(_is_label, _listed(self._schema, path))]
 
     def answers(self, case: str) -> list[str]:
         """Return answers to other cases."""
@@ -184,6 +185,14 @@ def format_path(path: Path) -> str:
         return "an item of the list"
     words = "".join("[]" if step == ANY_ITEM else f".{step}" for step in path)
     return words.removeprefix(".") or "the answer"
+
+
+def _listed(schema: Json, path: Path) -> Json:
+    """Return the values that a schema lists for a path, without those behind references and in branches."""
+    for step in path:
+        inner = schema if isinstance(schema, dict) else {}
+        schema = inner.get("items") if step == ANY_ITEM else (inner.get("properties") or {}).get(step)
+    return schema.get("enum", []) if isinstance(schema, dict) else []
 
 
 def _is_prose(value: Json) -> bool:

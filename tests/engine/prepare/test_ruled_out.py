@@ -138,6 +138,58 @@ def test_without_a_check_of_the_schema_it_is_a_warning(tmp_path: Path) -> None:
     assert ruled_out(tmp_path, TICKET, wish, head="") == ["{ref: T-1}: missing 'score'"]
 
 
+TEAM: Json = {"type": "object", "properties": {"team": {"enum": ["billing", "shipping"]}}}
+ROOT: Json = {"enum": ["billing", "shipping", 3]}
+PHASE: Json = {"type": "object", "properties": {"intent": {"properties": {"name": {"enum": ["open", "shut"]}}}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "case", "problem"),
+    [
+        (TEAM, "expect: {team: refund}", "team: expected one of"),
+        (TEAM, "checks: [equals: {team: refund}]", "team: expected one of"),
+        (TEAM, "checks: [equals: {team: billing}]", ""),
+        (TEAM, "expect: {is: {team: Billing}, ignore: case}", ""),
+        (TEAM, "expect: {team: null}", "team: expected one of"),
+        (TEAM, "expect: {why: refund}", ""),
+        (TEAM, "expect: refund", ""),
+        (TEAM, 'checks: [contains: refund]\n    should be: \'{"team": "refund"}\'', "team: expected one of"),
+        (TEAM, "checks: [contains: refund]\n    should be: '{broken refund'", ""),
+        (ROOT, "expect: refund", "expected one of"),
+        (ROOT, "expect: ' billing '", ""),
+        (ROOT, "expect: 3", ""),
+        (ROOT, "expect: true", "expected one of"),
+        (ROOT, "checks: [one of: [refund, billing]]", ""),
+        (ROOT, "checks: [one of: [refund, return]]", "expected one of"),
+        (ROOT, "checks: [intent: refund]", "expected one of"),
+        (PHASE, "checks: [intent: {is: opened, at: intent.name}]", "intent.name: expected one of"),
+        (PHASE, "checks: [intent: {is: open, at: intent.name}]", ""),
+    ],
+)
+def test_a_label_that_the_schema_does_not_list(schema: Json, case: str, problem: str, tmp_path: Path) -> None:
+    prompt = f"---\noutput: {{schema: {json.dumps(schema)}}}\n---\nWhich? {{{{message}}}}\n"
+    _, found = joined(
+        tmp_path, f"{HEAD}cases:\n  - case: one\n    vars: {{message: hi}}\n    {case}\n", {"triage.prompt": prompt}
+    )
+    listed = [item for item in found if item.code is Code.LABEL_NOT_OFFERED]
+    assert [item.severity for item in listed] == ([Severity.WARNING] if problem else [])
+    assert all(item.message.partition(": ")[2].startswith(problem) for item in listed)
+    assert [item for item in found if item.code is Code.RULED_OUT] == []
+
+
+def test_cases_with_the_same_wrong_label_are_one_warning(tmp_path: Path) -> None:
+    prompt = f"---\noutput: {{schema: {json.dumps(TEAM)}}}\n---\nOne of billing, shipping: {{{{message}}}}\n"
+    teams = ["billing", "refund", "refund", "Shipping", "refund"]
+    lines = [json.dumps({"case": team + str(n), "vars": {"message": "hi"}, "expect": {"team": team}})
+             for n, team in enumerate(teams)]  # fmt: skip
+    files = {"triage.prompt": prompt, "cases.jsonl": "\n".join(lines)}
+    _, found = joined(tmp_path, f"{HEAD}cases: cases.jsonl\n", files)
+    assert [(item.message.partition(" expects ")[0], item.hint) for item in found] == [
+        ("what the case 'refund1' (and 2 more)", "fix the case, or the schema"),
+        ("what the case 'Shipping3'", "did you mean 'shipping'?"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("kind", "value", "fits"),
     [

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from promptbench.core.diagnostics import Diagnostics
-from promptbench.engine.prepare.lint.allowed_labels import Path
 from promptbench.engine.prepare.lint.files import FileLint
 from promptbench.engine.prepare.lint.labels import Labels
 from promptbench.engine.prepare.lint.leaks import Leaks
@@ -19,7 +18,7 @@ class Lint:
     """Looks at each case once, and keeps only the few that its warnings name.
 
     `windows` are the context windows of the models that get the prompts, `checks` are the checks of all cases.
-    `reported` are the expected values that are errors already, each with its path. `files` looks at files.
+    `files` looks at files.
     """
 
     def __init__(
@@ -27,13 +26,12 @@ class Lint:
         variants: Sequence[Variant],
         windows: Mapping[str, Window],
         checks: Sequence[WrittenCheck] = (),
-        reported: Container[tuple[Path, str]] = (),
         files: FileLint | None = None,
     ) -> None:
         once = list({variant.hash: variant for variant in reversed(variants)}.values())[::-1]
         self._parts: list[Windows | Labels | Leaks | Overlaps | FileLint] = [
             *(Windows(variant, windows) for variant in once),
-            Labels(once, reported),
+            Labels(once),
             *(Leaks(variant) for variant in once),
             Overlaps(checks),
             *([files] if files else []),

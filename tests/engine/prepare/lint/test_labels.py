@@ -7,11 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptbench.core.diagnostics import Code, Severity
-from promptbench.core.types import Side
 from promptbench.suite.models import Case, WrittenCheck
 from tests.helpers.linted import case, linted, said, variant
 
-SCHEMA = "---\noutput: {schema: {'team(enum)': [billing, shipping]}}\n---\nWhich team? {{message}}"
 LISTED = "Which team is it: billing, shipping or other? {{message}}"
 
 
@@ -22,71 +20,35 @@ def cases(*teams: Any) -> list[Case]:
 REPEATED = cases("billing", "billing", "shipping", "other")
 
 
-def test_a_schema_that_lacks_what_a_case_expects() -> None:
-    (item,) = linted([variant(SCHEMA)], cases("billing", "refund", "refund", "refund"))
-    assert (item.code, item.severity) == (Code.LABEL_NOT_OFFERED, Severity.WARNING)
-    assert item.message == (
-        "the case '1: refund' (and 2 more cases) expects 'refund' for 'team', "
-        "and the output schema of triage.prompt allows only 'billing', 'shipping'"
-    )
-
-
-def test_the_prompt_in_production_is_told_too_and_each_version_once() -> None:
-    champion = variant(SCHEMA, Side.CHAMPION, "triage@1.prompt")
-    better = variant(SCHEMA.replace("shipping]", "shipping, refund]"))
-    (item,) = linted([better, champion], cases("refund"))
-    assert "triage@1.prompt" in item.message
-    assert len(linted([variant(SCHEMA), champion], cases("refund"))) == 1
-
-
-@pytest.mark.parametrize("written", ["Billing", "BILLING"])
-def test_what_differs_in_its_case_gets_the_right_spelling(written: str) -> None:
-    (item,) = linted([variant(SCHEMA)], cases(written))
-    assert item.hint == "the schema has 'billing', and answers are compared as exact text"
-
-
 def check(name: str, argument: Any) -> WrittenCheck:
     return WrittenCheck(name, argument, case("x").where)
 
 
-ROOT = "---\noutput: {schema: {enum: [billing, shipping, 3]}}\n---\nWhich team? {{message}}"
-
-
 @pytest.mark.parametrize(
-    ("prompt", "more", "alarms"),
+    ("more", "alarms"),
     [
-        (SCHEMA, {"checks": (check("equals", {"team": "refund"}),)}, 1),
-        (SCHEMA, {"checks": (check("equals", {"team": "billing"}),)}, 0),
-        (SCHEMA, {"has_expect": True, "expect": {"is": {"team": "Billing"}, "ignore": "case"}}, 0),
-        (SCHEMA, {"has_wish": True, "should_be": '{"team": "refund"}'}, 1),
-        (SCHEMA, {"has_wish": True, "should_be": {"team": "billing"}}, 0),
-        (SCHEMA, {"has_wish": True, "should_be": "{broken"}, 0),
-        (SCHEMA, {"has_expect": True, "expect": "refund"}, 0),  # the schema is an object's: no list at its top
-        (SCHEMA, {"has_expect": True, "expect": {"team": None}}, 1),
-        (SCHEMA, {"has_expect": True, "expect": {"why": "refund"}}, 0),
-        (ROOT, {"has_expect": True, "expect": "refund"}, 1),
-        (ROOT, {"has_expect": True, "expect": " billing "}, 0),
-        (ROOT, {"has_expect": True, "expect": 3}, 0),
-        (ROOT, {"has_expect": True, "expect": True}, 1),
-        (ROOT, {"checks": (check("one of", ["refund", "billing"]),)}, 0),
-        (ROOT, {"checks": (check("one-of", ["refund", "return"]),)}, 1),
-        (ROOT, {"checks": (check("one of", {"is": ["refund"], "ignore": "case"}),)}, 0),
+        ({"checks": (check("equals", {"team": "refund"}),)}, 1),
+        ({"checks": (check("intent", {"is": "refund", "at": "team"}),)}, 1),
+        ({"has_expect": True, "expect": {"is": {"team": "Refund"}, "ignore": "case"}}, 0),
+        ({"has_wish": True, "should_be": '{"team": "refund"}'}, 1),
+        ({"has_wish": True, "should_be": "{broken"}, 0),
+        ({"has_expect": True, "expect": {"team": "refund"}, "has_wish": True, "should_be": {"team": "refund"}}, 1),
+        ({"checks": (check("one of", ["refund", "return"]),)}, 0),
     ],
 )
-def test_whatever_says_what_a_case_expects_counts(prompt: str, more: dict[str, Any], alarms: int) -> None:
-    assert len(linted([variant(prompt)], [case("a", **more)])) == alarms
+def test_whatever_says_what_a_case_expects_counts(more: dict[str, Any], alarms: int) -> None:
+    found = said(linted([variant(LISTED)], [*REPEATED, case("a", **more)]))
+    assert len(found) == alarms
+    assert not any("more case" in message for message in found)
 
 
-def test_a_case_that_says_it_twice_is_one_case() -> None:
-    twice = case("a", expect={"team": "refund"}, has_wish=True, should_be={"team": "refund"})
-    (message,) = said(linted([variant(SCHEMA)], [twice]))
-    assert "more case" not in message
-
-
-def test_of_many_values_the_first_are_told_and_the_rest_counted() -> None:
-    found = said(linted([variant(SCHEMA)], cases(*(f"refund {n}" for n in range(400)))))
+def test_of_many_values_the_first_are_reported_and_the_rest_counted() -> None:
+    listed = [f"label_{n}" for n in range(60)]
+    found = said(
+        linted([variant(f"One of {', '.join(listed)}: {{{{message}}}}")], cases(*listed, *map(str, range(30))))
+    )
     assert len(found) == 11
-    assert found[-1].startswith("290 more values are expected for 'team'")
+    assert found[-1].startswith("20 more values are expected for 'team'")
 
 
 def test_a_list_in_the_text_that_lacks_what_a_case_expects() -> None:
