@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import Json, LoggedCall
-from promptbench.ingest._fields import as_list, as_text
+from promptbench.ingest._fields import as_list, as_object, as_text
 from promptbench.ingest._record_map import RecordMap
 from promptbench.ingest._records import FilePair, JoinedRecords, NotACall
 
@@ -40,7 +40,7 @@ def _prepare(data: dict[str, Json]) -> dict[str, Json]:
     sent = as_list(data.get("messages"))
     return {
         **data,
-        "sent": [{**one, "content": one.get("content_parts") or one.get("content")} for one in sent],
+        "sent": [{**one, "content": one.get("content_parts") or one.get("content")} for one in map(as_object, sent)],
         "came": {key: data[key] for key in ("choices", "model", "usage") if key in data},
         "params": {name: data[name] for name in _PARAMS if data.get(name) is not None},
     }

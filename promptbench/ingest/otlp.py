@@ -14,25 +14,22 @@ import re
 from collections.abc import Iterator, Mapping
 
 from promptbench.core.protocols import Log
-from promptbench.core.types import BadRecord, FailureTier, Json, LoggedCall
-from promptbench.ingest._bodies import ResponseBody, read_response, read_usage
-from promptbench.ingest._chat import Conversation, read_conversation
+from promptbench.core.types import BadRecord, Json, LoggedCall
+from promptbench.ingest._bodies import read_response
+from promptbench.ingest._chat import is_conversation, is_message
 from promptbench.ingest._fields import (
-    as_count,
-    as_iso_time,
     as_list,
     as_nonblank,
     as_number,
     as_object,
-    as_tags,
     as_text,
     decode_embedded,
     join_nonblank,
-    milliseconds_between,
-    omit_fields,
+    to_text,
 )
 from promptbench.ingest._otlp_protobuf import is_protobuf, read_exports
-from promptbench.ingest._tiers import classify_failure, find_low_score
+from promptbench.ingest._record_map import RecordMap, find_value
+from promptbench.ingest._tiers import find_low_score
 from promptbench.plugins import LogFormatSpec
 
 _KINDS = ("resourceSpans", "resourceLogs")
@@ -44,17 +41,13 @@ _CALLS = ("chat", "text_completion", "generate_content")
 _WRAPPER = re.compile(r"ai\.(generate|stream)(Text|Object)")
 _EVENT_ROLES = {"gen_ai.system.message": "system", "gen_ai.user.message": "user",
                 "gen_ai.assistant.message": "assistant", "gen_ai.tool.message": "tool"}  # fmt: skip
-# OpenInference has one flattened key for each field of each message.
-_INDEXED = re.compile(r"llm\.(input|output)_messages\.(\d{1,6})\.message\.(.+)", re.DOTALL)
-_CALL = re.compile(r"tool_calls\.(\d{1,6})\.tool_call\.(id|function\.name|function\.arguments)")
-_PART = re.compile(r"contents\.(\d{1,6})\.message_content\.(.+)", re.DOTALL)
 # Attributes, or prefixes of their names, that a field of a logged call takes.
 _PLACED = (
     _VARIABLE, _PARAM, "gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions", "gen_ai.usage.",
     "gen_ai.response.", "gen_ai.provider.name", "gen_ai.system", "gen_ai.prompt.name", "gen_ai.prompt.version",
-    "gen_ai.operation.name", "gen_ai.tool.definitions", "llm.input_messages.", "llm.output_messages.",
-    "llm.model_name", "llm.provider", "llm.token_count.", "llm.prompt_template.", "llm.invocation_parameters",
-    "llm.tools.", "llm.cost.total", "input.value", "input.mime_type", "output.value", "output.mime_type",
+    "gen_ai.operation.name", "gen_ai.tool.definitions", "llm.input_messages", "llm.output_messages",
+    "llm.model_name", "llm.provider", "llm.token_count", "llm.prompt_template", "llm.invocation_parameters",
+    "llm.tools", "llm.cost", "input.value", "input.mime_type", "output.value", "output.mime_type",
     "openinference.span.kind", "error.type", "tag.tags", "ai.prompt", "ai.response.",
 )  # fmt: skip
 
@@ -76,9 +69,8 @@ def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
         resources = list(_resources(as_object(value)))
         if not resources:
             yield BadRecord(location, "it has no 'resourceSpans'")
-        for resource, scope, span in _spans(resources):
-            call = build_span_call(read_attributes(span.get("attributes")), resource, scope, span, location)
-            if call is not None:
+        for record in _spans(resources):
+            if call := build_span_call(read_attributes(record["span"].get("attributes")), record, location):
                 yield call
 
 
@@ -90,16 +82,16 @@ def _resources(value: dict[str, Json]) -> Iterator[dict[str, Json]]:
         yield from map(as_object, as_list(value.get(kind)))
 
 
-def _spans(resources: list[dict[str, Json]]) -> Iterator[tuple[dict[str, Json], dict[str, Json], dict[str, Json]]]:
-    """Yield resource, scope and span for each span. A log record counts as a span without an end."""
+def _spans(resources: list[dict[str, Json]]) -> Iterator[dict[str, Json]]:
+    """Yield each span with its resource and scope. A log record counts as a span without an end."""
     for resource in resources:
         about = read_attributes(as_object(resource.get("resource")).get("attributes"))
         for group in map(as_object, [*as_list(resource.get("scopeSpans")), *as_list(resource.get("scopeLogs"))]):
             for span in map(as_object, as_list(group.get("spans"))):
-                yield about, as_object(group.get("scope")), span
+                yield {"resource": about, "scope": as_object(group.get("scope")), "span": span}
             for entry in map(as_object, as_list(group.get("logRecords"))):
-                started = entry.get("timeUnixNano") or entry.get("observedTimeUnixNano")
-                yield about, as_object(group.get("scope")), {"startTimeUnixNano": started, **entry}
+                started = {"startTimeUnixNano": entry.get("timeUnixNano") or entry.get("observedTimeUnixNano")}
+                yield {"resource": about, "scope": as_object(group.get("scope")), "span": {**started, **entry}}
 
 
 def read_attributes(value: Json) -> dict[str, Json]:
@@ -123,47 +115,80 @@ def _read_value(value: Json, depth: int) -> Json:
     return {str(pair.get("key")): _read_value(pair.get("value"), depth - 1) for pair in pairs if isinstance(pair, dict)}
 
 
-def build_span_call(
-    found: dict[str, Json], resource: dict[str, Json], scope: dict[str, Json], span: dict[str, Json], location: str
-) -> LoggedCall | None:
-    """Return the call in a span with these attributes; None for another span."""
+# `a` are the attributes, nested by the dots in their names, in both vocabularies.
+_MAP = RecordMap(
+    name="otlp",
+    keys=frozenset({"span"}),
+    fields={
+        "id": "span.spanId",
+        "time": "span.startTimeUnixNano",
+        "end": "span.endTimeUnixNano",
+        "request": "sent",
+        "response": "came",
+        "model": "whole.model | whole.modelVersion | a.llm.model_name | "
+        "a.gen_ai.response.model | a.gen_ai.request.model",
+        "variables": "own | a.llm.prompt_template.variables",
+        "prompt": "a.gen_ai.prompt.name | a.llm.prompt_template.name",
+        "prompt_version": "a.gen_ai.prompt.version | a.llm.prompt_template.version",
+        "error": "failed",
+        "verdict": "verdict",
+        "finish_reason": "a.gen_ai.response.finish_reasons.0 | finish",
+        "input_tokens": "a.llm.token_count.prompt | a.gen_ai.usage.input_tokens | a.gen_ai.usage.prompt_tokens",
+        "output_tokens": "a.llm.token_count.completion | a.gen_ai.usage.output_tokens | "
+        "a.gen_ai.usage.completion_tokens",
+        "cached_tokens": "a.llm.token_count.prompt_details.cache_read | a.gen_ai.usage.cache_read.input_tokens",
+        "reasoning_tokens": "a.llm.token_count.completion_details.reasoning | a.gen_ai.usage.reasoning.output_tokens",
+        "usage": "whole.usage | whole.usageMetadata",
+        "tags": "a.tag.tags",
+        "cost": "a.llm.cost.total",
+        "params": "params | a.llm.invocation_parameters",
+        "tools": "a.gen_ai.tool.definitions | tools",
+        "provider": "a.gen_ai.provider.name | a.gen_ai.system | a.llm.provider",
+        "response_id": "a.gen_ai.response.id",
+        "template": "a.llm.prompt_template.template",
+        "conversation_id": "a.gen_ai.conversation.id",
+        "attributes": "others",
+        "trace_id": "span.traceId",
+        "span": "span.name",
+        "scope": "scope.name",
+        "resource": "resource",
+    },
+)
+
+
+def build_span_call(found: dict[str, Json], record: dict[str, Json], location: str) -> LoggedCall | None:
+    """Return the call in a record of a `span` with these attributes; None for another kind of span.
+
+    The record may also have the span's `resource` and `scope`.
+    """
+    span, nested = record["span"], _nest(found)
     if as_text(found.get("openinference.span.kind")) == "LLM":
-        sent, reply = _openinference(found)
+        values = _openinference(nested)
     elif _is_model_call(found):
-        sent, reply = _gen_ai(found, span)
+        values = _gen_ai(found, span)
     else:
         return None
-    error = _read_error(found, span)
-    reason = (
-        next((as_text(reason) for reason in as_list(found.get("gen_ai.response.finish_reasons"))), None)
-        or reply.finish_reason
-    )
-    failed, tier = classify_failure(error=error, finish_reason=reason, refusal=reply.refusal, verdict=_verdict(span))
-    if error is not None and reply.answer:
-        # There is an answer, so a later step failed, or the end of the stream.
-        tier = FailureTier.CONTENT
-    start, end = as_count(span.get("startTimeUnixNano")), as_count(span.get("endTimeUnixNano"))
-    return LoggedCall(
-        id=as_nonblank(span.get("spanId")) or location,
-        answer=reply.answer,
-        model=reply.model,
-        time=as_iso_time(start),
-        variables=_variables(found),
-        messages=sent.messages,
-        prompt=as_text(found.get("gen_ai.prompt.name") or found.get("llm.prompt_template.name")),
-        prompt_version=as_text(found.get("gen_ai.prompt.version") or found.get("llm.prompt_template.version")),
-        error=error,
-        finish_reason=reason,
-        usage=reply.usage,
-        latency_ms=milliseconds_between(start, end),
-        failed=failed,
-        tags=as_tags(found.get("tag.tags")),
-        extra={**_collect_extra(found, resource, scope, span), **sent.extra, **reply.extra},
-        tier=tier,
-        format="otlp",
-        cost=as_number(found.get("llm.cost.total")),
-        raw={"resource": resource, "scope": scope, "span": span},
-    )
+    own = {key.removeprefix(_VARIABLE): value for key, value in found.items() if key.startswith(_VARIABLE)}
+    params = {key.removeprefix(_PARAM): value for key, value in found.items() if key.startswith(_PARAM)}
+    params.pop("model", None)
+    others = {key: value for key, value in found.items() if not key.startswith(_PLACED)}
+    values |= {"failed": _read_error(found, span), "verdict": _verdict(span), "others": others}
+    return _MAP.build(record, location, {**values, "a": nested, "own": own, "params": params})
+
+
+def _nest(found: Mapping[str, Json]) -> dict[str, Json]:
+    """Return attributes nested by the dots in their names; of one that is the start of another, the longer counts."""
+    nested: dict[str, Json] = {}
+    for name in sorted(found):
+        *above, last = name.split(".")
+        place = nested
+        for step in above:
+            inner = place.get(step)
+            if not isinstance(inner, dict):
+                inner = place[step] = {}
+            place = inner
+        place[last] = found[name]
+    return nested
 
 
 def _is_model_call(found: Mapping[str, Json]) -> bool:
@@ -173,57 +198,71 @@ def _is_model_call(found: Mapping[str, Json]) -> bool:
     return operation in _CALLS or (operation is None and "gen_ai.request.model" in found)
 
 
-def _gen_ai(found: Mapping[str, Json], span: Mapping[str, Json]) -> tuple[Conversation, ResponseBody]:
+def _gen_ai(found: Mapping[str, Json], span: Mapping[str, Json]) -> dict[str, Json]:
+    """Return `sent` and `came` from the attributes, which may be on an event instead of the span, or older events."""
     events = [(as_text(event.get("name")) or "", read_attributes(event.get("attributes"))) for event in _events(span)]
-    sent_messages, answered = found.get("gen_ai.input.messages"), found.get("gen_ai.output.messages")
-    for _, about in events:  # the same attributes may be on an event instead of the span
-        sent_messages, answered = (
-            sent_messages or about.get("gen_ai.input.messages"),
-            answered or about.get("gen_ai.output.messages"),
-        )
+    sent, answered = (
+        next((about[name] for about in (found, *(about for _, about in events)) if about.get(name)), None)
+        for name in ("gen_ai.input.messages", "gen_ai.output.messages")
+    )
     older = [
         {**about, "role": about.get("role") or _EVENT_ROLES[name]} for name, about in events if name in _EVENT_ROLES
     ]
-    choices = [about for name, about in events if name == "gen_ai.choice"]
-    sent_messages = sent_messages or found.get("ai.prompt.messages")
-    sent = read_conversation(sent_messages or older, system=decode_embedded(found.get("gen_ai.system_instructions")))
-    message = as_object(next(iter(as_list(answered)), None))
-    if not message and choices:
-        message = as_object(choices[0].get("message")) or as_object(choices[0])
-    if not message and "ai.operationId" in found:
-        message = {
+    choices = [as_object(about.get("message")) or about for name, about in events if name == "gen_ai.choice"]
+    came = as_object(next(iter([*as_list(answered), *choices]), None))
+    if not came and "ai.operationId" in found:
+        came = {
             "content": as_text(found.get("ai.response.text") or found.get("ai.response.object")),
             "tool_calls": as_list(found.get("ai.response.toolCalls")),
             "finish_reason": found.get("ai.response.finishReason"),
         }
-    reply = read_response(message)
-    usage = read_usage(
-        {
-            "prompt_tokens": found.get("gen_ai.usage.input_tokens", found.get("gen_ai.usage.prompt_tokens")),
-            "completion_tokens": found.get("gen_ai.usage.output_tokens", found.get("gen_ai.usage.completion_tokens")),
-            "prompt_tokens_details": {"cached_tokens": found.get("gen_ai.usage.cache_read.input_tokens")},
-            "completion_tokens_details": {"reasoning_tokens": found.get("gen_ai.usage.reasoning.output_tokens")},
+    system = decode_embedded(found.get("gen_ai.system_instructions"))
+    messages = _as_messages(sent or found.get("ai.prompt.messages") or older)
+    return {"sent": [*([{"role": "system", "content": system}] if system else []), *messages], "came": came or None}
+
+
+def _openinference(nested: dict[str, Json]) -> dict[str, Json]:
+    """Return `sent`, `came`, `tools`, and as `whole` the body of the response if there is one."""
+    given, output = (find_value(nested, f"{side}.value") for side in ("input", "output"))
+    sent, answered = (_indexed_messages(nested, side) for side in ("input", "output"))
+    whole = read_response(output)
+    plain = None if output is None else {"role": "assistant", "content": to_text(output)}
+    came = answered[0] if answered else plain if whole.answer is None else output
+    body = as_object(given).get("messages")
+    tools = [
+        find_value(_nest(as_object(item)), "tool.json_schema") for item in _in_order(find_value(nested, "llm.tools"))
+    ]
+    found = {"came": came, "tools": tools, "whole": as_object(output), "finish": whole.finish_reason}
+    return {"sent": sent or _as_messages(body or given), **found}
+
+
+def _as_messages(value: Json) -> list[Json]:
+    found = decode_embedded(value)
+    if is_conversation(found) or is_message(found):
+        return found if isinstance(found, list) else [found]
+    return [{"role": "user", "content": to_text(value)}] if value else []
+
+
+def _indexed_messages(nested: dict[str, Json], side: str) -> list[dict[str, Json]]:
+    """Return the messages of one side (`input` or `output`), in OpenAI's form."""
+    found = []
+    for item in _in_order(find_value(nested, f"llm.{side}_messages")):
+        message = {
+            "role": "user" if side == "input" else "assistant",
+            **as_object(_nest(as_object(item)).get("message")),
         }
-    )
-    model = as_text(found.get("gen_ai.response.model")) or as_text(found.get("gen_ai.request.model")) or ""
-    return sent, ResponseBody(reply.answer, model, reply.finish_reason, reply.refusal, usage, reply.extra)
+        calls = [call.get("tool_call") for call in _in_order(message.pop("tool_calls", None))]
+        parts = [part.get("message_content") for part in _in_order(message.pop("contents", None))]
+        found.append(message | ({"tool_calls": calls} if calls else {}) | ({"content": parts} if parts else {}))
+    return found
 
 
-def _openinference(found: Mapping[str, Json]) -> tuple[Conversation, ResponseBody]:
-    sent = read_conversation(_read_messages(found, "input") or _read_input_value(found))
-    whole = read_response(found.get("output.value"))
-    answered = _read_messages(found, "output")
-    reply = read_response(answered[0]) if answered else whole
-    answer = reply.answer if answered or whole.answer is not None else as_text(found.get("output.value"))
-    model = as_text(found.get("llm.model_name")) or whole.model
-    usage = read_usage(_read_token_counts(found)) or whole.usage
-    reason = reply.finish_reason or whole.finish_reason
-    return sent, ResponseBody(answer, whole.model or model, reason, reply.refusal or whole.refusal, usage, reply.extra)
-
-
-def _variables(found: Mapping[str, Json]) -> dict[str, Json] | None:
-    own = {key.removeprefix(_VARIABLE): value for key, value in found.items() if key.startswith(_VARIABLE)}
-    return own or _read_variables(found)
+def _in_order(value: Json) -> list[dict[str, Json]]:
+    """Return the objects in a list, or in an object whose keys are their numbers."""
+    found = decode_embedded(value)
+    if isinstance(found, dict):
+        found = [found[key] for key in sorted((key for key in found if key.isdecimal()), key=int)]
+    return [_nest(as_object(item)) for item in as_list(found)]
 
 
 def _read_error(found: Mapping[str, Json], span: Mapping[str, Json]) -> str | None:
@@ -250,93 +289,6 @@ def _verdict(span: Mapping[str, Json]) -> str | None:
 
 def _events(span: Mapping[str, Json]) -> list[dict[str, Json]]:
     return [event for event in as_list(span.get("events")) if isinstance(event, dict)]
-
-
-def _collect_extra(
-    found: Mapping[str, Json], resource: Mapping[str, Json], scope: Mapping[str, Json], span: Mapping[str, Json]
-) -> dict[str, Json]:
-    """Return what no field of a logged call takes: parameters, tools, the template, ids, and foreign attributes."""
-    params = {key.removeprefix(_PARAM): value for key, value in found.items() if key.startswith(_PARAM)}
-    params.pop("model", None)
-    kept = {
-        "params": params or as_object(found.get("llm.invocation_parameters")),
-        "tools": as_list(found.get("gen_ai.tool.definitions")) or _read_tools(found),
-        "provider": as_text(
-            found.get("gen_ai.provider.name") or found.get("gen_ai.system") or found.get("llm.provider")
-        ),
-        "response_id": as_text(found.get("gen_ai.response.id")),
-        "template": as_text(found.get("llm.prompt_template.template")),
-        "conversation_id": as_text(found.get("gen_ai.conversation.id")),
-        "trace_id": as_text(span.get("traceId")),
-        "span": as_text(span.get("name")),
-        "scope": as_text(scope.get("name")),
-        "resource": dict(resource),
-        "attributes": {key: value for key, value in found.items() if not key.startswith(_PLACED)},
-    }
-    return omit_fields(kept)
-
-
-def _read_messages(attributes: Mapping[str, Json], side: str) -> list[Json]:
-    """Return the messages of one side (`input` or `output`), in OpenAI's form."""
-    found: dict[int, dict[str, Json]] = {}
-    for key, value in attributes.items():
-        matched = _INDEXED.fullmatch(key)
-        if matched and matched[1] == side:
-            role = "user" if side == "input" else "assistant"
-            _assign(found.setdefault(int(matched[2]), {"role": role}), matched[3], value)
-    return [_message(found[index]) for index in sorted(found)]
-
-
-def _assign(message: dict[str, Json], field: str, value: Json) -> None:
-    if call := _CALL.fullmatch(field):
-        message.setdefault("calls", {}).setdefault(int(call[1]), {})[call[2].removeprefix("function.")] = value
-    elif part := _PART.fullmatch(field):
-        message.setdefault("parts", {}).setdefault(int(part[1]), {})[part[2]] = value
-    elif field in ("role", "content", "name", "finish_reason"):
-        message[field] = value
-
-
-def _message(fields: dict[str, Json]) -> dict[str, Json]:
-    calls, parts = fields.pop("calls", {}), fields.pop("parts", {})
-    if calls:
-        fields["tool_calls"] = [
-            {"id": call.get("id"), "function": {key: call[key] for key in ("name", "arguments") if key in call}}
-            for _, call in sorted(calls.items())
-        ]
-    if parts:
-        kinds = [(as_text(part.get("type")) or "text", part.get("text", "")) for _, part in sorted(parts.items())]
-        fields["content"] = [{"type": kind, **({"text": text} if kind == "text" else {})} for kind, text in kinds]
-    return fields
-
-
-def _read_token_counts(attributes: Mapping[str, Json]) -> dict[str, Json]:
-    """Return the token counts in OpenAI's form."""
-    return {
-        "prompt_tokens": attributes.get("llm.token_count.prompt"),
-        "completion_tokens": attributes.get("llm.token_count.completion"),
-        "prompt_tokens_details": {"cached_tokens": attributes.get("llm.token_count.prompt_details.cache_read")},
-        "completion_tokens_details": {
-            "reasoning_tokens": attributes.get("llm.token_count.completion_details.reasoning")
-        },
-    }
-
-
-def _read_variables(attributes: Mapping[str, Json]) -> dict[str, Json] | None:
-    """Return the variables of the prompt template, which are logged as JSON."""
-    found = decode_embedded(attributes.get("llm.prompt_template.variables"))
-    return found if isinstance(found, dict) and found else None
-
-
-def _read_tools(attributes: Mapping[str, Json]) -> list[Json]:
-    """Return the available tools, in order."""
-    found = {key: value for key, value in attributes.items() if key.startswith("llm.tools.")}
-    return [decode_embedded(found[key]) for key in sorted(found, key=lambda key: as_count(key.split(".")[2]) or 0)]
-
-
-def _read_input_value(attributes: Mapping[str, Json]) -> Json:
-    """Return the messages in `input.value`, for spans without flattened ones: a request's messages, or a text."""
-    body = as_object(attributes.get("input.value"))
-    return as_list(body.get("messages")) or attributes.get("input.value")
 
 
 SPEC = LogFormatSpec(matches=matches, read=read, specificity=80)
