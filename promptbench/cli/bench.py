@@ -10,26 +10,24 @@ import typer
 
 from promptbench.cli.options import (
     Columns,
-    Format,
-    JsonFormat,
     LogModel,
     MaxCalls,
     MaxCost,
     MaxMinutes,
     Models,
-    Output,
-    Quiet,
-    Verbose,
     columns_of,
     variables,
 )
+from promptbench.cli.reporting import CommandLine, Reports, reports
 from promptbench.core.errors import Exit, InputError
 
 if TYPE_CHECKING:
     from promptbench.workflows.measure.bench import MeasurePlan
 
 
+@reports
 def bench(
+    command: CommandLine,
     target: Annotated[
         Path | None,
         typer.Argument(metavar="PROMPT|SUITE", help="A prompt's file, or a suite's file or folder."),
@@ -40,7 +38,7 @@ def bench(
         typer.Option("--var", metavar="NAME=TEXT", help="A value for a prompt without a suite; =@FILE reads a file."),
     ] = None,
     calls: Annotated[int, typer.Option("--calls", min=1, help="Calls to each model.")] = 100,
-    concurrency: Annotated[
+    at_once: Annotated[
         int | None,
         typer.Option("--concurrency", min=1, help="Concurrent calls; by default 1."),
     ] = None,
@@ -75,19 +73,12 @@ def bench(
     max_cost: MaxCost = None,
     max_calls: MaxCalls = None,
     max_minutes: MaxMinutes = None,
-    format_: Format = "terminal",
-    as_json: JsonFormat = False,
-    output: Output = None,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> int:
+) -> Reports:
     """Measure latency and cost of a prompt on several models. Recommends a model, and says why.
 
     Recommends a model. Models are called in turns. Latency counts from the moment at which a call was due.
     """
     from promptbench.cli.progress import Progress
-    from promptbench.cli.rendering import Rendering
-    from promptbench.project import Project
     from promptbench.workflows.judge.budgets import Spending
     from promptbench.workflows.measure.bench import (
         MeasureOptions,
@@ -100,23 +91,21 @@ def bench(
     from promptbench.workflows.measure.bench_logs import measured_in_logs
     from promptbench.workflows.measure.bench_report import bench_report, history_report
 
-    rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
-    project = Project.open()
     if from_:
         measured = measured_in_logs(
             from_, per_month=per_month, stdin=sys.stdin.buffer, columns=columns_of(columns), model=log_model
         )
-        return rendering.write(project, [bench_report(measured)])
+        return [bench_report(measured)]
     if show is not None:
-        found = show_measurement(project, show, per_month=per_month)
-        return rendering.write(project, [bench_report(found)])
+        found = show_measurement(command.project, show, per_month=per_month)
+        return [bench_report(found)]
     if history:
         about = target.name.partition(".")[0] if target else None
-        return rendering.write(project, [history_report(measurements(project, about=about))])
+        return [history_report(measurements(command.project, about=about))]
     if target is None:
         raise InputError("nothing to measure", hint="name a prompt's file or a suite, or --from LOG")
     options = MeasureOptions(
-        load=load_of(rate, arrivals, concurrency),
+        load=load_of(rate, arrivals, at_once),
         calls=calls,
         warm_up=warm_up,
         models=tuple(model or ()),
@@ -125,11 +114,11 @@ def bench(
         per_month=per_month,
     )
     if dry_run:
-        return _dry_run(plan_measurement(project, target, options), as_json=rendering.printed == "json")
+        return _dry_run(plan_measurement(command.project, target, options), as_json=command.as_json)
     spending = Spending.read(max_cost, max_calls, max_minutes)
-    with Progress(quiet=quiet) as progress:
-        measured, code = measure(project, target, options, spending, progress.listen)
-    rendering.write(project, [bench_report(measured)])
+    with Progress(quiet=command.quiet) as progress:
+        measured, code = measure(command.project, target, options, spending, progress.listen)
+    command.rendering.write(command.project, [bench_report(measured)])
     return code
 
 

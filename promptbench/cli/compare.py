@@ -10,20 +10,15 @@ import typer
 from promptbench.cli.options import (
     Cases,
     Concurrency,
-    ExitZero,
     First,
-    Format,
-    JsonFormat,
     MaxCalls,
     MaxCost,
     MaxMinutes,
-    Output,
-    Quiet,
     Sample,
     Seed,
     Tags,
-    Verbose,
 )
+from promptbench.cli.reporting import CommandLine, Reports, verdicts
 from promptbench.core.errors import Exit, InputError
 from promptbench.core.subset import Subset
 
@@ -32,7 +27,9 @@ if TYPE_CHECKING:
     from promptbench.workflows.judge.compare import Matchup
 
 
+@verdicts
 def compare(
+    command: CommandLine,
     what: Annotated[
         list[str] | None,
         typer.Argument(metavar="A B [SUITE] | SUITE", help="Two runs, two versions or prompt files, or one suite."),
@@ -51,17 +48,11 @@ def compare(
     sample: Sample = None,
     seed: Seed = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the calls without making them.")] = False,
-    format_: Format = "terminal",
-    as_json: JsonFormat = False,
-    output: Output = None,
     concurrency: Concurrency = None,
     max_cost: MaxCost = None,
     max_calls: MaxCalls = None,
     max_minutes: MaxMinutes = None,
-    exit_zero: ExitZero = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> int:
+) -> Reports:
     """Report case by case if B is worse than A.
 
     A and B are runs, versions of a prompt, or models.
@@ -70,25 +61,21 @@ def compare(
     models, are run now, side by side.
     """
     from promptbench.cli.progress import Progress
-    from promptbench.cli.rendering import Rendering
-    from promptbench.project import Project
     from promptbench.workflows.judge.budgets import Spending
     from promptbench.workflows.judge.compare import Matchup
     from promptbench.workflows.judge.compare import compare as compare_variants
     from promptbench.workflows.judge.run_report import run_report
 
-    rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
-    if rendering.wants("evidence"):
+    if command.rendering.wants("evidence"):
         raise InputError("a comparison does not prove a promotion", hint="`promptbench run --output evidence=FILE`")
-    project = Project.open(flags={"concurrency": concurrency})
     part = Subset(first, sample, seed)
     matchup = Matchup(tuple(what or ()), tuple(model or ()), prompt, tuple(case or ()), tuple(tag or ()), part)
     spending = Spending.read(max_cost, max_calls, max_minutes)
     if dry_run:
-        return _dry_run(project, matchup, as_json=as_json)
-    with Progress(quiet=quiet) as progress:
-        report = compare_variants(project, matchup, spending=spending, listen=progress.listen)
-    return rendering.write(project, [run_report(report)], exit_zero=exit_zero)
+        return _dry_run(command.project, matchup, as_json=command.as_json)
+    with Progress(quiet=command.quiet) as progress:
+        report = compare_variants(command.project, matchup, spending=spending, listen=progress.listen)
+    return [run_report(report)]
 
 
 def _dry_run(project: Project, matchup: Matchup, *, as_json: bool) -> int:

@@ -9,21 +9,19 @@ import typer
 
 from promptbench.cli.options import (
     Columns,
-    Format,
-    JsonFormat,
     LoggedModels,
     LogModel,
-    Output,
-    Quiet,
     Since,
-    Verbose,
     Where,
     call_filter,
     columns_of,
 )
+from promptbench.cli.reporting import CommandLine, Reports, reports
 
 
+@reports
 def failures(
+    command: CommandLine,
     suite: Annotated[
         Path | None, typer.Argument(metavar="SUITE", help="Also run this suite's checks on the logged answers.")
     ] = None,
@@ -36,23 +34,14 @@ def failures(
     model: LoggedModels = None,
     where: Where = None,
     everything: Annotated[bool, typer.Option("--all", help="All clusters, not only the first 40.")] = False,
-    format_: Format = "terminal",
-    as_json: JsonFormat = False,
-    output: Output = None,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> int:
+) -> Reports:
     """List failing calls, grouped by cause.
 
     Those of imported logs and of the newest runs; the largest group is first.
     """
-    from promptbench.cli.rendering import Rendering
-    from promptbench.project import Project
     from promptbench.workflows.logs.failures import failures_report, find_failures
     from promptbench.workflows.logs.select_calls import log_files
 
-    rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
-    project = Project.open()
     logs = log_files(log, columns_of(columns), log_model)
-    clusters = find_failures(project, suite, call_filter(False, since, model, where), logs)
-    return rendering.write(project, [failures_report(clusters, everything=everything)])
+    clusters = find_failures(command.project, suite, call_filter(False, since, model, where), logs)
+    return [failures_report(clusters, everything=everything)]

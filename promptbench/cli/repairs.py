@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from promptbench.cli.options import AsJson, Format, JsonFormat, Output, Quiet, Run, Verbose
+from promptbench.cli.options import AsJson, Run
+from promptbench.cli.reporting import CommandLine, Reports, reports
 from promptbench.core.errors import Exit
 
 
@@ -29,26 +30,19 @@ def _group() -> None:
 
 
 @repairs.command("show")
+@reports
 def show(
+    command: CommandLine,
     run: Run = "latest",
-    format_: Format = "terminal",
-    as_json: JsonFormat = False,
-    output: Output = None,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> int:
+) -> Reports:
     """Show which repairs a run's answers depend on.
 
     Also which failures only another prompt can fix.
     """
-    from promptbench.cli.rendering import Rendering
-    from promptbench.project import Project
     from promptbench.workflows.trust.repairs import repairs
     from promptbench.workflows.trust.repairs_report import repairs_report
 
-    rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
-    project = Project.open()
-    return rendering.write(project, [repairs_report(repairs(project, run))])
+    return [repairs_report(repairs(command.project, run))]
 
 
 @repairs.command("list")
@@ -70,7 +64,9 @@ def list_rules(as_json: AsJson = False) -> int:
 
 
 @repairs.command("test")
+@reports
 def backtest_rule(
+    command: CommandLine,
     rule: Annotated[str, typer.Argument(metavar="RULE", help="The name of a repair rule.")],
     logs: Annotated[
         list[Path] | None, typer.Option("--log", metavar="FILE", help="Replay the answers of this log.")
@@ -79,20 +75,13 @@ def backtest_rule(
         list[Path] | None,
         typer.Option("--suite", metavar="SUITE", help="Replay this suite's logged answers and newest run."),
     ] = None,
-    format_: Format = "terminal",
-    as_json: JsonFormat = False,
-    output: Output = None,
-) -> int:
+) -> Reports:
     """Back-test a repair rule on logged answers.
 
     The result is recorded in a file next to the rule. A rule counts only if it rescued an answer and got none wrong;
     else exit 1.
     """
-    from promptbench.cli.rendering import Rendering
-    from promptbench.project import Project
     from promptbench.workflows.trust.backtest import backtest
     from promptbench.workflows.trust.repairs_report import backtest_report
 
-    rendering = Rendering.of(format_, output, as_json=as_json)
-    project = Project.open()
-    return rendering.write(project, [backtest_report(backtest(project, rule, logs or (), suites or ()))])
+    return [backtest_report(backtest(command.project, rule, logs or (), suites or ()))]

@@ -14,30 +14,28 @@ from promptbench.cli.options import (
     Concurrency,
     FailedOnly,
     First,
-    Format,
-    JsonFormat,
     LoggedModels,
     LogModel,
     MaxCalls,
     MaxCost,
     MaxMinutes,
-    Output,
-    Quiet,
     Sample,
     Seed,
     Since,
-    Verbose,
     Where,
     call_filter,
     columns_of,
 )
 from promptbench.cli.output import out, out_json, say
+from promptbench.cli.reporting import CommandLine, Reports, reports
 from promptbench.core.errors import Exit, InputError
 from promptbench.core.subset import Subset
 from promptbench.core.words import number_of
 
 
+@reports
 def replay(
+    command: CommandLine,
     suite: Annotated[Path, typer.Argument(metavar="SUITE", help="The suite's file or folder.")],
     log: Annotated[
         list[str] | None, typer.Option("--log", metavar="FILE", help="Calls of a log file, not the imported ones.")
@@ -64,20 +62,14 @@ def replay(
     max_cost: MaxCost = None,
     max_calls: MaxCalls = None,
     max_minutes: MaxMinutes = None,
-    format_: Format = "terminal",
-    as_json: JsonFormat = False,
-    output: Output = None,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> int:
+) -> Reports:
     """Report which failures of a production log are fixed by now.
 
     By default the suite's checks score the logged answers; with --ask the inputs are sent again. Logged failures are
     not the whole suite, so a replay cannot be promoted.
     """
     from promptbench.cli.progress import Progress
-    from promptbench.cli.rendering import Rendering
-    from promptbench.project import Project, Selection
+    from promptbench.project import Selection
     from promptbench.workflows.judge.budgets import Spending
     from promptbench.workflows.logs.replay import replay as replay_log
     from promptbench.workflows.logs.replay import replay_answers, replay_report, rescore_report
@@ -85,16 +77,14 @@ def replay(
 
     if ask and rescore_only:
         raise InputError("--ask and --rescore-only exclude each other", hint="leave one of them out")
-    rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
-    project = Project.open(flags={"concurrency": concurrency})
     part = Subset(first, sample, seed)
     logs = log_files(log, columns_of(columns), log_model)
-    calls = select_for_replay(project, logs, call_filter(failed_only, since, model, where), part)
+    calls = select_for_replay(command.project, logs, call_filter(failed_only, since, model, where), part)
     if not ask:
-        return rendering.write(project, [rescore_report(replay_answers(project, suite, calls, logs.bad))])
-    with Progress(quiet=quiet) as progress:
+        return [rescore_report(replay_answers(command.project, suite, calls, logs.bad))]
+    with Progress(quiet=command.quiet) as progress:
         report = replay_log(
-            project,
+            command.project,
             Selection(paths=(suite,)),
             calls,
             command=_command(
@@ -111,12 +101,12 @@ def replay(
                 },
             ),
             spending=Spending.read(max_cost, max_calls, max_minutes),
-            announce=partial(_announce, dry_run=dry_run, as_json=as_json),
+            announce=partial(_announce, dry_run=dry_run, as_json=command.as_json),
             listen=progress.listen,
             dry_run=dry_run,
             bad=logs.bad,
         )
-    return Exit.YES if report is None else rendering.write(project, [replay_report(report)])
+    return Exit.YES if report is None else command.rendering.write(command.project, [replay_report(report)])
 
 
 def _command(suite: Path, failed_only: bool, options: Mapping[str, Sequence[object] | None]) -> list[str]:

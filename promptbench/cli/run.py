@@ -10,25 +10,20 @@ from promptbench.cli.options import (
     Actor,
     Cases,
     Concurrency,
-    ExitZero,
     First,
-    Format,
-    JsonFormat,
     MaxCalls,
     MaxCost,
     MaxMinutes,
     Models,
-    Output,
     Prompts,
-    Quiet,
     Reason,
     Sample,
     Seed,
     Shard,
     Suites,
     Tags,
-    Verbose,
 )
+from promptbench.cli.reporting import CommandLine, Reports, verdicts
 from promptbench.core.errors import Exit
 from promptbench.core.subset import Subset
 from promptbench.core.types import CacheMode
@@ -37,7 +32,9 @@ if TYPE_CHECKING:
     from promptbench.project import Project, Selection
 
 
+@verdicts
 def run(
+    command: CommandLine,
     suites: Suites = None,
     prompt: Prompts = None,
     model: Models = None,
@@ -64,9 +61,6 @@ def run(
     ] = None,
     promote: Annotated[bool, typer.Option("--promote", help="Move `production` where the verdict is PASS.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the calls without making them.")] = False,
-    format_: Format = "terminal",
-    as_json: JsonFormat = False,
-    output: Output = None,
     concurrency: Concurrency = None,
     max_cost: MaxCost = None,
     max_calls: MaxCalls = None,
@@ -84,12 +78,9 @@ def run(
             "--allow-no-keys", help="If keys are missing: validate, make no calls, give no verdict and exit 0."
         ),
     ] = False,
-    exit_zero: ExitZero = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
     actor: Actor = None,
     reason: Reason = None,
-) -> int:
+) -> Reports:
     """Call production and candidate, check the answers, judge them.
 
     Ends with the verdict in one sentence. The same command resumes a run that was interrupted.
@@ -97,8 +88,7 @@ def run(
     from functools import partial
 
     from promptbench.cli.progress import Progress
-    from promptbench.cli.rendering import Rendering
-    from promptbench.project import Project, Selection
+    from promptbench.project import Selection
     from promptbench.workflows.judge.budgets import Spending
     from promptbench.workflows.judge.run import parse_shard
     from promptbench.workflows.judge.run import run as run_suites
@@ -106,8 +96,6 @@ def run(
     from promptbench.workflows.store.labels import Who
     from promptbench.workflows.store.promote import promote_run
 
-    rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
-    project = Project.open(flags={"concurrency": concurrency})
     selection = Selection(
         tuple(suites or ()),
         tuple(prompt or ()),
@@ -121,19 +109,19 @@ def run(
     )
     spending = Spending.read(max_cost, max_calls, max_minutes)
     if dry_run:
-        return _dry_run(project, selection, promote=promote, as_json=as_json)
-    with rendering.errors(project), Progress(quiet=quiet) as progress:
+        return _dry_run(command.project, selection, promote=promote, as_json=command.as_json)
+    with command.rendering.errors(command.project), Progress(quiet=command.quiet) as progress:
         reports = run_suites(
-            project,
+            command.project,
             selection,
-            promote=partial(promote_run, project, Who(actor, reason)) if promote else None,
+            promote=partial(promote_run, command.project, Who(actor, reason)) if promote else None,
             spending=spending,
             cache=cache,
-            evidence=rendering.wants("evidence"),
+            evidence=command.rendering.wants("evidence"),
             allow_no_keys=allow_no_keys,
             listen=progress.listen,
         )
-    return rendering.write(project, list(map(run_report, reports)), exit_zero=exit_zero)
+    return list(map(run_report, reports))
 
 
 def _dry_run(project: Project, selection: Selection, *, promote: bool, as_json: bool) -> int:

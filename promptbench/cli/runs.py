@@ -1,23 +1,21 @@
-"""`promptbench runs`: list, show, merge and prune runs."""
+"""`promptbench runs`: list, show, judge again, merge and prune runs."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from promptbench.cli.options import ExitZero, Format, JsonFormat, Output, Run
-from promptbench.cli.report import report, rescore
-from promptbench.cli.runs_prune import prune
-from promptbench.core.errors import Exit
+from promptbench.cli.options import AsJson, Run
+from promptbench.cli.reporting import CommandLine, Reports, reports, verdicts
+from promptbench.core.call_filter import parse_since
+from promptbench.core.errors import Exit, InputError
+from promptbench.core.words import number_of
 
 runs = typer.Typer(help="List, show, report, judge again, merge and prune runs.", no_args_is_help=True)
-runs.command("report")(report)
-runs.command("gate", help="Judge a recorded run again, by the suite's gate as it is now. Calls no model.")(report)
-runs.command("rescore")(rescore)
-runs.command("prune")(prune)
 
 Suite = Annotated[str | None, typer.Option("--suite", metavar="NAME", help="Only runs of this suite.")]
 Prompt = Annotated[str | None, typer.Option("--prompt", metavar="NAME", help="Only runs about this prompt.")]
@@ -36,85 +34,68 @@ class Metric(StrEnum):
 
 
 @runs.command("list")
+@reports
 def list_(
+    command: CommandLine,
     suite: Suite = None,
     prompt: Prompt = None,
     model: Model = None,
     limit: Limit = 20,
-    format_: Format = "terminal",
-    as_json: JsonFormat = False,
-    output: Output = None,
-) -> int:
+) -> Reports:
     """List the newest runs with their verdicts, the newest first."""
-    from promptbench.cli.rendering import Rendering
-    from promptbench.project import Project
     from promptbench.workflows.upkeep.runs import list_runs, runs_report
 
-    rendering, project = Rendering.of(format_, output, as_json=as_json), Project.open()
-    found = list_runs(project, suite=suite, prompt=prompt, model=model, limit=limit)
-    return rendering.write(project, [runs_report(found)])
+    return [runs_report(list_runs(command.project, suite=suite, prompt=prompt, model=model, limit=limit))]
 
 
 @runs.command("show")
-def show(run: Run = "latest", format_: Format = "terminal", as_json: JsonFormat = False, output: Output = None) -> int:
+@reports
+def show(command: CommandLine, run: Run = "latest") -> Reports:
     """Show a run as it was judged, with its figures. `promptbench runs report` judges it again."""
-    from promptbench.cli.rendering import Rendering
-    from promptbench.project import Project
     from promptbench.workflows.upkeep.runs import run_details_report, show_run
 
-    rendering, project = Rendering.of(format_, output, as_json=as_json), Project.open()
-    return rendering.write(project, [run_details_report(show_run(project, run))])
+    return [run_details_report(show_run(command.project, run))]
 
 
 @runs.command("history")
+@reports
 def history(
+    command: CommandLine,
     name: Annotated[str, typer.Argument(metavar="NAME", help="A suite, or a prompt that suites test.")],
     metric: Annotated[
         Metric, typer.Option("--metric", help="Correct or well-formed answers, times, or dollars per 1,000 calls.")
     ] = Metric.ANSWERS,
     model: Model = None,
     limit: Limit = 20,
-    format_: Format = "terminal",
-    as_json: JsonFormat = False,
-    output: Output = None,
-) -> int:
+) -> Reports:
     """Show one figure of every prompt and model, run after run.
 
     From finished runs of whole suites, the oldest first.
     """
-    from promptbench.cli.rendering import Rendering
-    from promptbench.project import Project
     from promptbench.workflows.upkeep.runs import run_history, run_history_report
 
-    rendering, project = Rendering.of(format_, output, as_json=as_json), Project.open()
-    found = run_history(project, name, model=model, limit=limit)
-    return rendering.write(project, [run_history_report(found, metric.value)])
+    found = run_history(command.project, name, model=model, limit=limit)
+    return [run_history_report(found, metric.value)]
 
 
 @runs.command("merge")
+@verdicts
 def merge(
+    command: CommandLine,
     files: Annotated[
         list[Path] | None,
         typer.Argument(metavar="FILE", help="runs.sqlite of each shard, or its folder; the project's own by default."),
     ] = None,
-    format_: Format = "terminal",
-    as_json: JsonFormat = False,
-    output: Output = None,
-    exit_zero: ExitZero = False,
-) -> int:
+) -> Reports:
     """Merge the runs of all shards into one, and judge it. Makes no call.
 
     Reports and exits like one run of all cases, and the run can be promoted.
     """
-    from promptbench.cli.rendering import Rendering
-    from promptbench.project import Project
     from promptbench.workflows.judge.merge_runs import merge_runs
     from promptbench.workflows.judge.run_report import run_report
 
-    rendering = Rendering.of(format_, output, as_json=as_json)
-    project = Project.open()
-    reports = merge_runs(project, files or [], evidence=rendering.wants("evidence"))
-    return rendering.write(project, list(map(run_report, reports)), exit_zero=exit_zero)
+    reports = merge_runs(command.project, files or [], evidence=command.rendering.wants("evidence"))
+    return list(map(run_report, reports))
 
 
 @runs.command("durations")
@@ -128,4 +109,82 @@ def durations(suite: Annotated[Path, typer.Argument(metavar="SUITE", help="The s
     from promptbench.workflows.judge.merge_runs import durations
 
     out(f"wrote {durations(Project.open(), suite)}: commit it, so that all machines split alike")
+    return Exit.YES
+
+
+@runs.command("gate", help="Judge a recorded run again, by the suite's gate as it is now. Calls no model.")
+@runs.command("report")
+@verdicts
+def report(
+    command: CommandLine,
+    run: Run = "latest",
+) -> Reports:
+    """Show a recorded run or comparison again, in any format. Calls no model.
+
+    A run is judged by the suite's gate as it is now. The exit code is that of the verdict.
+    """
+    from promptbench.workflows.judge import rejudge
+    from promptbench.workflows.judge.run_report import run_report
+
+    found = rejudge.gate_run(command.project, run, evidence=command.rendering.wants("evidence"))
+    return [run_report(found)]
+
+
+@runs.command("rescore")
+@verdicts
+def rescore(
+    command: CommandLine,
+    run: Run = "latest",
+) -> Reports:
+    """Score and judge a run's answers again, by today's checks. Calls no model."""
+    from promptbench.workflows.judge import rejudge
+    from promptbench.workflows.judge.run_report import run_report
+
+    return [run_report(rejudge.rescore(command.project, run))]
+
+
+@runs.command("prune")
+def prune(
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="WHEN", help="Runs from before then: 90d, 24h or 2026-08-01.")
+    ],
+    recordings: Annotated[
+        bool, typer.Option("--recordings", help="Also recordings from before then that no remaining run uses.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and remove nothing.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Remove old runs and what only they used, permanently.
+
+    Runs that prove a labelled version stay, and so does the newest of each suite. Imported calls and the prompt store
+    are not touched.
+    """
+    from promptbench.cli.output import out, out_json
+    from promptbench.project import Project
+    from promptbench.workflows.upkeep.prune import prune
+
+    try:
+        before = parse_since(older_than)
+    except ValueError:
+        hint = "write --older-than 90d, or 24h, or 2026-08-01"
+        raise InputError(f"--older-than: expected a time, got '{older_than}'", hint=hint) from None
+    done = prune(Project.open(), before, recordings=recordings, dry_run=dry_run)
+    if as_json:
+        out_json({"schema_version": 1, "dry_run": dry_run, **asdict(done)})
+        return Exit.YES
+    for run, reason in done.kept.items():
+        out(f"{run} stays: {reason}")
+    if dry_run:
+        for run in done.runs:
+            out(f"{run} would be removed")
+        out(f"{number_of(len(done.runs), 'run')} would be removed; the same command without --dry-run removes them")
+        return Exit.YES
+    gone = [(done.removed.runs, "run"), (done.removed.answers, "answer"), (done.removed.recordings, "recording")]
+    counts = [number_of(count, word) for count, word in gone if count or word == "run"]
+    counts += [f"{number_of(done.removed.cached, 'cached answer')}"] if done.removed.cached else []
+    out(f"removed {', '.join(counts)}; freed {(done.bytes_before - done.bytes_after) / 1e6:.1f} MB")
+    if done.removed.runs:
+        out("  this cannot be undone; --dry-run lists the runs first")
+    if not done.compacted:
+        out("  another process uses the record: prune again later to free the disk space")
     return Exit.YES

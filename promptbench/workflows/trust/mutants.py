@@ -259,9 +259,6 @@ def _put(value: Json, steps: Steps, new: Json) -> Json:
     return copy
 
 
-# -- operators ---------------------------------------------------------------------------------------------------------
-
-
 _FRENCH = "Nous avons bien reçu votre message et nous vous répondrons dans les meilleurs délais."
 _GERMAN = "Wir haben Ihre Nachricht erhalten und melden uns so bald wie möglich bei Ihnen."
 _FRENCH_WORDS = frozenset(("le", "la", "les", "des", "et", "est", "nous", "vous", "votre", "une", "je", "pour"))

@@ -1,0 +1,75 @@
+"""The options of commands that make reports, and the way from such a command to its output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial, wraps
+from inspect import Parameter, signature
+from typing import TYPE_CHECKING, Any
+
+from promptbench.cli.options import ExitZero, Format, JsonFormat, Output, Quiet, Verbose
+
+if TYPE_CHECKING:
+    from promptbench.cli.rendering import Rendering
+    from promptbench.project import Project
+    from promptbench.report.document import Report
+
+    Reports = Sequence[Report] | int
+else:
+    Reports = Any
+
+_OPTIONS = {"format_": (Format, "terminal"), "as_json": (JsonFormat, False), "output": (Output, None),
+            "exit_zero": (ExitZero, False), "quiet": (Quiet, False), "verbose": (Verbose, False)}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """What a command gets besides its own options: the project, and how its result is shown."""
+
+    project: Project
+    rendering: Rendering
+
+    @property
+    def quiet(self) -> bool:
+        return self.rendering.quiet
+
+    @property
+    def as_json(self) -> bool:
+        return self.rendering.printed == "json"
+
+
+def reports(command: Callable[..., Reports], *, exit_zero: bool = False) -> Callable[..., int]:
+    """Give a command the options `--format`, `--json`, `--output`, `-q` and `-v`, and print the reports it returns.
+
+    The result is the exit code of the reports, or the number that the command returns instead. With `exit_zero`, the
+    command has that option too. `--concurrency` is a setting for every command that has it.
+    """
+    options = {name: item for name, item in _OPTIONS.items() if exit_zero or name != "exit_zero"}
+
+    @wraps(command)
+    def run(**values: Any) -> int:
+        from promptbench.cli.rendering import Rendering
+        from promptbench.project import Project
+
+        given = {name: values.pop(name) for name in options}
+        zero, printed, outputs = given.pop("exit_zero", False), given.pop("format_"), given.pop("output")
+        rendering = Rendering.of(printed, outputs, **given)
+        project = Project.open(flags={"concurrency": values.get("concurrency")})
+        found = command(CommandLine(project, rendering), **values)
+        return found if isinstance(found, int) else rendering.write(project, found, exit_zero=zero)
+
+    # Typer reads the signature.
+    whole = signature(command, eval_str=True)
+    _, *own = whole.parameters.values()
+    more = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (kind, default) in options.items()
+    ]
+    run.__signature__ = whole.replace(parameters=[*own, *more], return_annotation=int)  # type: ignore[attr-defined]
+    run.__annotations__ = {item.name: item.annotation for item in (*own, *more)}
+    return run
+
+
+# For a command that ends with verdicts on prompts.
+verdicts = partial(reports, exit_zero=True)
