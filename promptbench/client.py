@@ -6,6 +6,9 @@
     prompt = prompts.get("triage@production")
     messages = prompt.render(message="I was charged twice")
 
+    chain = prompts.get_chain("routing@production")
+    messages = chain["choose"].prompt.render(text="…", steps={"candidates": ["billing", "delivery"]})
+
 A hash is read once and cached for ever; a label or a number is read again after `ttl` seconds. An uncertain result is
 flagged: `is_fallback` for a text that the application brought itself, `stale` for a version that may no longer be the
 store's, and `note` gives the reason.
@@ -21,11 +24,12 @@ import threading
 import time
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from promptbench.core.canonical import digest
 from promptbench.core.errors import ConflictError, EnvironmentFailure, InputError
 from promptbench.store.chain import ledger_of
 from promptbench.store.database import FILE_NAME, Database, storage_errors
@@ -36,10 +40,19 @@ from promptbench.store.proof import ProvenModel, proof_of, proven_models
 if TYPE_CHECKING:
     from promptbench.prompts.prompt import Prompt as Engine
 
-__all__ = ["PromptClient", "ProvenModel", "ServedPrompt", "StoreUnreadable", "UnknownPrompt"]
+__all__ = [
+    "PromptClient",
+    "ProvenModel",
+    "ServedChain",
+    "ServedPrompt",
+    "ServedStep",
+    "StoreUnreadable",
+    "UnknownPrompt",
+]
 
 # Seconds before an unreadable store is tried again.
 RETRY_SECONDS = 1.0
+_STEPS = "steps"  # The key that only the content of a chain has.
 _ROLES = ("system", "user", "assistant")
 _HASH = re.compile(r"(sha256:)?[0-9a-f]{64}")
 _BUILD = (
@@ -133,6 +146,42 @@ class ServedPrompt:
 
 
 @dataclass(frozen=True, slots=True)
+class ServedStep:
+    """A step of a chain: a `prompt`, or the reference of a `model` with the hashes of its files by their paths.
+
+    `version` is what a service reports about itself; nothing verifies it.
+    """
+
+    name: str
+    prompt: ServedPrompt | None = None
+    model: str | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServedChain:
+    """One version of a chain as `PromptClient.get_chain` returns it, with all steps of this version in order.
+
+    `chain["choose"]` is a step; the other attributes are those of `ServedPrompt`.
+    """
+
+    name: str
+    number: int | None
+    hash: str | None
+    label: str | None
+    models: tuple[ProvenModel, ...]
+    steps: tuple[ServedStep, ...]
+    is_fallback: bool = False
+    stale: bool = False
+    note: str | None = None
+
+    def __getitem__(self, name: str) -> ServedStep:
+        """Return a step. Raise KeyError if there is none with this name."""
+        return {step.name: step for step in self.steps}[name]
+
+
+@dataclass(frozen=True, slots=True)
 class _CacheEntry:
     """A prompt, or why it is unreadable, until a time of the monotonic clock."""
 
@@ -172,9 +221,39 @@ class PromptClient:
         Raises:
             UnknownPrompt: prompt, label or version not found, even if a fallback is given.
             StoreUnreadable: the store is unreadable, and there is neither an earlier answer nor a fallback.
-            ValueError: the fallback is not a prompt.
+            ValueError: the fallback is not a prompt, or the reference is to a chain.
         """
         spare = None if fallback is None else _fallback(reference, fallback)
+        found = self._current_or(reference, spare)
+        if _STEPS in json.loads(found.content):
+            raise ValueError(f"{found.name} is a chain of several steps: read it with `get_chain`")
+        return found
+
+    def get_chain(
+        self, reference: str, *, fallback: Mapping[str, str | Sequence[Mapping[str, str]]] | None = None
+    ) -> ServedChain:
+        """Return all steps of a chain in one version, which one read finds: a mix of two versions is impossible.
+
+        Args:
+            reference: as for `get`.
+            fallback: as for `get`, for each step with a prompt, by its name.
+
+        Raises:
+            UnknownPrompt, StoreUnreadable: as `get` does.
+            ValueError: the fallback is not a prompt, or the reference is to a single prompt.
+        """
+        prompts = {name: _fallback(name, text) for name, text in (fallback or {}).items()}
+        steps = [{"step": name, "prompt": json.loads(item.content)} for name, item in prompts.items()]
+        name, content = reference.partition("@")[0], json.dumps({_STEPS: steps})
+        spare = ServedPrompt(name, None, None, None, (), content, is_fallback=True)
+        found = self._current_or(reference, spare if fallback else None)
+        steps = json.loads(found.content).get(_STEPS)
+        if steps is None:
+            raise ValueError(f"{found.name} is a single prompt: read it with `get`")
+        facts = {item.name: getattr(found, item.name) for item in fields(found) if item.name != "content"}
+        return ServedChain(**facts, steps=tuple(_step(step, found) for step in steps))
+
+    def _current_or(self, reference: str, spare: ServedPrompt | None) -> ServedPrompt:
         try:
             return self._current(reference)
         except StoreUnreadable as error:
@@ -262,6 +341,14 @@ class PromptClient:
 
 def _ahead(name: str) -> str:
     return f"the text mirror of {name} has events that the database does not have, as after a `git pull`"
+
+
+def _step(step: Mapping[str, Any], chain: ServedPrompt) -> ServedStep:
+    name, content = step["step"], step.get("prompt")
+    if content is None:
+        return ServedStep(name, None, step["model"], step["files"], step.get("reported version"))
+    text, tagged = json.dumps(content, ensure_ascii=False), None if chain.is_fallback else digest(content)
+    return ServedStep(name, replace(chain, name=name, number=None, hash=tagged, content=text))
 
 
 @lru_cache(maxsize=256)

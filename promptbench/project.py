@@ -20,7 +20,7 @@ from promptbench.core.types import Json, LoggedCall
 from promptbench.core.words import number_of
 from promptbench.engine.prepare.options import ComparedVersions, PrepareOptions, StoredPrompt, display_path
 from promptbench.engine.prepare.options import Selection as Selection  # noqa: PLC0414 - public here
-from promptbench.prompts.parser import parse_prompt
+from promptbench.prompts.chain import parse_version
 from promptbench.prompts.prompt import Prompt
 from promptbench.settings.settings import Settings
 from promptbench.settings.settings import load as load_settings
@@ -43,16 +43,16 @@ DURATIONS = "durations.json"
 
 
 def stored_prompt(source: str) -> Prompt:
-    """Return the prompt in a text of the store. Raise InputError if it is invalid."""
+    """Return the prompt or chain in a text of the store. Raise InputError if it is invalid."""
     found = Diagnostics()
-    prompt = parse_prompt(Source("stored.prompt", source), found)
+    prompt = parse_version(Source("stored.prompt", source), found)
     if prompt is None:
         raise InputError("this is not a valid prompt", diagnostics=found)
     return prompt
 
 
 def version_of(source: str) -> tuple[str, Json]:
-    """Return the version hash and the content of a prompt's text. Raise InputError if it is invalid."""
+    """Return the version hash and the content of a stored text. Raise InputError if it is invalid."""
     prompt = stored_prompt(source)
     return prompt.hash, prompt.content
 

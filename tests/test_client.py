@@ -15,7 +15,9 @@ import pytest
 
 from promptbench.client import PromptClient, ServedPrompt, StoreUnreadable, UnknownPrompt
 from promptbench.core.canonical import digest
-from promptbench.project import version_of
+from promptbench.core.pinned import Pinned, PinnedFile
+from promptbench.project import stored_prompt, version_of
+from promptbench.prompts.chain import Chain, ChainStep
 from promptbench.store.prompts import Store
 from tests.store import kit
 
@@ -315,3 +317,57 @@ def test_a_ttl_is_a_number_of_seconds(folder: Path) -> None:
     for wrong in (-1, float("nan")):
         with pytest.raises(ValueError, match="seconds"):
             PromptClient(folder, ttl=wrong)
+
+
+CODE = "def top5(v): ...\n"
+FIRST = "One of {{steps.find.teams}}: {{message}}"
+
+
+def chain(text: str, code: str = CODE) -> Chain:
+    prompt = stored_prompt(text)
+    files = Pinned({"top5.py": PinnedFile.of(code)})
+    return Chain.of("routing", [ChainStep("find", None, "python/top5.py:top5", files), ChainStep("choose", prompt)])
+
+
+def test_a_chain_is_read_whole_and_in_one_version(folder: Path) -> None:
+    old, new = chain(FIRST), chain("Which of {{steps.find}}? {{message}}", "…")
+    with open_store(folder) as store:
+        store.adopt("routing", old.source, **CI)
+    client = PromptClient(folder, ttl=60)
+    served = client.get_chain("routing")
+    with open_store(folder) as store:
+        store.promote("routing", new.source, evidence=None, force=True, **CI)
+    assert client.get_chain("routing").number == 1  # Cached as a whole: never the steps of two versions.
+    assert (served.name, served.number, served.hash, served.label) == ("routing", 1, old.hash, "production")
+    find, choose = served.steps
+    assert (find.model, find.prompt) == ("python/top5.py:top5", None)
+    assert find.files == {"top5.py": f"sha256:{PinnedFile.of(CODE).sha256}"}
+    assert choose is served["choose"]
+    assert choose.prompt is not None
+    assert choose.prompt.hash == digest(json.loads(choose.prompt.content)) == stored_prompt(FIRST).hash
+    [message] = choose.prompt.render(message="hi", steps={"find": {"teams": ["a", "b"]}})
+    assert message["content"] == 'One of ["a", "b"]: hi'
+    fresh = PromptClient(folder).get_chain("routing@production")
+    assert (fresh.number, fresh.hash) == (2, new.hash)
+    with pytest.raises(ValueError, match=r"routing is a chain of several steps: read it with `get_chain`"):
+        client.get("routing")
+    with pytest.raises(ValueError, match="triage is a single prompt"):
+        client.get_chain("triage")
+    with pytest.raises(UnknownPrompt):
+        client.get_chain("routing@canary", fallback={"choose": "x"})
+
+
+def test_a_chain_has_a_fallback_too(tmp_path: Path) -> None:
+    client = PromptClient(tmp_path)
+    with pytest.raises(StoreUnreadable):
+        client.get_chain("routing")
+    served = client.get_chain("routing", fallback={"choose": "Which? {{message}}"})
+    prompt = served["choose"].prompt
+    assert prompt is not None
+    assert (served.is_fallback, served.hash, prompt.is_fallback, prompt.hash) == (True, None, True, None)
+    assert served.note
+    assert prompt.render(message="hi")[0]["content"] == "Which? hi"
+    with pytest.raises(KeyError):
+        served["find"]
+    with pytest.raises(ValueError, match="not supported"):
+        client.get_chain("routing", fallback={"choose": '{{role "system"}} x'})

@@ -51,7 +51,7 @@ class ChainStep:
     def content(self) -> dict[str, Json]:
         """Return what decides the outputs of the step, as plain data."""
         if self.prompt is not None:
-            return {"step": self.name, "prompt": self.prompt.hash}
+            return {"step": self.name, "prompt": self.prompt.content}
         files = {path: f"sha256:{file.sha256}" for path, file in self.pinned.files.items()}
         return {"step": self.name, "model": self.model, "files": files, **self._version}
 
@@ -114,7 +114,7 @@ class Chain(Prompt):
 
     @cached_property
     def content(self) -> dict[str, Json]:
-        """Return what decides the answers, as plain data: the hashes of prompts and files, and the steps' names."""
+        """Return what decides the answers, as plain data: each step's name, and its prompt or the files' hashes."""
         return {"engine": ENGINE_OF_CHAINS, STEPS: [step.content for step in self.steps]}
 
     @cached_property

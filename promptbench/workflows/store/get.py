@@ -9,6 +9,7 @@ from promptbench.core.canonical import short
 from promptbench.core.errors import InputError
 from promptbench.core.types import Json, Message, ModelRef, ProviderFailure, Request
 from promptbench.project import Project, rejudge, stored_prompt
+from promptbench.prompts.chain import Chain
 from promptbench.prompts.prompt import Prompt, WrongVariables
 from promptbench.store.chain import LabelEvent, Version
 from promptbench.store.proof import NotProven, ProvenModel
@@ -27,7 +28,13 @@ class FetchedPrompt:
     prompt: Prompt
 
     def messages(self, variables: Mapping[str, Json]) -> tuple[Message, ...]:
-        """Return the messages with all values inserted. Raise InputError for missing or unknown variables."""
+        """Return the messages with all values inserted.
+
+        Raise InputError for missing or unknown variables, and for a chain, whose steps are sent one after the other.
+        """
+        if isinstance(self.prompt, Chain):
+            hint = f"`promptbench get {self.prompt.name}` prints its steps, `PromptClient.get_chain` reads them"
+            raise InputError(f"{self.version.prompt} is a chain: each step has messages of its own", hint=hint)
         try:
             self.prompt.check_variables(variables)
         except WrongVariables as error:
