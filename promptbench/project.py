@@ -166,6 +166,14 @@ class Project:
         with self.runs() as runs:
             yield runs
 
+    @contextmanager
+    def recorded(self) -> Iterator[RunStore]:
+        """Open the run record. Raise InputError if there is none."""
+        with self.recordings() as runs:
+            if runs is None:
+                raise InputError("no runs yet", hint="`promptbench run` makes one")
+            yield runs
+
     def shown(self, path: Path) -> str:
         """Return a path as it is printed: relative to the project's root, with forward slashes."""
         return display_path(path, self.settings.root)

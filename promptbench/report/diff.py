@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from itertools import takewhile
+from itertools import takewhile, zip_longest
 
 from promptbench.report.words import clean
 
@@ -110,3 +110,16 @@ def comparable(expected: str, got: str) -> tuple[str, str]:
 
 def _as_text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+def line_diff(before: str, after: str) -> Iterator[list[Piece]]:
+    """Yield the joint lines of two texts, each as pieces; a changed line has the word diff of both. Nothing is cut."""
+    one, other = before.splitlines(), after.splitlines()
+    for kind, start, end, new_start, new_end in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
+        if kind == "equal":
+            yield from ([Piece("same", line)] for line in one[start:end])
+            continue
+        for old, new in zip_longest(one[start:end], other[new_start:new_end]):
+            words = word_diff(old, new) if old and new and len(old) + len(new) < _LONGEST else None
+            both = (("removed", old), ("added", new))
+            yield words or [Piece(name, line) for name, line in both if line is not None]

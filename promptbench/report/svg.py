@@ -148,7 +148,7 @@ def _points(chart: Chart, x: Scale, y: Scale) -> Iterator[str]:
             continue
         for one, other in series.points:
             number += 1
-            yield _circle(x(one), y(other), 4.5, series.role)
+            yield _circle(x(one), y(other), 4.5, series.role, _values(chart, series, one, other))
             yield _text(x(one), y(other) - 9, str(number), "ink", "middle")
 
 
@@ -157,7 +157,8 @@ def _lines(chart: Chart, x: Scale, y: Scale) -> Iterator[str]:
         places = [(x(one), y(other)) for one, other in series.points]
         yield _path(places, series)
         if not series.dashed:
-            yield from (_circle(one, other, 3, series.role) for one, other in places)
+            for (one, other), (left, top) in zip(series.points, places, strict=True):
+                yield _circle(left, top, 3, series.role, _values(chart, series, one, other))
 
 
 def _bars(chart: Chart, x: Scale, y: Scale) -> Iterator[str]:
@@ -170,7 +171,8 @@ def _bars(chart: Chart, x: Scale, y: Scale) -> Iterator[str]:
             corner = y.end + _BAR * lane + 8
             if value:
                 size = f'width="{end - begin:.1f}" height="{_BAR - 16:.0f}"'
-                yield f'<rect x="{begin:.1f}" y="{corner:.1f}" {size} class="f-{series.role}"/>'
+                title = f"<title>{shown(_values(chart, series, value, place))}</title>"
+                yield f'<rect x="{begin:.1f}" y="{corner:.1f}" {size} class="f-{series.role}">{title}</rect>'
 
 
 def _ridges(chart: Chart, x: Scale, y: Scale) -> Iterator[str]:
@@ -180,7 +182,8 @@ def _ridges(chart: Chart, x: Scale, y: Scale) -> Iterator[str]:
         outline = " L".join(f"{x(value):.1f} {base - 0.55 * _LANE * height:.1f}" for value, height in series.points)
         first, last = x(series.points[0][0]), x(series.points[-1][0])
         path = f"M{first:.1f} {base:.1f} L{outline} L{last:.1f} {base:.1f}Z"
-        yield f'<path d="{path}" class="f-{series.role}" fill-opacity="0.75"/>'
+        title = f"<title>{shown(', '.join([series.name, *(label for _, label in chart.marks[lane])]))}</title>"
+        yield f'<path d="{path}" class="f-{series.role}" fill-opacity="0.75">{title}</path>'
         for (value, label), anchor in zip(chart.marks[lane], ("end", "start"), strict=False):
             yield _line(x(value), base, x(value), base - 0.7 * _LANE, "ink")
             yield _text(x(value) + (4 if anchor == "start" else -4), base - 0.6 * _LANE, label, "quiet", anchor)
@@ -199,8 +202,18 @@ def _path(places: Sequence[tuple[float, float]], series: Series) -> str:
     return f'<polyline points="{points}" fill="none" stroke-width="1.5"{dashes} class="s-{series.role}"/>'
 
 
-def _circle(x: float, y: float, radius: float, role: str) -> str:
-    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" class="f-{role}"/>'
+def _circle(x: float, y: float, radius: float, role: str, title: str) -> str:
+    title = f"<title>{shown(title)}</title>"
+    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" class="f-{role}">{title}</circle>'
+
+
+def _values(chart: Chart, series: Series, x: float, y: float) -> str:
+    """Return what the pointer shows at a point: its series and its two values."""
+    values = (
+        axis.ticks[int(value)].replace("\n", " ") if axis.ticks else _number(round(value, 4), axis.unit)
+        for axis, value in ((chart.x, x), (chart.y, y))
+    )
+    return f"{series.name}: {', '.join(values)}"
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, role: str) -> str:

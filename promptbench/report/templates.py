@@ -48,6 +48,7 @@ def environment(*folders: str) -> Environment:
         "tone": lambda result: RESULTS.get(result or "", "none"),
     }
     made.globals |= {"number_of": number_of, "share": share, "pieces": pieces}
+    made.globals["blocks"] = made.get_template("blocks.html").module
     return made
 
 

@@ -14,6 +14,7 @@ from promptbench.store.run_table import RunTable
 class RunColumn:
     """A prompt on a model in a run. `prompt` is empty for a model that uses none."""
 
+    run: str
     variant: str
     model: str
     side: str
@@ -55,6 +56,19 @@ class RunPulse:
     cases: int
 
 
+@dataclass(frozen=True, slots=True)
+class RunVerdict:
+    """A run in a list. `finished` and `result` are None while it is not finished."""
+
+    run: str
+    suite: str
+    started: str
+    finished: str | None
+    result: str | None
+    sentence: str | None
+    candidates: str | None
+
+
 _MOST_SHOWN = 600  # characters of an answer in a list
 _ORDER = {"champion": 0, "candidate": 1, "baseline": 2}
 # As in the views: only first tries enter rates, and of a deterministic model only the first of all.
@@ -67,14 +81,14 @@ class RunGrid(RunTable):
     """The attempts of runs, added up by case."""
 
     def columns(self, run: str) -> list[RunColumn]:
-        """Return the columns of a run that have attempts: production, then the candidates, then models of their own."""
+        """Return the columns of a run that have attempts, by model: production, then the candidates."""
         sql = """SELECT DISTINCT attempt.variant, model, coalesce(side, 'baseline'), coalesce(name, '') FROM attempt
             LEFT JOIN variant ON variant.run = attempt.run AND hash = attempt.variant WHERE attempt.run = ?"""
         found = [
-            RunColumn(one, model, side, name.removesuffix(".prompt"))
+            RunColumn(run, one, model, side, name.removesuffix(".prompt"))
             for one, model, side, name in self._rows(sql, [run])
         ]
-        return sorted(found, key=lambda item: (_ORDER.get(item.side, 3), item.prompt, item.model))
+        return sorted(found, key=lambda item: (item.model, _ORDER[item.side], item.prompt))
 
     def tallies(self, run: str) -> Iterator[tuple[str, str, str, CaseTally]]:
         """Yield variant, model, case and what its attempts came to."""
@@ -86,6 +100,16 @@ class RunGrid(RunTable):
         for variant, model, case, *counts in self._rows(sql, [run]):
             yield variant, model, case, CaseTally(*counts)
 
+    def times(self, run: str) -> dict[tuple[str, str], list[float]]:
+        """Return the milliseconds of the calls that enter rates, by prompt and model."""
+        sql = f"""SELECT coalesce(name, ''), model, provider_ms FROM attempt JOIN run ON run.id = attempt.run
+            LEFT JOIN variant ON variant.run = attempt.run AND hash = attempt.variant
+            WHERE attempt.run = ? AND provider_ms NOTNULL AND model NOT LIKE 'recorded/%' AND {_FIRST}"""
+        found: dict[tuple[str, str], list[float]] = {}
+        for name, model, taken in self._rows(sql, [run]):
+            found.setdefault((name.removesuffix(".prompt"), model), []).append(taken)
+        return found
+
     def answered_with(self, run: str, text: str) -> set[str]:
         """Return the cases of a run that have an answer with a text in it; upper and lower case are the same."""
         sql = """SELECT DISTINCT case_name FROM attempt JOIN answer ON answer.hash = answer_hash
@@ -93,22 +117,22 @@ class RunGrid(RunTable):
         written = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         return {str(row[0]) for row in self._rows(sql, [run, written])}
 
-    def samples(self, run: str, column: RunColumn, cases: Sequence[str]) -> dict[str, SampleAnswer]:
+    def samples(self, column: RunColumn, cases: Sequence[str]) -> dict[str, SampleAnswer]:
         """Return the answers that stand for these cases in a column."""
         sql = f"""SELECT case_name, outcome, substr(text, 1, {_MOST_SHOWN}), length(text), scores, error
             FROM attempt LEFT JOIN answer ON answer.hash = answer_hash
             WHERE run = ? AND variant = ? AND model = ? AND case_name IN ({", ".join("?" * len(cases))})
             ORDER BY case_name, outcome <> 'failed', repeat DESC"""
         found: dict[str, SampleAnswer] = {}
-        for case, outcome, text, length, scores, error in self._rows(sql, [run, column.variant, column.model, *cases]):
+        for case, outcome, text, length, scores, error in self._rows(
+            sql, [column.run, column.variant, column.model, *cases]
+        ):
             if case not in found:
                 found[case] = SampleAnswer(outcome, text, length or 0, _reasons(scores), error)
         return found
 
-    def case_history(
-        self, suite: str, case: str, limit: int
-    ) -> list[tuple[str, str, str | None, RunColumn, CaseTally]]:
-        """Return run, start, result, column and counts of a case in the newest runs of its suite, oldest first."""
+    def case_history(self, suite: str, case: str, limit: int) -> list[tuple[str, str | None, RunColumn, CaseTally]]:
+        """Return start, result, column and counts of a case in the newest runs of its suite, oldest first."""
         newest = "SELECT id FROM run WHERE suite = ? ORDER BY started DESC, rowid DESC LIMIT ?"
         found = []
         for (run,) in list(self._rows(newest, [suite, limit])):
@@ -122,9 +146,9 @@ class RunGrid(RunTable):
                     AND model IN (SELECT json_extract(value, '$.model') FROM json_each(run.facts, '$.models'))
                 GROUP BY attempt.variant, model ORDER BY side DESC, model"""
             for started, result, variant, model, side, name, *counts in self._rows(sql, [run, case]):
-                column = RunColumn(variant, model, side, name.removesuffix(".prompt"))
-                found.append((run, started, result, column, CaseTally(*counts)))
-        return sorted(found, key=lambda item: item[1])
+                column = RunColumn(run, variant, model, side, name.removesuffix(".prompt"))
+                found.append((started, result, column, CaseTally(*counts)))
+        return sorted(found, key=lambda item: item[0])
 
     def pulse(self, run: str) -> RunPulse:
         """Return how far a run is."""
@@ -143,11 +167,12 @@ class RunGrid(RunTable):
         rows = self._rows(sql, [run, limit])
         return [(case, model, error or "; ".join(_reasons(scores))) for case, model, error, scores in rows]
 
-    def verdicts(self, suite: str, limit: int) -> list[tuple[str, str, str | None, str | None, str | None]]:
-        """Return name, start, end, result and sentence of the newest runs of a suite, newest first."""
-        sql = """SELECT id, started, finished, result, sentence FROM run WHERE suite = ?
-            ORDER BY started DESC, rowid DESC LIMIT ?"""
-        return [(one, started, *rest) for one, started, *rest in self._rows(sql, [suite, limit])]
+    def verdicts(self, suite: str = "", limit: int = -1, skip: int = 0) -> list[RunVerdict]:
+        """Return the newest runs of a suite, or of all, newest first."""
+        sql = """SELECT id, suite, started, finished, result, sentence,
+                (SELECT group_concat(name, ', ') FROM variant WHERE run = run.id AND side = 'candidate')
+            FROM run WHERE ? IN ('', suite) ORDER BY started DESC, rowid DESC LIMIT ? OFFSET ?"""
+        return [RunVerdict(*row) for row in self._rows(sql, [suite, limit, skip])]
 
 
 def _reasons(written: str) -> list[str]:

@@ -7,7 +7,7 @@ How to add pages:
    Use plain functions, not coroutines: they run in a thread, and may read files and the stores.
 2. Call a workflow for everything that is shown, and return `render(request, "things.html", name=value)`. The template
    is in `templates/`, begins with `{% extends "base.html" %}` and fills the blocks `title` and `main`. A name that
-   nobody gave is an error. `{% import "blocks.html" as blocks %}` has tables, charts, word diffs and verdicts.
+   nobody gave is an error. `blocks` has tables, charts, word diffs and verdicts.
    Everything is escaped; there is never a reason for `|safe`.
 3. State is in the address: a filter is a form with the method get, a page of a list is a link. If `is_part(request)`,
    htmx wants only the element that it replaces.
@@ -16,7 +16,7 @@ How to add a write, such as saving a form:
 
 1. Add `writes=[Route("/things", save, methods=["POST"])]` to the area. With `--read-only` these routes do not exist, so
    a template shows the form only `{% if not read_only %}`.
-2. The form is `<form method="post">` with `{{ hidden_token() }}` of `base.html` in it; requests of htmx carry the token
+2. The form is `<form method="post">` with `{{ token_field }}` in it; requests of htmx carry the token
    by themselves. The guard has checked host, origin, size and token before the function is called.
 3. `save` is a coroutine that begins with `fields = await form_of(request)` and calls a workflow by
    `await run_in_threadpool(...)`. It writes nothing itself, and returns `redirect(path)`.
@@ -45,11 +45,11 @@ from promptbench.core.secrets import Secrets
 from promptbench.project import Project
 from promptbench.report.diagnostics import render as as_text
 from promptbench.report.templates import environment
-from promptbench.web import home
+from promptbench.web import case, home, prompts, runs
 from promptbench.web.area import Server, is_part, render, server_of
 from promptbench.web.security import Access, Guard
 
-AREAS = (home.AREA,)
+AREAS = (home.AREA, runs.AREA, case.AREA, prompts.AREA)
 
 _STATUS = {Exit.INPUT: 400, Exit.NOTHING: 404, Exit.CONFLICT: 409, Exit.ENVIRONMENT: 503}
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, urlencode
 
 from jinja2 import Environment
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -52,12 +53,13 @@ def project_of(request: Request) -> Project:
 
 
 def render(request: Request, template: str, status: int = 200, **values: object) -> HTMLResponse:
-    """Return a page. Every template also gets the menu, the path, the token of writes, and whether there are writes."""
+    """Return a page. Every template also gets what base.html needs, `read_only`, and `token_field` for its forms."""
     server = server_of(request)
     text = server.templates.get_template(template).render(
         menu=server.menu,
         path=request.url.path,
         token=server.access.token,
+        token_field=Markup(f'<input type="hidden" name="{TOKEN}" value="{server.access.token}">'),
         read_only=server.read_only,
         **values,
     )

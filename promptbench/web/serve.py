@@ -52,6 +52,7 @@ def serve(
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level="critical",
         access_log=False,
         proxy_headers=False,
         server_header=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,4 +64,11 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def viewer(judged: Path) -> Iterator[Viewer]:
     with Viewer(judged) as page:
+        yield page
+
+
+@pytest.fixture
+def judged_copy(judged: Path, tmp_path: Path) -> Iterator[Viewer]:
+    """A project of one's own, to change."""
+    with Viewer(Path(shutil.copytree(judged, tmp_path / "judged"))) as page:
         yield page

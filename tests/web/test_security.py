@@ -13,6 +13,7 @@ from starlette.routing import Mount, Route
 from promptbench.web.security import MAX_BODY, Access
 from tests.web.conftest import PORT, Viewer
 
+pytestmark = pytest.mark.xdist_group("web")
 OWN = f"http://127.0.0.1:{PORT}"
 PAGE = {"sec-fetch-site": "same-origin", "content-type": "application/x-www-form-urlencoded"}
 # Header, value, and the status of the answer; on every route.

@@ -10,6 +10,7 @@ from promptbench.core.call_filter import CallFilter
 from promptbench.core.errors import NothingSelected
 from promptbench.core.words import number_of
 from promptbench.project import PRODUCTION, Project
+from promptbench.store.run_grid import RunVerdict
 from promptbench.store.runs import RunInfo, RunStore
 from promptbench.workflows.judge.shutdowns import known_shutdowns
 from promptbench.workflows.logs.failures import find_failures
@@ -32,22 +33,11 @@ class PromptState:
 
 
 @dataclass(frozen=True, slots=True)
-class RunResult:
-    """A run, its start and its verdict; `result` is None while it is not finished."""
-
-    run: str
-    started: str
-    finished: str | None
-    result: str | None
-    sentence: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class SuiteState:
     """A suite with its newest runs, the newest first."""
 
     suite: str
-    runs: Sequence[RunResult]
+    runs: Sequence[RunVerdict]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +82,7 @@ def overview(project: Project) -> Overview:
     with project.recordings() as runs:
         for suite in runs.suites() if runs else ():
             assert runs is not None
-            newest = [RunResult(*row) for row in runs.grid().verdicts(suite, _MOST_RUNS)]
+            newest = runs.grid().verdicts(suite, _MOST_RUNS)
             suites.append(SuiteState(suite, newest))
             paths.add(str(runs.run(newest[0].run).facts.get("path")))
     try:
@@ -105,7 +95,8 @@ def overview(project: Project) -> Overview:
 def concerns(project: Project) -> Iterator[Concern]:
     """Yield what needs attention: failing calls, flaky cases, evidence that expires, models that are shut down."""
     try:
-        for cluster in find_failures(project, None, CallFilter())[:_MOST_CLUSTERS]:
+        clusters = [cluster for cluster in find_failures(project, None, CallFilter()) if cluster.example.logged]
+        for cluster in clusters[:_MOST_CLUSTERS]:
             yield Concern("failing", f"{number_of(cluster.count, 'call')}: {cluster.example.why}")
     except NothingSelected:
         pass
@@ -122,7 +113,7 @@ def concerns(project: Project) -> Iterator[Concern]:
 
 def _expiring(project: Project, runs: RunStore, suite: str) -> Iterator[Concern]:
     """Yield the newest run of a suite if it proves a candidate that is not promoted, and soon will no more."""
-    info: RunInfo = runs.run(runs.grid().verdicts(suite, 1)[0][0])
+    info: RunInfo = runs.run(runs.grid().verdicts(suite, 1)[0].run)
     if info.result != "PASS" or info.facts.get("partial") or info.facts["selection"].get("compared"):
         return
     with project.prompts() as store:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from promptbench.core.diagnostics import did_you_mean
@@ -12,7 +11,6 @@ from promptbench.project import Project
 from promptbench.report.document import Block, CodeBlock, Document, Report, Section, TableBlock, TableColumn, Text
 from promptbench.report.words import duration, money, share
 from promptbench.store.run_list import RunFigures, RunSummary
-from promptbench.store.runs import RunStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ def list_runs(
 
 def show_run(project: Project, run: str) -> RunDetails:
     """Return a run as it was judged then. Raise InputError if it is not found."""
-    with _record(project) as runs:
+    with project.recorded() as runs:
         name, listing = runs.run(run).id, runs.listing()
         return RunDetails(listing.summary(name), listing.figures(name))
 
@@ -49,7 +47,7 @@ def run_history(project: Project, name: str, *, model: str | None = None, limit:
     Raises:
         InputError: nothing of that name was run.
     """
-    with _record(project) as runs:
+    with project.recorded() as runs:
         listing = runs.listing()
         found = listing.history(suite=name, prompt=None, model=model, limit=limit)
         found = found or listing.history(suite=None, prompt=name, model=model, limit=limit)
@@ -60,14 +58,6 @@ def run_history(project: Project, name: str, *, model: str | None = None, limit:
             hint = f"did you mean '{guess}'?" if guess else f"suites and prompts with runs: {', '.join(sorted(known))}"
             raise InputError(f"no finished run of a whole suite or prompt '{name}'{on}", hint=hint)
         return found
-
-
-@contextmanager
-def _record(project: Project) -> Iterator[RunStore]:
-    with project.recordings() as runs:
-        if runs is None:
-            raise InputError("no runs yet", hint="`promptbench run` makes one")
-        yield runs
 
 
 _SIDES = {"champion": "production"}

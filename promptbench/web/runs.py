@@ -1,0 +1,188 @@
+"""Runs: the list, one run side by side, any two of them, how far a run is, its report and its charts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from promptbench.core.errors import InputError
+from promptbench.project import Project
+from promptbench.report.templates import address
+from promptbench.web.area import Area, is_part, project_of, render
+from promptbench.workflows.judge.compare import Matchup, compare
+from promptbench.workflows.judge.inspect_run import (
+    FILTERS,
+    READING,
+    GridQuery,
+    by_tag,
+    case_inputs,
+    grid,
+    page,
+    progress,
+    run_info,
+    times_of,
+)
+from promptbench.workflows.judge.rejudge import gate_run
+from promptbench.workflows.judge.run_report import run_report
+from promptbench.workflows.start.explain import terms
+
+_LISTED = 50
+_MOST_COLUMNS = 8
+# What an address may hold of a list of cases, in the order in which it does.
+_FILTER_OF = {"broken": "worse", "fixed": "better", "unstable": "unstable", "no answer": "errors"}
+_STATE = ("a", "b", "show", "q", "tag", "group", "diff", "left", "right", "hide", "page")
+
+
+def run_list(request: Request) -> Response:
+    suite, skip = request.query_params.get("suite", ""), _number(request, "skip")
+    with project_of(request).recordings() as runs:
+        found = runs.grid().verdicts(suite, _LISTED + 1, skip) if runs else []
+        suites = runs.suites() if runs else []
+    older = skip + _LISTED if len(found) > _LISTED else None
+    return render(request, "runs.html", runs=found[:_LISTED], suite=suite, suites=suites, older=older, skip=skip)
+
+
+def one_run(request: Request) -> Response:
+    project = project_of(request)
+    info = run_info(project, request.path_params["run"])
+    with project.recorded() as runs:
+        others = [item for item in runs.grid().verdicts(info.suite, _LISTED) if item.run != info.id and item.finished]
+    values = {
+        "info": info,
+        "others": others,
+        "glossary": _words(info.sentence or ""),
+        "far": None if info.finished else progress(project, info),
+    }
+    return _grid_page(request, "run.html", project, [info.id], f"/runs/{info.id}", values)
+
+
+def two_runs(request: Request) -> Response:
+    project = project_of(request)
+    first, second = (request.query_params.get(name, "") for name in ("a", "b"))
+    if not (first and second):
+        raise InputError("compare needs two runs", hint="open a run, and choose another one to compare it with")
+    return _grid_page(request, "compare.html", project, [first, second], "/compare", {})
+
+
+def verdict_on_two(request: Request) -> Response:
+    """Return what the command `compare` says about two runs."""
+    project = project_of(request)
+    # Names of runs only: the command also takes paths of files.
+    words = tuple(run_info(project, request.query_params.get(name, "")).id for name in ("a", "b"))
+    found = compare(project, Matchup(words))
+    return render(request, "report.html", report=run_report(found), link=_case_link(found.run))
+
+
+def _grid_page(
+    request: Request, template: str, project: Project, names: Sequence[str], path: str, values: dict[str, Any]
+) -> Response:
+    infos = [run_info(project, name) for name in names]
+    given = request.query_params
+    state = {name: given.get(name, "") for name in _STATE}
+    state["hide"] = " ".join(dict.fromkeys(word for item in given.getlist("hide") for word in item.split()))
+    found = grid(project, infos)
+    query = GridQuery(state["show"], state["q"].strip(), state["tag"], _number(request, "page"), bool(state["group"]))
+    shown = page(project, infos, found, query)
+    left = [number for number in range(len(found.columns)) if str(number) not in state["hide"].split()]
+    bases = [column.base for column in found.columns if column.base is not None]
+    pair = [_column(state["left"], bases[0] if bases else 0, found.columns)]
+    pair.append(_column(state["right"], _against(found.columns, pair[0]), found.columns))
+    # The words of the address that are only what is shown without them.
+    state["page"] = "" if shown.page == 1 else str(shown.page)
+
+    def link(**changes: object) -> str:
+        words = address({**state, **({} if "page" in changes else {"page": ""}), **changes})
+        return f"{path}?{words}" if words else path
+
+    response = render(
+        request,
+        "matrix.html" if is_part(request) else template,
+        **values,
+        infos=infos,
+        grid=found,
+        rows=shown,
+        filters=FILTERS,
+        state=state,
+        columns=left[:_MOST_COLUMNS],
+        pair=pair,
+        link=link,
+        here=path,
+        reading=shown.note == READING,
+        case_words=address({name: value for name, value in state.items() if name in ("show", "q", "tag")}),
+    )
+    if is_part(request):
+        response.headers["HX-Push-Url"] = link(page=shown.page if shown.page > 1 else "")
+    return response
+
+
+def _against(columns: Sequence[object], left: int) -> int:
+    """Return the first column that is compared with another one, to be shown on the right."""
+    based = [number for number, column in enumerate(columns) if getattr(column, "base", None) == left]
+    return based[0] if based else min(left + 1, len(columns) - 1)
+
+
+def _column(written: str, default: int, columns: Sequence[object]) -> int:
+    return int(written) if written.isdecimal() and int(written) < len(columns) else default
+
+
+def _number(request: Request, name: str) -> int:
+    written = request.query_params.get(name, "")
+    return int(written) if written.isdecimal() and len(written) < 9 else 0
+
+
+def _words(sentence: str) -> list[tuple[str, str]]:
+    """Return the words of the glossary that are in a sentence, with their meanings."""
+    return [(item.term, item.meaning) for item in terms() if item.term.lower() in sentence.lower()]
+
+
+def pulse(request: Request) -> Response:
+    project = project_of(request)
+    info = run_info(project, request.path_params["run"])
+    response = render(request, "progress.html", info=info, far=progress(project, info))
+    if info.finished:
+        response.headers["HX-Refresh"] = "true"
+    return response
+
+
+def _case_link(run: str) -> object:
+    def link(values: Mapping[str, str]) -> str:
+        if "case" in values:
+            return f"/runs/{run}/case?{address({'name': values['case']})}"
+        return f"/runs/{run}?{address({'show': _FILTER_OF.get(values.get('state', ''), 'failing')})}"
+
+    return link
+
+
+def whole_report(request: Request) -> Response:
+    """Return the report on a run, as `runs report` writes it."""
+    found = gate_run(project_of(request), request.path_params["run"])
+    return render(request, "report.html", report=run_report(found), link=_case_link(found.run))
+
+
+def charts(request: Request) -> Response:
+    project = project_of(request)
+    info = run_info(project, request.path_params["run"])
+    if not is_part(request):
+        return render(request, "charts.html", info=info)
+    report = run_report(gate_run(project, info.id))
+    drawn = list(report.charts(times_of(project, info))) if report.charts else []
+    tagged = by_tag(grid(project, [info]), case_inputs(project, info))
+    return render(request, "charts_part.html", drawn=[*drawn, *([tagged] if tagged else [])])
+
+
+AREA = Area(
+    [
+        Route("/runs", run_list),
+        Route("/runs/{run}", one_run),
+        Route("/runs/{run}/progress", pulse),
+        Route("/runs/{run}/report", whole_report),
+        Route("/runs/{run}/charts", charts),
+        Route("/compare", two_runs),
+        Route("/compare/report", verdict_on_two),
+    ],
+    menu=("Runs", "/runs"),
+)

@@ -1,0 +1,425 @@
+"""A run side by side: its cases by columns (a prompt on a model), filtered and in pages, and one case with everything.
+
+Counts are of all attempts, retests included, as in the CSV of a run; the shares of columns are of the first tries, as
+in its report. Whether a case got worse is what its counts say; whether that is proven says the verdict.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from threading import Thread
+
+from promptbench.core.errors import InputError, PromptbenchError
+from promptbench.core.files import map_files
+from promptbench.core.types import Attempt, Json, Message
+from promptbench.project import Project, Selection, stored_prompt
+from promptbench.report.document import Axis, Chart, Series, TableBlock, TableColumn, Times
+from promptbench.report.words import share
+from promptbench.store.run_grid import CaseTally, RunColumn, RunPulse, SampleAnswer
+from promptbench.store.runs import RunInfo, RunStore
+from promptbench.workflows.judge.execute import run_cases
+
+PAGE = 500  # rows
+_MOST_RUNS = 20  # of a case's history
+_MOST_FAILURES = 5
+_MOST_TAGS = 12
+_SEARCHED = 4_000  # characters of an input
+_PATIENCE = 0.2  # seconds that a list waits for inputs
+READING = "the inputs of the cases are still being read"
+
+
+@dataclass(frozen=True, slots=True)
+class GridColumn:
+    """A column. `base` is the number of the column that it is compared with; None without one."""
+
+    of: RunColumn
+    base: int | None
+    passed: int
+    answered: int
+
+
+@dataclass(frozen=True, slots=True)
+class GridCase:
+    """A case with its counts by column. `change` is worse, better, same, apart (not comparable), or empty."""
+
+    name: str
+    cells: Sequence[CaseTally | None]
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """All cases of one or two runs."""
+
+    columns: Sequence[GridColumn]
+    cases: Sequence[GridCase]
+
+    @property
+    def compares(self) -> bool:
+        """Return whether any column is compared with another."""
+        return any(column.base is not None for column in self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseInput:
+    """What a case is given and what it should get. `content` is a hash of it and its checks."""
+
+    variables: Mapping[str, Json]
+    expected: Sequence[Json]
+    was: Sequence[str]
+    tags: Sequence[str]
+    critical: bool
+    history: Sequence[Message]
+    content: int
+
+    @property
+    def text(self) -> str:
+        """The values of the variables."""
+        return "\n".join(as_text(value) for value in self.variables.values())
+
+
+@dataclass(frozen=True, slots=True)
+class GridQuery:
+    """What a reader asks of a grid: a filter of FILTERS, a text, a tag, a page, and whether causes are grouped."""
+
+    show: str = ""
+    text: str = ""
+    tag: str = ""
+    page: int = 1
+    by_cause: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GridRow:
+    """A case of a page with an answer for each column, and the cause of its failure if rows are grouped."""
+
+    case: GridCase
+    samples: Sequence[SampleAnswer | None]
+    input: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class GridPage:
+    """A page of a filtered grid. `counts` are by filter, for this text and tag; `names` are all cases that fit."""
+
+    rows: Sequence[GridRow]
+    names: Sequence[str]
+    counts: Mapping[str, int]
+    show: str
+    page: int
+    pages: int
+    tags: Sequence[str]
+    note: str
+
+
+def _failing(case: GridCase) -> bool:
+    return any(cell.failed for cell in case.cells if cell)
+
+
+# In the order in which they are shown, with the words for them.
+FILTERS: dict[str, tuple[str, Callable[[GridCase], bool]]] = {
+    "changed": ("changed", lambda case: case.change in ("worse", "better")),
+    "worse": ("got worse", lambda case: case.change == "worse"),
+    "better": ("got better", lambda case: case.change == "better"),
+    "same": ("as before", lambda case: case.change == "same"),
+    "apart": ("not comparable", lambda case: case.change == "apart"),
+    "failing": ("with a failure", _failing),
+    "unstable": ("unstable", lambda case: any(cell.passed and cell.failed for cell in case.cells if cell)),
+    "errors": ("without an answer", lambda case: any(cell.errored for cell in case.cells if cell)),
+    "all": ("all", lambda case: True),
+}
+_RANK = {"worse": 0, "better": 1, "apart": 2, "same": 3, "": 3}
+
+
+def run_info(project: Project, run: str) -> RunInfo:
+    """Return a run. Raise InputError if it is not found."""
+    with project.recorded() as runs:
+        return runs.run(run)
+
+
+def grid(project: Project, infos: Sequence[RunInfo]) -> Grid:
+    """Return all cases of a run; of two runs, the columns of the first are the base of those of the second."""
+    key = tuple((info.id, info.finished) for info in infos)
+    # A run that is not finished grows.
+    made = _grid if all(info.finished for info in infos) else _grid.__wrapped__
+    return made(project.settings.state, key)
+
+
+@lru_cache(maxsize=4)
+def _grid(folder: Path, key: Sequence[tuple[str, str | None]]) -> Grid:
+    cases: dict[str, list[CaseTally | None]] = {}
+    passed, answered = Counter[int](), Counter[int]()
+    with RunStore(folder) as runs:
+        columns = [column for run, _ in key for column in runs.grid().columns(run)]
+        numbers = {(column.run, column.variant, column.model): number for number, column in enumerate(columns)}
+        for run, _ in key:
+            for variant, model, case, tally in runs.grid().tallies(run):
+                number = numbers[run, variant, model]
+                cases.setdefault(case, [None] * len(columns))[number] = tally
+                passed[number] += tally.first_passed
+                answered[number] += tally.first
+    bases = [_base(columns, column, key[0][0] if len(key) > 1 else "") for column in columns]
+    found = [
+        GridColumn(column, base, passed[number], answered[number])
+        for number, (column, base) in enumerate(zip(columns, bases, strict=True))
+    ]
+    return Grid(found, [GridCase(name, tuple(cells), _change(cells, bases)) for name, cells in cases.items()])
+
+
+def _base(columns: Sequence[RunColumn], column: RunColumn, first: str) -> int | None:
+    """Return the number of the column that a column is compared with: production's, or that of the `first` run."""
+    side = column.side if first else {"candidate": "champion"}.get(column.side)
+    wanted = (first or column.run, side, column.model)
+    found = [number for number, it in enumerate(columns) if (it.run, it.side, it.model) == wanted]
+    return found[0] if found and column.run != first else None
+
+
+def _change(cells: Sequence[CaseTally | None], bases: Sequence[int | None]) -> str:
+    found = set()
+    for cell, base in zip(cells, bases, strict=True):
+        before = cells[base] if base is not None else None
+        if base is None or (cell is None and before is None):
+            continue
+        if not (cell and before and cell.passed + cell.failed and before.passed + before.failed):
+            found.add("apart")
+            continue
+        now, then = (item.passed / (item.passed + item.failed) for item in (cell, before))
+        found.add("same" if now == then else "better" if now > then else "worse")
+    return min(found, key=lambda change: _RANK[change], default="")
+
+
+def page(project: Project, infos: Sequence[RunInfo], found: Grid, query: GridQuery) -> GridPage:
+    """Return a page of the cases that fit a query, those that got worse first."""
+    note, inputs, needed = "", dict[str, CaseInput](), query.text or query.tag
+    try:
+        inputs = dict(case_inputs(project, infos[-1], None if needed else _PATIENCE))
+    except TimeoutError:
+        note = READING
+    except PromptbenchError as error:
+        note = f"the inputs cannot be shown: {error.message}"
+    fitting: Sequence[GridCase] = found.cases
+    if query.tag:
+        fitting = [case for case in fitting if case.name in inputs and query.tag in inputs[case.name].tags]
+    if query.text:
+        wanted = query.text.casefold()
+        with project.recorded() as runs:
+            answered = {name for info in infos for name in runs.grid().answered_with(info.id, query.text)}
+        fitting = [
+            case
+            for case in fitting
+            if case.name in answered
+            or wanted in case.name.casefold()
+            or (case.name in inputs and wanted in inputs[case.name].text[:_SEARCHED].casefold())
+        ]
+    counts = {name: sum(map(fits, fitting)) for name, (_, fits) in FILTERS.items()}
+    default = "changed" if found.compares and counts["changed"] else "all"
+    show = query.show if query.show in FILTERS else default
+    order = {name: number for number, name in enumerate(inputs)}
+    chosen = sorted(filter(FILTERS[show][1], fitting), key=lambda case: (_RANK[case.change], order.get(case.name, 0)))
+    pages = max(1, -(-len(chosen) // PAGE))
+    number = min(max(1, query.page), pages)
+    shown = chosen[(number - 1) * PAGE : number * PAGE]
+    with project.recorded() as runs:
+        names = [case.name for case in shown]
+        samples = [runs.grid().samples(column.of, names) for column in found.columns]
+    rows = [
+        GridRow(
+            case,
+            [by_case.get(case.name) for by_case in samples],
+            inputs[case.name].text[:_SEARCHED] if case.name in inputs else "",
+            _cause([by_case.get(case.name) for by_case in samples]) if query.by_cause else "",
+        )
+        for case in shown
+    ]
+    if query.by_cause:
+        often = Counter(row.cause for row in rows)
+        rows.sort(key=lambda row: (-often[row.cause], row.cause))
+    tags = Counter(tag for item in inputs.values() for tag in item.tags)
+    known = [tag for tag, _ in tags.most_common(_MOST_TAGS)]
+    return GridPage(rows, [case.name for case in chosen], counts, show, number, pages, known, note)
+
+
+def _cause(samples: Sequence[SampleAnswer | None]) -> str:
+    failing = [item for item in samples if item and item.outcome != "passed"]
+    return next(((item.error or "; ".join(item.reasons)) for item in reversed(failing)), "no failure")
+
+
+def case_inputs(project: Project, info: RunInfo, patience: float | None = None) -> Mapping[str, CaseInput]:
+    """Return the inputs of a run's cases, as the suite has them now.
+
+    They are read once, beside other requests, until a file of the suite changes. Raise InputError if the suite cannot
+    be read, TimeoutError if it takes longer than the `patience` in seconds.
+    """
+    path = project.settings.root / str(info.facts["path"])
+    files = (item.stat() for item in path.parent.rglob("*") if item.is_file())
+    return _reading(project.settings.root, path, max((item.st_mtime_ns for item in files), default=0)).result(patience)
+
+
+@lru_cache(maxsize=2)
+def _reading(root: Path, path: Path, changed: int) -> Future[Mapping[str, CaseInput]]:
+    found = Future[Mapping[str, CaseInput]]()
+
+    def read() -> None:
+        try:
+            found.set_result(_read_inputs(Project.open(root), path))
+        except Exception as error:  # noqa: BLE001 - whoever waits for the result gets it
+            found.set_exception(error)
+
+    # A daemon, because the end of the server does not wait for it.
+    Thread(target=read, daemon=True).start()
+    return found
+
+
+def _read_inputs(project: Project, path: Path) -> Mapping[str, CaseInput]:
+    with project.prompts() as store, project.recordings() as runs:
+        [prepared], _ = project.assemble(Selection(paths=(path,)), store=store, runs=runs, without_keys=True)
+    contents = {case.name: case.content for case in run_cases(prepared)}
+    written = prepared.suite.cases
+    return {
+        name: CaseInput(
+            case.variables,
+            [written[name].expect] if name in written.numbers and written[name].has_expect else [],
+            case.was,
+            case.tags,
+            case.critical,
+            case.history,
+            contents[name],
+        )
+        for name, case in ((name, prepared.cases[name]) for name in prepared.cases.names)
+    }
+
+
+def as_text(value: Json) -> str:
+    """Return a value as people read it."""
+    return value if isinstance(value, str) else json.dumps(map_files(value, str), ensure_ascii=False, indent=1)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseColumn:
+    """A prompt on a model at a case: every attempt, and the messages that were sent, if they are known."""
+
+    of: RunColumn
+    attempts: Sequence[Attempt]
+    messages: Sequence[Message] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CaseDetails:
+    """A case of a run. `note` says why its input is unknown, or that it has changed. `history` has the oldest first."""
+
+    name: str
+    input: CaseInput | None
+    columns: Sequence[CaseColumn]
+    history: Sequence[tuple[str, str | None, RunColumn, CaseTally]] = field(default_factory=list)
+    note: str = ""
+
+
+def inspect_case(project: Project, info: RunInfo, name: str) -> CaseDetails:
+    """Return a case of a run with everything that is known about it. Raise InputError if the run has no such case."""
+    note, given = "", None
+    try:
+        given = case_inputs(project, info).get(name)
+        note = "" if given else "the suite no longer has this case"
+    except PromptbenchError as error:
+        note = f"its input cannot be shown: {error.message}"
+    sources = {item.hash: item.source for item in info.variants}
+    with project.recorded() as runs:
+        columns = []
+        for column in runs.grid().columns(info.id):
+            attempts = runs.attempts_at(info.id, column.variant, column.model, name)
+            if attempts:
+                columns.append(CaseColumn(column, attempts, _messages(sources.get(column.variant), given)))
+        if not columns:
+            raise InputError(f"run {info.id} has no case '{name}'")
+        before = {case.name: case.content for case in runs.cases().of(info.id) if case.name == name}
+        if given and name in before and before[name] != given.content:
+            note = "the case or its checks have changed since this run; the input is today's"
+        return CaseDetails(name, given, columns, runs.grid().case_history(info.suite, name, _MOST_RUNS), note)
+
+
+def _messages(source: str | None, given: CaseInput | None) -> Sequence[Message]:
+    if source is None or given is None:
+        return ()
+    try:
+        return stored_prompt(source).render(given.variables, given.history)
+    except (PromptbenchError, KeyError):
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is that is not finished. `planned` are the first tries; a gate may add more. Times in seconds."""
+
+    pulse: RunPulse
+    planned: int
+    left: float | None
+    failures: Sequence[tuple[str, str, str]]
+
+
+def progress(project: Project, info: RunInfo) -> Progress:
+    """Return how far a run is, from its record: it may have been started anywhere."""
+    with project.recorded() as runs:
+        pulse = runs.grid().pulse(info.id)
+        failures = runs.grid().latest_failures(info.id, _MOST_FAILURES)
+    repeats, prompts = int(info.facts["policy"].get("repeats", 1)), len(info.variants) or 1
+    planned = sum(
+        pulse.cases * (prompts if model["uses_prompt"] else 1) * (1 if model["deterministic"] else repeats)
+        for model in info.facts["models"]
+    )
+    left = 60 * (planned - pulse.done) / pulse.recent if pulse.recent and planned > pulse.done else None
+    return Progress(pulse, planned, left, failures)
+
+
+def times_of(project: Project, info: RunInfo) -> Times:
+    """Return the milliseconds of the calls of a run that enter rates, by prompt and model."""
+    with project.recorded() as runs:
+        return runs.grid().times(info.id)
+
+
+def by_tag(found: Grid, inputs: Mapping[str, CaseInput]) -> Chart | None:
+    """Return a chart of the right answers by tag; None without tags."""
+    tags = Counter(tag for item in inputs.values() for tag in item.tags)
+    lanes, rows = [], []
+    for tag, _ in tags.most_common(_MOST_TAGS):
+        for number, column in enumerate(found.columns):
+            cells = [
+                case.cells[number] for case in found.cases if case.name in inputs and tag in inputs[case.name].tags
+            ]
+            first, right = (sum(getattr(cell, key) for cell in cells if cell) for key in ("first", "first_passed"))
+            if first:
+                what = f"{column.of.prompt} on {column.of.model}" if column.of.prompt else column.of.model
+                side = {"champion": "production"}.get(column.of.side, column.of.side)
+                lanes.append((side, f"{tag}: {column.of.prompt or side}\n{column.of.model}", 100 * right / first))
+                rows.append((tag, what, share(right, first), f"{first:,}"))
+    if not lanes:
+        return None
+    roles = {"production": "champion", "baseline": "baseline"}
+    return Chart(
+        "bars",
+        "Right answers by tag",
+        "Of the first tries of the cases with each tag; a case may have several.",
+        x=Axis("right answers", unit="%"),
+        y=Axis(ticks=[name for _, name, _ in lanes]),
+        series=[
+            Series(
+                side,
+                roles.get(side, "candidate"),
+                [(value, float(lane)) for lane, (of, _, value) in enumerate(lanes) if of == side],
+            )
+            for side in dict.fromkeys(side for side, _, _ in lanes)
+        ],
+        table=TableBlock(
+            [
+                TableColumn(head, numeric=place > 1)
+                for place, head in enumerate(("tag", "what", "right answers", "answers"))
+            ],
+            rows,
+        ),
+    )
