@@ -11,7 +11,6 @@ from promptbench.cli.app import run
 from promptbench.project import Project
 from tests.web.conftest import Viewer
 
-
 pytestmark = pytest.mark.xdist_group("web")
 
 
