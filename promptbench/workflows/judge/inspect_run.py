@@ -354,7 +354,7 @@ def _messages(source: str | None, given: CaseInput | None) -> Sequence[Message]:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class RunProgress:
     """How far a run is that is not finished. `planned` are the first tries; a gate may add more. Times in seconds."""
 
     pulse: RunPulse
@@ -363,7 +363,7 @@ class Progress:
     failures: Sequence[tuple[str, str, str]]
 
 
-def progress(project: Project, info: RunInfo) -> Progress:
+def progress(project: Project, info: RunInfo) -> RunProgress:
     """Return how far a run is, from its record: it may have been started anywhere."""
     with project.recorded() as runs:
         pulse = runs.grid().pulse(info.id)
@@ -374,7 +374,7 @@ def progress(project: Project, info: RunInfo) -> Progress:
         for model in info.facts["models"]
     )
     left = 60 * (planned - pulse.done) / pulse.recent if pulse.recent and planned > pulse.done else None
-    return Progress(pulse, planned, left, failures)
+    return RunProgress(pulse, planned, left, failures)
 
 
 def times_of(project: Project, info: RunInfo) -> Times:
