@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -13,24 +13,21 @@ from promptbench.checks._agreement import Agreement
 from promptbench.core.canonical import digest, lf
 from promptbench.core.clock import now
 from promptbench.core.diagnostics import Code, Diagnostics, did_you_mean
-from promptbench.core.errors import EnvironmentFailure, Exit, InputError, Interrupted
+from promptbench.core.errors import EnvironmentFailure, Exit, InputError
 from promptbench.core.events import Listener
 from promptbench.core.protocols import JudgedCheck, Subject
-from promptbench.core.types import Answer, Request
 from promptbench.core.words import number_of
 from promptbench.engine.prepare.evaluate import subject_of
 from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
-from promptbench.engine.runner import CallPlan, Engine
-from promptbench.gateway import Reply
 from promptbench.metrics.agreement import Confusion, point_biserial
 from promptbench.project import Project
 from promptbench.report.document import Document, Report, Section, TableBlock, TableColumn, Text
 from promptbench.report.words import money
 from promptbench.store.runs import RunStore
 from promptbench.suite.labelled import Labelled, read_labelled, sheet
-from promptbench.workflows.judge.budgets import Spending, require_prices
-from promptbench.workflows.judge.execute import gateway_of, limiters_of, prices_of, same_judges
+from promptbench.workflows.judge.budgets import Spending
+from promptbench.workflows.judge.recorded_calls import RecordedCall, RecordedCalls
 
 # As in the gate: a judge that gives no verdict on hard answers would agree on the rest.
 _MOST_WITHOUT_VERDICT = 0.02
@@ -57,14 +54,6 @@ class Agreed:
 class _Item(NamedTuple):
     subject: Subject
     passed: bool
-
-
-class _Call(NamedTuple):
-    # `calls` and `cost` are those made now.
-    judge: str
-    answer: Answer
-    calls: int = 0
-    cost: float | None = 0.0
 
 
 def agree(
@@ -219,35 +208,6 @@ def _only_text(row: Labelled, recorded: Callable[[], _Texts], found: Diagnostics
     return None
 
 
-class _JudgeCalls:
-    """Requests of a check to its judges, as the work of an engine. Tasks are pairs of a hash and a request."""
-
-    def __init__(self, project: Project, runs: RunStore, engine: Engine, same: Collection[str]) -> None:
-        self.answers: dict[str, _Call] = {}
-        self._secrets = project.secrets
-        self._runs = runs
-        self._engine = engine
-        self._same = same
-
-    def queue(self, task: tuple[str, Request]) -> str:
-        return str(task[1].model)
-
-    async def begin(self, task: tuple[str, Request]) -> CallPlan | None:
-        return CallPlan(task[1])
-
-    async def finish(self, task: tuple[str, Request], plan: CallPlan, reply: Reply | None) -> None:
-        key, judge = task[0], str(plan.request.model)
-        if self._engine.halted and reply is None:
-            return
-        if reply is None or reply.answer is None:
-            failure = reply.failure.message if reply and reply.failure else "no reason is given"
-            why = self._engine.down.get(judge, failure)
-            raise EnvironmentFailure(f"the judge {judge} does not answer: {why}")
-        answer = self._secrets.mask_answer(reply.answer)
-        self._runs.record(key, judge, answer, deterministic=judge in self._same)
-        self.answers[key] = _Call(judge, answer, reply.tries, reply.cost)
-
-
 def _answers(
     project: Project,
     prepared: PreparedSuite,
@@ -257,7 +217,7 @@ def _answers(
     again: bool,
     spending: Spending,
     listen: Listener,
-) -> dict[str, _Call]:
+) -> dict[str, RecordedCall]:
     """Return the judges' answers by the hash of the request: from the record, else from the judges.
 
     Raise EnvironmentFailure if a judge does not answer or the budget ends, Interrupted if the user stops.
@@ -267,33 +227,15 @@ def _answers(
         for item in items
         for request in map(prepared.as_sent, check.requests(item.subject))
     }
-    found: dict[str, _Call] = {}
-    for key, request in () if again else requests.items():
-        kept = runs.find(key)
-        if kept is not None and check.verdict(kept[0]) is not None:
-            found[key] = _Call(str(request.model), kept[0])
-    missing = [(key, request) for key, request in requests.items() if key not in found]
-    if not missing:
-        return found
-    judges = [prepared.judges[str(ref)].model for ref in check.judges]
-    prices = prices_of(project, prepared)
-    if spending.max_cost is not None:
-        require_prices(prices, judges)
-    limiters = limiters_of(project, prepared, None)
-    gateway = gateway_of(project, judges, prices, [spending.budget()], limiters, listen)
-    with Engine(gateway, listen) as engine:
-        calls = _JudgeCalls(project, runs, engine, same_judges(prepared))
-        engine.run(missing, calls, {judge.name: gateway.concurrency(judge.name) for judge in judges})
-    if engine.stopped:
-        raise Interrupted("stopped; the answers so far are on record", hint="the same command resumes")
-    if engine.spent is not None:
-        raise EnvironmentFailure(engine.spent)
-    found |= calls.answers
-    return {key: found[key] for key in requests}
+    with RecordedCalls(project, prepared, runs, spending, listen) as calls:
+        answers = calls.answers(requests, again=again, usable=lambda request, answer: check.verdict(answer) is not None)
+    for key, why in calls.failures.items():
+        raise EnvironmentFailure(f"the judge {requests[key].model} does not answer: {why}")
+    return answers
 
 
 def _agreement_of(
-    prepared: PreparedSuite, check: JudgedCheck, items: Sequence[_Item], answers: Mapping[str, _Call]
+    prepared: PreparedSuite, check: JudgedCheck, items: Sequence[_Item], answers: Mapping[str, RecordedCall]
 ) -> Agreement:
     """Raise EnvironmentFailure if too many answers have no verdict, or a judge is not one model."""
     pairs = []
@@ -310,7 +252,7 @@ def _agreement_of(
         )
     returned: dict[str, set[str]] = {}
     for call in answers.values():
-        returned.setdefault(call.judge, set()).add(call.answer.model)
+        returned.setdefault(call.model, set()).add(call.answer.model)
     for judge, names in returned.items():
         if len(names) > 1:
             raise EnvironmentFailure(
