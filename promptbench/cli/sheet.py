@@ -48,16 +48,20 @@ def import_(
         bool, typer.Option("--remove", help="Remove the cases that are not in the sheet from the suite.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change, and write nothing.")] = False,
+    reviewer: Annotated[
+        str, typer.Option("--reviewer", metavar="NAME", help="Who reviewed the rows that name nobody.")
+    ] = "",
     as_json: AsJson = False,
 ) -> int:
     """Import the cases of a spreadsheet into a suite. Lines that do not change stay as they are, with comments.
 
-    Errors are printed with their cells, and a copy of the sheet shows them there. With an error, nothing changes.
+    Errors are printed with their cells, and a copy of the sheet shows them there. With an error, nothing changes. Of a
+    sheet with a column `review`, only the cases are imported that its reviewers accept.
     """
     from promptbench.project import Project
     from promptbench.workflows.start.sheet import import_sheet
 
-    done = import_sheet(Project.open(), file, suite, remove=remove, dry_run=dry_run)
+    done = import_sheet(Project.open(), file, suite, remove=remove, dry_run=dry_run, reviewer=reviewer)
     if done.warnings:
         say(show(done.warnings, sys.stderr))
     if as_json:
@@ -73,7 +77,15 @@ def import_(
         names = ", ".join(f"'{clean(name)}'" for name in done.missing[:_MAX_NAMES])
         more = f" and {len(done.missing) - _MAX_NAMES:,} more" if len(done.missing) > _MAX_NAMES else ""
         what = "removed" if done.removed else "kept; remove them with --remove"
-        say(f"not in the sheet: {names}{more} ({what})")
+        say(f"{'not accepted' if done.reviews else 'not in the sheet'}: {names}{more} ({what})")
+    if done.reviews:
+        labels = ", ".join(f"{count:,} {label}" for label, count in done.reviews.items())
+        out(f"reviews: {labels}; {number_of(done.marks_added, 'new mark')}")
+    for pair in done.reviewers:
+        it = pair.kappa
+        kappa = f"kappa {it.value:.2f} ({it.low:.2f} to {it.high:.2f})" if it else "no kappa, with the same marks"
+        differing = f"; they differ on {', '.join(map(clean, pair.differing))}" if pair.differing else ""
+        out(f"{' and '.join(map(clean, pair.reviewers))}: {kappa} over {number_of(pair.shared, 'case')}{differing}")
     counts = [
         (len(done.changed), "changed"),
         (len(done.added), "new"),
@@ -82,5 +94,5 @@ def import_(
     ]
     summary = ", ".join(f"{count:,} {word}" for count, word in counts if count)
     verb = "no changes in" if not done.diff else "would change" if dry_run else "changed"
-    out(f"{verb} {done.suite}: {summary}")
+    out(f"{verb} {done.suite}: {summary or 'no case was accepted'}")
     return Exit.YES

@@ -1,4 +1,7 @@
-"""Answers that people have labelled pass or fail, in a spreadsheet or in JSON Lines."""
+"""What people said about answers and cases, in a spreadsheet or in JSON Lines.
+
+An answer is labelled pass or fail. With `about: case` the label is about a case itself: yes, no or edit.
+"""
 
 from __future__ import annotations
 
@@ -17,40 +20,45 @@ from promptbench.yaml.source import SourceError, read_source
 NEEDED = ("case", "label")
 COLUMNS = ("case", "model", "answer", "label")
 _SHEET = ("case", "model", "input", "answer", "label")
-_LABELS = {"pass": True, "yes": True, "fail": False, "no": False}
+_LABELS = {"pass": True, "yes": True, "edit": True, "fail": False, "no": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """One answer with its label. `answer` and `model` are None if the row has none; then the answer is on record.
+    """One answer or case with its label. Without an `answer`, a label of an answer is about the one on record.
 
-    `location` returns the location of a column.
+    `passed` is True if the label accepts it. `reviewer` is "" if unknown. `location` returns the location of a column.
     """
 
     case: str
     passed: bool
     answer: str | None
     model: str | None
-    location: Callable[[str], Location] = field(compare=False)
+    location: Callable[[str], Location] = field(compare=False, default=lambda name: Location(""))
+    label: str = ""
+    reviewer: str = ""
 
 
-def read_labelled(path: Path, shown: str, found: Diagnostics) -> list[Labelled]:
-    """Return the labelled rows of a file. Rows without a label are left out; errors go to `found`."""
+def read_labelled(path: Path, shown: str, found: Diagnostics, about: str = "answer") -> list[Labelled]:
+    """Return the labels of a file, a reviewer's newest only. Rows without one are left out; errors go to `found`."""
     is_json = path.suffix.lower() in (".jsonl", ".ndjson")
     rows = (_json_rows if is_json else _table_rows)(path, shown, found)
     try:
-        labelled = [item for row, location in rows if (item := _labelled(row, location, found)) is not None]
+        labelled: dict[tuple[object, ...], Labelled] = {}
+        for number, (row, location) in enumerate(rows):
+            if row.get("about", "answer") == about and (item := _labelled(row, location, found)) is not None:
+                labelled[item.case, item.answer, item.model, item.reviewer or number] = item
     except OSError as error:
         found.add(Code.UNREADABLE_FILE, f"the file cannot be read: {error.strerror}", Location(shown))
         return []
-    if not labelled and not found.errors:
+    if not labelled and not found.errors and about == "answer":
         found.add(
             Code.NO_CASES,
             "no answer in this file has a label",
             Location(shown),
             hint="write pass or fail into the column 'label'",
         )
-    return labelled
+    return [*labelled.values()]
 
 
 def sheet(rows: Iterable[Mapping[str, str]]) -> str:
@@ -86,6 +94,8 @@ def _labelled(row: Mapping[str, Json], location: Callable[[str], Location], foun
         None if answer in (None, "") else str(answer),
         str(model).strip() or None if model is not None else None,
         location,
+        said,
+        str(row.get("reviewer") or "").strip(),
     )
 
 

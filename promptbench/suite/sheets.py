@@ -43,7 +43,12 @@ KINDS: dict[str, _Kind] = {
     "only_models": "list",
     "skip": "text",
     "origin": "yaml",
+    # What a reviewer says about a row: these are not part of the case.
+    "review": "text",
+    "reviewer": "text",
 }
+# Parts of `origin` that reviewers compare with the case.
+SOURCES = {"source document": "document", "source quote": "quote"}
 # Fields whose keys have a column each.
 SPLIT = ("vars", "files", "expect", "quarantine")
 # The column with the comments that are above the cases of a YAML file.
@@ -75,7 +80,7 @@ class SheetCase:
     """The data of a row, as an entry of a suite file has it, and the location of the cell of each value.
 
     `comment` is None if the sheet has no column for it. `empty` is the first empty cell of each field that has several
-    columns.
+    columns. `reviewed` is True if the sheet has a column `review`, whether or not this row has one.
     """
 
     value: dict[str, Json]
@@ -83,6 +88,7 @@ class SheetCase:
     cells: dict[tuple[str | int, ...], Location] = field(default_factory=dict)
     comment: str | None = None
     empty: dict[str, Location] = field(default_factory=dict)
+    reviewed: bool = False
 
     def location(self, path: Sequence[str | int] = (), *, key: bool = False) -> Location:
         """Return the cell of the value at `path` or of its nearest parent, else the first cell of the row."""
@@ -142,10 +148,11 @@ def read_columns(header: GridRow, diagnostics: Diagnostics) -> SheetColumns:
 def read_row(columns: SheetColumns, row: GridRow, diagnostics: Diagnostics) -> SheetCase | None:
     """Return a row as a case; None, with errors in `diagnostics`, if a cell cannot be read."""
     before = len(diagnostics)
-    has_comment = any(column and column.path == _COMMENT_PATH for column in columns)
+    paths = [column.path for column in columns if column]
+    has_comment = _COMMENT_PATH in paths
     commented = [cell for column, cell in zip(columns, row, strict=False) if column and column.path == _COMMENT_PATH]
     comment = "".join(str(read_cell(cell, "text", Diagnostics())) for cell in commented[:1]) if has_comment else None
-    case = SheetCase({}, row[0].location, comment=comment)
+    case = SheetCase({}, row[0].location, comment=comment, reviewed=("review",) in paths)
     pairs: dict[str, dict[str, GridCell]] = {}
     for index, cell in enumerate(row):
         column = columns[index] if index < len(columns) else None
@@ -188,6 +195,8 @@ def _path(cell: GridCell, diagnostics: Diagnostics) -> tuple[str, ...] | None:
         return _COMMENT_PATH if heading.lower() == COMMENT else ()
     if pair := _PAIR.fullmatch(heading.lower()):
         return pair[1], pair[2] or ""
+    if heading.lower() in SOURCES:
+        return "origin", SOURCES[heading.lower()]
     root, dot, name = heading.partition(".")
     written, name = field_name(root.lower()), name.strip()
     if dot and written in SPLIT and name:

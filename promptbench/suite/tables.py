@@ -15,7 +15,7 @@ from promptbench.core.types import Json
 from promptbench.suite.cases import read_checks
 from promptbench.suite.file import field_name
 from promptbench.suite.models import Case, WrittenCheck
-from promptbench.suite.sheets import COMMENT, KINDS, SPLIT, read_cell
+from promptbench.suite.sheets import COMMENT, KINDS, SOURCES, SPLIT, read_cell
 from promptbench.tables.grid import GridCell
 from promptbench.yaml.text import in_braces, item_lines
 
@@ -47,6 +47,7 @@ _OTHER_FIELDS = (
         "only_models",
         "skip",
         "origin",
+        *SOURCES,
     ),
 )
 _QUARANTINE = ("owner", "reason", "review by")
@@ -178,6 +179,9 @@ class _RowWriter:
         for field, value in entry.fields.items():
             if field == "checks":
                 cells |= self._checks(value)
+            elif field == "origin" and isinstance(value, dict) and value and value.keys() <= {*SOURCES.values()}:
+                written = {name: value[key] for name, key in SOURCES.items() if key in value}
+                cells |= {name: self._write(item, "value", name) for name, item in written.items()}
             elif field in SPLIT and isinstance(value, dict) and value and value.keys() <= self._names[field]:
                 for name, item in value.items():
                     cells[f"{field}.{name}"] = self._write(item, "value", name)

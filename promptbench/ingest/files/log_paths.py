@@ -73,7 +73,7 @@ def find_logs(
     """
     found: dict[str, OpenedLog | UnreadableLog] = {}
     for written in paths:
-        for path, named in _expand(written):
+        for path, named in expand_path(written):
             name = "standard input" if path is None else str(path)
             if name not in found:
                 found[name] = _open(path, name, stdin, named=named)
@@ -85,7 +85,7 @@ def find_logs(
     return list(found.values())
 
 
-def _expand(written: str) -> Iterator[tuple[Path | None, bool]]:
+def expand_path(written: str) -> Iterator[tuple[Path | None, bool]]:
     """Yield the files of one argument, with True if it names just this one. None is standard input."""
     path = Path(written)
     if written == STDIN:

@@ -2,48 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple, Self
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Self
 
-from promptbench.core.errors import EnvironmentFailure, Interrupted
+from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import EnvironmentFailure, InputError, Interrupted
 from promptbench.core.events import Listener
-from promptbench.core.types import Answer, Request
+from promptbench.core.types import Answer, Json, Request
+from promptbench.engine.prepare.assemble import assemble
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.engine.runner import CallPlan, Engine
 from promptbench.gateway import Reply
-from promptbench.project import Project
+from promptbench.project import SUITE_FILE, Project, Selection, input_error
+from promptbench.prompts.parser import load as load_prompt
+from promptbench.store.prompts import Store
 from promptbench.store.runs import RunStore
+from promptbench.suite.loader import read as read_suite
 from promptbench.workflows.judge.budgets import Spending, require_prices
 from promptbench.workflows.judge.execute import gateway_of, limiters_of, prices_of, same_judges
+from promptbench.yaml.source import Source
 
 _Task = tuple[str, Request]
-
-
-class RecordedCall(NamedTuple):
-    """An answer. `calls` and `cost`, in US dollars or None if unknown, are of this command: 0 for one on record."""
-
-    model: str
-    answer: Answer
-    calls: int = 0
-    cost: float | None = 0.0
 
 
 class RecordedCalls:
     """Calls of the models and judges of a prepared suite, within `spending`. A context manager.
 
-    `failures` are the requests that got no answer, by key, with the reason.
+    `failures` are the requests that got no answer, by key, with the reason. `made` and `cost`, in US dollars or None if
+    unknown, are of all calls until now.
     """
 
     def __init__(
         self, project: Project, prepared: PreparedSuite, runs: RunStore, spending: Spending, listen: Listener
     ) -> None:
         self.failures: dict[str, str] = {}
+        self.made = 0
+        self.cost: float | None = 0.0
         self._secrets = project.secrets
         self._prepared = prepared
         self._runs = runs
         self._limits_cost = spending.max_cost is not None
         self._same = same_judges(prepared)
-        self._answers: dict[str, RecordedCall] = {}
+        self._answers: dict[str, Answer] = {}
         self._prices = prices_of(project, prepared)
         limiters = limiters_of(project, prepared, None)
         budgets = [spending.budget()]
@@ -62,17 +64,17 @@ class RecordedCalls:
         requests: Mapping[str, Request],
         *,
         again: bool = False,
-        usable: Callable[[Request, Answer], bool] = lambda request, answer: True,
-    ) -> dict[str, RecordedCall]:
+        usable: Callable[[Answer], bool] = lambda answer: True,
+    ) -> dict[str, Answer]:
         """Return the answers to requests by key: usable ones on record, unless `again` is set, else from the models.
 
         Raise EnvironmentFailure if the budget ends, Interrupted if the user stops; the answers so far are on record.
         """
         found = {}
-        for key, request in () if again else requests.items():
+        for key in () if again else requests:
             kept = self._runs.find(key)
-            if kept is not None and usable(request, kept[0]):
-                found[key] = RecordedCall(str(request.model), kept[0])
+            if kept is not None and usable(kept[0]):
+                found[key] = kept[0]
         missing = [(key, request) for key, request in requests.items() if key not in found]
         called = {str(request.model) for _, request in missing}
         models = {str(model.ref): model for model in self._prepared.reachable if str(model.ref) in called}
@@ -98,7 +100,40 @@ class RecordedCalls:
         if reply is not None and reply.answer is not None:
             answer = self._secrets.mask_answer(reply.answer)
             self._runs.record(key, model, answer, deterministic=model in self._same)
-            self._answers[key] = RecordedCall(model, answer, reply.tries, reply.cost)
+            self._answers[key] = answer
+            self.made += reply.tries
+            self.cost = None if self.cost is None or reply.cost is None else self.cost + reply.cost
         elif reply is not None or not self._engine.halted:
             failure = reply.failure.message if reply and reply.failure else "no reason is given"
             self.failures[key] = self._engine.down.get(model, failure)
+
+
+def prepare_prompt(
+    project: Project,
+    target: Path,
+    folder: Path,
+    models: Sequence[str],
+    variables: Mapping[str, Json],
+    store: Store,
+    runs: RunStore | None,
+) -> PreparedSuite:
+    """Return a suite for a prompt without one: a case with the given variables, and nothing checked.
+
+    `folder` is that from which functions as models are named. Raise InputError if a value is missing.
+    """
+    found = Diagnostics()
+    prompt = load_prompt(target, project.shown(target), found)
+    if prompt and (missing := prompt.missing(variables)):
+        hint = f"add --var {missing[0]}=TEXT, or name a suite, whose cases bring values"
+        raise InputError(f"{target.name} needs a value for {', '.join(missing)}", hint=hint)
+    # Nothing is scored, but a case must have a check.
+    case = {"case": "the given values", "vars": dict(variables), "checks": [{"regex": "^"}]}
+    name = target.name.partition(".")[0]
+    suite = {"suite": name, "prompt": target.name, "models": list(models), "cases": [case]}
+    source = Source(project.shown(target), json.dumps(suite, ensure_ascii=False))
+    read = read_suite(source, folder / SUITE_FILE, found)
+    around = project.prepare_options(Selection(prompts=(target,), models=tuple(models)), store, runs)
+    prepared = assemble(read, around, found) if read else None
+    if prepared is None or found.errors:
+        raise input_error(found)
+    return prepared

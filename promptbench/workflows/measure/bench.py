@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
@@ -10,28 +9,24 @@ from pathlib import Path
 from random import Random
 
 from promptbench import __version__
-from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import EnvironmentFailure, Exit, InputError
 from promptbench.core.events import Listener, RunStarted
 from promptbench.core.types import Json, MeasuredCall, Usage
 from promptbench.engine.estimate import Estimate
 from promptbench.engine.measurement import Arrivals, Load, Measurement, ModelRequests, schedule
-from promptbench.engine.prepare.assemble import assemble
 from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedModel, PreparedSuite
 from promptbench.engine.runner import Engine
 from promptbench.gateway import Prices, RateLimiter
 from promptbench.gateway.tokens import estimate
-from promptbench.project import SUITE_FILE, Project, input_error
-from promptbench.prompts.parser import load as load_prompt
+from promptbench.project import SUITE_FILE, Project
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunStore
-from promptbench.suite.loader import read as read_suite
 from promptbench.workflows.judge.budgets import Spending, require_prices
 from promptbench.workflows.judge.execute import gateway_of, prices_of
+from promptbench.workflows.judge.recorded_calls import prepare_prompt
 from promptbench.workflows.measure.bench_report import HistoryLine, MeasurementReport
 from promptbench.workflows.measure.measured_calls import examples_of, history_lines, report_of
-from promptbench.yaml.source import Source
 
 CALLS = 100
 WARM_UP = 2
@@ -152,7 +147,9 @@ def _prepared(
         selection = Selection(paths=(project.suite_file(path),), prompts=prompts, models=options.models)
         prepared = project.assemble(selection, store=store, runs=runs)[0][0]
     else:
-        prepared = _alone(project, target, options, store, runs)
+        if not options.models:
+            raise InputError("no model is named", hint="add --model PROVIDER/NAME, once for each")
+        prepared = prepare_prompt(project, target, target.parent, options.models, options.variables, store, runs)
     if len(prepared.candidates) > 1 and any(model.uses_prompt for model in prepared.models):
         names = ", ".join(item.label for item in prepared.candidates)
         hint = f"name its file: promptbench bench {project.shown(prepared.suite.folder / prepared.candidates[0].label)}"
@@ -161,30 +158,6 @@ def _prepared(
     if replayed:
         message = f"{replayed[0]} replays stored answers, so its latency cannot be measured"
         raise InputError(message, hint="name the model itself with --model")
-    return prepared
-
-
-def _alone(
-    project: Project, target: Path, options: MeasureOptions, store: Store, runs: RunStore | None
-) -> PreparedSuite:
-    """Return a suite for a prompt without one: a case with the given variables, and nothing checked."""
-    if not options.models:
-        raise InputError("no model is named", hint="add --model PROVIDER/NAME, once for each")
-    found = Diagnostics()
-    prompt = load_prompt(target, project.shown(target), found)
-    if prompt and (missing := prompt.missing(options.variables)):
-        hint = f"add --var {missing[0]}=TEXT, or name a suite, whose cases bring values"
-        raise InputError(f"{target.name} needs a value for {', '.join(missing)}", hint=hint)
-    # Nothing is scored, but a case must have a check.
-    case = {"case": "the given values", "vars": dict(options.variables), "checks": [{"regex": "^"}]}
-    name = target.name.partition(".")[0]
-    suite = {"suite": name, "prompt": target.name, "models": list(options.models), "cases": [case]}
-    source = Source(project.shown(target), json.dumps(suite, ensure_ascii=False))
-    read = read_suite(source, target.with_name(SUITE_FILE), found)
-    around = project.prepare_options(Selection(prompts=(target,), models=options.models), store, runs)
-    prepared = assemble(read, around, found) if read else None
-    if prepared is None or found.errors:
-        raise input_error(found)
     return prepared
 
 

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from promptbench.core.diagnostics import Diagnostic, Diagnostics
+from promptbench.core.diagnostics import Code, Diagnostic, Diagnostics
 from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.core.types import Json
 from promptbench.engine.prepare.prepared_suite import Variant
 from promptbench.project import Project, input_error
 from promptbench.suite.editor import write_whole
+from promptbench.suite.labelled import Labelled
 from promptbench.suite.sheet_changes import SheetCases, changed_files, changes_of, known_cases
 from promptbench.suite.sheet_marks import annotate_sheet
 from promptbench.suite.sheets import COMMENT, SheetCase, case_rows
-from promptbench.suite.tables import CaseTable, table_of
+from promptbench.suite.tables import CaseEntry, CaseTable, table_of
 from promptbench.tables.delimited import escape_formula, write_csv
 from promptbench.tables.writer import MAX_CELL_LENGTH, Sheet, write_workbook
 from promptbench.workflows.logs.valid_suite import open_valid_suite, unified_diff
 from promptbench.workflows.start.explain import check_pages
 from promptbench.workflows.start.new_case import choices_of
+from promptbench.workflows.trust.reviews import (
+    CASE_LABELS,
+    ReviewersCompared,
+    accepted,
+    add_marks,
+    compare_reviewers,
+    read_marks,
+)
 
 # Errors that are printed. The copy of the sheet has all of them.
 _MAX_PRINTED = 50
@@ -36,6 +46,9 @@ _NOTES = {
     "was": "The wrong answer that the model gave.",
     "should be": "An answer that must pass.",
     "note": "Anything that others should know. It changes nothing.",
+    "review": "yes to take the case, no, or edit if you changed it here. Empty: not reviewed.",
+    "reviewer": "Who reviewed it.",
+    "source quote": "The sentence of the document that has the answer.",
     COMMENT: "The comment above the case in the suite file. It changes nothing.",
 }
 
@@ -44,7 +57,8 @@ _NOTES = {
 class SheetImported:
     """What a sheet changed in a suite. `renamed` is old to new name.
 
-    `missing` are the cases of the suite that are not in the sheet; `removed`, if they were taken out of the suite.
+    `missing` are the cases of the suite that are not in the sheet, or that its reviewers do not accept; `removed`, if
+    they were taken out of the suite. `reviews` are the rows of a review sheet by label, "" for those without one.
     """
 
     suite: str
@@ -57,6 +71,9 @@ class SheetImported:
     unchanged: int
     diff: str
     warnings: Sequence[Diagnostic]
+    reviews: Mapping[str, int] = field(default_factory=dict)
+    marks_added: int = 0
+    reviewers: Sequence[ReviewersCompared] = ()
 
     def as_dict(self) -> dict[str, Json]:
         data = {"schema_version": 1, **asdict(replace(self, warnings=()))}
@@ -69,28 +86,43 @@ def export_sheet(project: Project, path: Path, output: Path) -> int:
 
     Raise InputError if the file exists, or a sheet cannot hold a case.
     """
-    suffix = _suffix(output)
+    check_is_new(output)
+    with open_valid_suite(project, path) as opened:
+        entries = [item.entry for item in known_cases(opened.suite)]
+    write_cases(output, entries, opened.prompts)
+    return len(entries)
+
+
+def check_is_new(output: Path) -> None:
+    """Raise InputError if a sheet cannot be written there: it exists, or is neither `.xlsx` nor `.csv`."""
+    _suffix(output)
     if output.exists():
         raise InputError(f"{output} already exists", hint="name another file with --output, or delete it")
-    with open_valid_suite(project, path) as opened:
-        known = known_cases(opened.suite)
-    variables = sorted({name for item in opened.prompts for name in item.prompt.missing({})})
+
+
+def write_cases(
+    output: Path, entries: Sequence[CaseEntry], prompts: Sequence[Variant], more: Sequence[str] = ()
+) -> None:
+    """Write cases into a new sheet, with empty columns `more` after the names. Raise InputError if one does not fit."""
+    suffix = _suffix(output)
+    variables = sorted({name for item in prompts for name in item.prompt.missing({})})
     try:
-        table = table_of([item.entry for item in known], variables, csv=suffix == ".csv")
+        table = table_of(entries, variables, csv=suffix == ".csv")
     except ValueError as error:
         raise InputError(str(error)) from None
+    first, *rest = table.headings
+    table = CaseTable([first, *more, *rest], [[row[0], *[""] * len(more), *row[1:]] for row in table.rows])
     if suffix == ".csv":
         rows = [[escape_formula(str(cell)) for cell in row] for row in (table.headings, *table.rows)]
         # The byte order mark makes spreadsheet programs read it as UTF-8.
         content = write_csv(rows).encode("utf-8-sig")
     else:
-        content = _as_workbook(table, opened.prompts)
+        content = _as_workbook(table, prompts)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_bytes(content)
     except OSError as error:
         raise EnvironmentFailure(f"cannot write {output}: {error.strerror}") from None
-    return len(known)
 
 
 def _suffix(path: Path) -> str:
@@ -107,7 +139,7 @@ def _as_workbook(table: CaseTable, prompts: Sequence[Variant]) -> bytes:
                 message = f"the case '{row[0]}' has more than {MAX_CELL_LENGTH:,} characters under '{heading}'"
                 raise InputError(f"{message}, which a workbook cannot hold", hint="write a .csv file")
     pages = check_pages()
-    listed = dict(_choices(prompts[0]))
+    listed = {"review": CASE_LABELS, **dict(_choices(prompts[0]))}
     choices: dict[int, Sequence[str]] = {}
     notes: dict[int, str] = {}
     for index, heading in enumerate(table.headings):
@@ -130,8 +162,8 @@ def _choices(item: Variant) -> Iterator[tuple[str, Sequence[str]]]:
     # Columns for which a prompt's schemas list all values.
     for prefix, schema in (("expect", item.prompt.output_schema), ("vars", item.prompt.input_schema)):
         fields = (schema or {}).get("properties")
-        for name, field in fields.items() if isinstance(fields, dict) else ():
-            if choices := choices_of(field):
+        for name, values in fields.items() if isinstance(fields, dict) else ():
+            if choices := choices_of(values):
                 yield f"{prefix}.{name}", choices
 
 
@@ -144,16 +176,21 @@ def _note(heading: str) -> str | None:
 
 
 def import_sheet(
-    project: Project, sheet: Path, path: Path, *, remove: bool = False, dry_run: bool = False
+    project: Project, sheet: Path, path: Path, *, remove: bool = False, dry_run: bool = False, reviewer: str = ""
 ) -> SheetImported:
     """Write the changes that a spreadsheet makes to the cases of a suite into its files. All other lines stay.
+
+    Of a sheet with a column `review`, only the cases are taken that all their reviewers accept, here and in the marks
+    next to the suite, to which those of the sheet are added.
 
     Args:
         project: the project of the suite.
         sheet: a `.xlsx` or `.csv` file.
         path: the suite.
-        remove: True to remove the cases that are not in the sheet from the suite.
+        remove: True to remove the cases that are not in the sheet from the suite; of a review sheet, those that are not
+            accepted.
         dry_run: True to write nothing.
+        reviewer: who reviewed the rows that do not name anybody.
 
     Raises:
         InputError: if the sheet has errors. A copy of it shows each one at its cell.
@@ -163,9 +200,23 @@ def import_sheet(
         suite = opened.suite
         known = known_cases(suite)
         diagnostics = Diagnostics()
-        cases = SheetCases(_rows(sheet, diagnostics), suite.common)
-        opened.builder(diagnostics, replace(suite, cases=cases)).validate()
+        rows = _rows(sheet, diagnostics)
+        is_review = any(row.reviewed for row in rows)
+        marked = [(row, mark) for row in rows if (mark := _take_mark(row, reviewer, diagnostics))]
+        marks = [*read_marks(suite.folder), *(mark for _, mark in marked)] if is_review else []
+        verdicts = accepted(marks)
+        there = {item.case.name: item for item in known}
+        if is_review:
+            taken = [(row, mark) for row, mark in marked if verdicts[mark.case]]
+            # What is in the suite was accepted, perhaps with changes of another reviewer: only an edit changes it.
+            rows = [row for row, mark in taken if mark.label == "edit" or mark.case not in there]
+        cases = SheetCases(rows, suite.common)
+        if rows:
+            opened.builder(diagnostics, replace(suite, cases=cases)).validate()
         changes = changes_of(known, cases, diagnostics)
+        if is_review:
+            changes.unchanged += len(taken) - len(rows)
+            changes.missing = [item for item in known if verdicts.get(item.case.name) is False]
         if diagnostics.errors:
             raise _error(sheet, diagnostics, write_copy=not dry_run)
         files = changed_files(suite, changes, remove=remove)
@@ -174,6 +225,7 @@ def import_sheet(
                 opened.write(after)
             else:
                 write_whole(target, after)
+        added = add_marks(suite.folder, [mark for _, mark in marked]) if marked and not dry_run else 0
     folder = Path(opened.shown).parent
     return SheetImported(
         suite=opened.shown,
@@ -189,7 +241,25 @@ def import_sheet(
             for target, texts in files.items()
         ),
         warnings=diagnostics.warnings,
+        reviews=Counter(mark.label for _, mark in marked) if is_review else {},
+        marks_added=added,
+        reviewers=compare_reviewers(marks),
     )
+
+
+def _take_mark(row: SheetCase, reviewer: str, diagnostics: Diagnostics) -> Labelled | None:
+    """Take the review out of a row, and return it; None if there is none, or, with an error, an invalid one."""
+    label = str(row.value.pop("review", "")).strip().lower()
+    name = row.value.pop("reviewer", "") or reviewer
+    if not label:
+        return None
+    location = row.location(("review",))
+    if label not in CASE_LABELS:
+        diagnostics.add(Code.BAD_VALUE, f"the review is '{label}'", location, hint="write yes, no or edit")
+    elif not name:
+        hint = "write a name under 'reviewer', or add --reviewer NAME"
+        diagnostics.add(Code.MISSING_KEY, "the review has no reviewer", location, hint=hint)
+    return Labelled(str(row.value.get("case", "")), label != "no", None, None, label=label, reviewer=name)
 
 
 def _rows(sheet: Path, diagnostics: Diagnostics) -> list[SheetCase]:

@@ -16,6 +16,7 @@ from promptbench.core.diagnostics import Code, Diagnostics, did_you_mean
 from promptbench.core.errors import EnvironmentFailure, Exit, InputError
 from promptbench.core.events import Listener
 from promptbench.core.protocols import JudgedCheck, Subject
+from promptbench.core.types import Answer, Request
 from promptbench.core.words import number_of
 from promptbench.engine.prepare.evaluate import subject_of
 from promptbench.engine.prepare.options import Selection
@@ -27,7 +28,7 @@ from promptbench.report.words import money
 from promptbench.store.runs import RunStore
 from promptbench.suite.labelled import Labelled, read_labelled, sheet
 from promptbench.workflows.judge.budgets import Spending
-from promptbench.workflows.judge.recorded_calls import RecordedCall, RecordedCalls
+from promptbench.workflows.judge.recorded_calls import RecordedCalls
 
 # As in the gate: a judge that gives no verdict on hard answers would agree on the rest.
 _MOST_WITHOUT_VERDICT = 0.02
@@ -91,22 +92,29 @@ def agree(
                 hint="label answers that pass and answers that fail",
             )
         check = check.without_agreement()
-        answers = _answers(project, prepared, runs, check, items, again, spending or Spending(), listen)
-        agreement = _agreement_of(prepared, check, items, answers)
+        requests = {
+            digest(request.as_dict()): request
+            for item in items
+            for request in map(prepared.as_sent, check.requests(item.subject))
+        }
+        with RecordedCalls(project, prepared, runs, spending or Spending(), listen) as calls:
+            answers = calls.answers(requests, again=again, usable=lambda answer: check.verdict(answer) is not None)
+        for key, why in calls.failures.items():
+            raise EnvironmentFailure(f"the judge {requests[key].model} does not answer: {why}")
+        agreement = _agreement_of(prepared, check, items, requests, answers)
         try:
             file = _agreement.save(prepared.suite.folder, agreement)
         except (ValueError, OSError) as error:
             raise InputError(f"the agreement cannot be written: {error}") from None
         [prepared], _ = project.assemble(Selection(paths=(suite,)), store=store, runs=runs)
     proven = next(item for item in prepared.judged_checks if item.identity == check.identity)
-    costs = [call.cost for call in answers.values()]
     return Agreed(
         agreement,
         proven.counts,
         proven.standing,
         len(answers),
-        sum(call.calls for call in answers.values()),
-        None if None in costs else sum(cost or 0.0 for cost in costs),
+        calls.made,
+        calls.cost,
         project.shown(file),
     )
 
@@ -208,40 +216,18 @@ def _only_text(row: Labelled, recorded: Callable[[], _Texts], found: Diagnostics
     return None
 
 
-def _answers(
-    project: Project,
+def _agreement_of(
     prepared: PreparedSuite,
-    runs: RunStore,
     check: JudgedCheck,
     items: Sequence[_Item],
-    again: bool,
-    spending: Spending,
-    listen: Listener,
-) -> dict[str, RecordedCall]:
-    """Return the judges' answers by the hash of the request: from the record, else from the judges.
-
-    Raise EnvironmentFailure if a judge does not answer or the budget ends, Interrupted if the user stops.
-    """
-    requests = {
-        digest(request.as_dict()): request
-        for item in items
-        for request in map(prepared.as_sent, check.requests(item.subject))
-    }
-    with RecordedCalls(project, prepared, runs, spending, listen) as calls:
-        answers = calls.answers(requests, again=again, usable=lambda request, answer: check.verdict(answer) is not None)
-    for key, why in calls.failures.items():
-        raise EnvironmentFailure(f"the judge {requests[key].model} does not answer: {why}")
-    return answers
-
-
-def _agreement_of(
-    prepared: PreparedSuite, check: JudgedCheck, items: Sequence[_Item], answers: Mapping[str, RecordedCall]
+    requests: Mapping[str, Request],
+    answers: Mapping[str, Answer],
 ) -> Agreement:
     """Raise EnvironmentFailure if too many answers have no verdict, or a judge is not one model."""
     pairs = []
     for item in items:
         keys = [digest(prepared.as_sent(request).as_dict()) for request in check.requests(item.subject)]
-        pairs.append((item, check.conclude(item.subject, [answers[key].answer for key in keys])))
+        pairs.append((item, check.conclude(item.subject, [answers[key] for key in keys])))
     judged = [(item, score) for item, score in pairs if not score.errored]
     missing = len(pairs) - len(judged)
     if missing > max(1, _MOST_WITHOUT_VERDICT * len(pairs)):
@@ -251,8 +237,8 @@ def _agreement_of(
             hint="nothing was recorded",
         )
     returned: dict[str, set[str]] = {}
-    for call in answers.values():
-        returned.setdefault(call.model, set()).add(call.answer.model)
+    for key, answer in answers.items():
+        returned.setdefault(str(requests[key].model), set()).add(answer.model)
     for judge, names in returned.items():
         if len(names) > 1:
             raise EnvironmentFailure(
