@@ -35,9 +35,10 @@ def generate(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> int:
-    """Write questions and answers about documents into a sheet for review.
+    """Write questions about documents for people to review.
 
-    `sheet import` takes what people accepted. An interrupted command resumes when it is repeated.
+    Each is in a sheet with its answer and source sentence. `sheet import` takes what people accepted. An interrupted
+    command resumes when it is repeated.
     """
     from promptbench.cli.output import out_json, out_lines
     from promptbench.cli.progress import Progress
