@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pypdf
 import pytest
 import yaml
+from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
 import promptbench
 from tests.helpers.fake_openai import FakeOpenAI
@@ -169,18 +171,42 @@ def test_an_unanswerable_question_that_the_passage_answers(shop: ProjectFolder, 
     assert not (shop.root / "review.csv").exists()
 
 
+def pdf(*lines: str) -> pypdf.PdfWriter:
+    """A page with these lines; none is a scan."""
+    writer = pypdf.PdfWriter()
+    page = writer.add_blank_page(600, 800)
+    font = {"/Type": "/Font", "/Subtype": "/Type1", "/BaseFont": "/Helvetica"}
+    names = DictionaryObject({NameObject(key): NameObject(value) for key, value in font.items()})
+    fonts = DictionaryObject({NameObject("/F1"): names})
+    page[NameObject("/Resources")] = DictionaryObject({NameObject("/Font"): fonts})
+    content = DecodedStreamObject()
+    shown = "".join(f"({line}) Tj 0 -14 Td " for line in lines)
+    content.set_data(f"BT /F1 12 Tf 10 700 Td {shown}ET".encode())
+    page[NameObject("/Contents")] = content
+    return writer
+
+
+def test_a_pdf_and_a_machine_without_its_reader(shop: ProjectFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A word is divided at the end of a line.
+    head, tail = RETURNS.split("turned", 1)
+    pdf(f"{head}-", f"turned{tail[:60]}", tail[60:]).write(shop.root / "terms.pdf")
+    ask = ("generate", "suites/shop", "--from", "terms.pdf", "--by", "openai/fake", "--unanswerable", "0")
+    assert shop.run(*ask, "--count", "1").code == 0
+    monkeypatch.setitem(sys.modules, "pypdf", None)
+    ended = shop.run(*ask, "--output", "b.csv")
+    assert "terms.pdf: needs `pip install 'promptbench-gate[documents]'`" in ended.err
+
+
 def test_documents_that_are_skipped_are_named(shop: ProjectFolder) -> None:
     shop.write("docs/empty.txt", "\n")
     (shop.root / "docs/old.txt").write_bytes("Grüße. ".encode("latin-1") * 30)
     shop.write("docs/table.docx", "x")
     shop.write("docs/copy.markdown", f"{OPENING}\n")
     shop.write("docs/broken.pdf", "%PDF-1.7 and no more")
-    for name, password in (("scan.pdf", ""), ("secret.pdf", "x")):
-        writer = pypdf.PdfWriter()
-        writer.add_blank_page(100, 100)
-        if password:
-            writer.encrypt(password, algorithm="RC4-128")
-        writer.write(shop.root / "docs" / name)
+    pdf().write(shop.root / "docs/scan.pdf")
+    secret = pdf(RETURNS)
+    secret.encrypt("x", algorithm="RC4-128")
+    secret.write(shop.root / "docs/secret.pdf")
     shop.write("docs/huge.txt", "All is well. " * 100_000)
     shop.write("promptbench.toml", (shop.root / "promptbench.toml").read_text() + "\n").write_text(
         "max-file-mb = 1\n" + (shop.root / "promptbench.toml").read_text()

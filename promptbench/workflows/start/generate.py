@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from promptbench.core.canonical import digest
 from promptbench.core.errors import EnvironmentFailure, InputError
-from promptbench.core.events import Listener
+from promptbench.core.events import Listener, Notice
 from promptbench.core.types import Json
 from promptbench.core.words import number_of
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
@@ -93,7 +93,7 @@ def generate(
     with project.prompts() as store, project.runs() as runs:
         prepared = prepare_prompt(project, prompt or PROMPT, project.settings.root, [by], given, store, runs)
         with RecordedCalls(project, prepared, runs, spending, listen) as calls:
-            author = _Author(prepared, calls, again=again)
+            author = _Author(prepared, calls, listen, again=again)
             for case in known:
                 author.known.add(str(case.case.variables.get(question)))
             answered = author.write(passages, count - lacking, unanswerable=False)
@@ -170,12 +170,13 @@ def _rest(item: _Question, opened: ValidSuite, known: Sequence[KnownCase]) -> di
 class _Author:
     """A model that writes questions. `known` are those that it must not repeat."""
 
-    def __init__(self, prepared: PreparedSuite, calls: RecordedCalls, *, again: bool) -> None:
+    def __init__(self, prepared: PreparedSuite, calls: RecordedCalls, listen: Listener, *, again: bool) -> None:
         self.known = NearDuplicates()
         self.discarded, self.requests, self.unreadable = Counter[str](), 0, 0
         self._answers: set[tuple[Passage, str, str]] = set()
         self._written: dict[Passage, list[str]] = {}
         self._prepared, self._calls, self._model = prepared, calls, prepared.models[0]
+        self._listen = listen
         # A function is called again: it costs nothing, and may have changed.
         self._again = again or not self._model.uses_prompt
 
@@ -199,6 +200,8 @@ class _Author:
                 items = [item for item, is_refuted in zip(items, refuted, strict=True) if not is_refuted]
             self.discarded.update(filter(None, problems))
             kept += items
+            kind = "unanswerable question" if unanswerable else "question"
+            self._listen(Notice(f"{len(kept[:wanted]):,} of {number_of(wanted, kind)}"))
         self.discarded.update(["more than were asked for"] * len(kept[wanted:]))
         return kept[:wanted]
 
