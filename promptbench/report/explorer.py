@@ -1,6 +1,6 @@
 """The cases of a run as a page holds them: an index that is read at once, and packs of cases that are read on demand.
 
-Both are JSON, compressed by gzip and written as base64. A pack holds equal texts once.
+Both are JSON, compressed by gzip and written as base64. A pack has the HTML of its cases.
 """
 
 from __future__ import annotations
@@ -10,16 +10,14 @@ import gzip
 import json
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from promptbench.core.canonical import escape_surrogates
-from promptbench.core.files import FileValue, map_files
 from promptbench.core.types import Json, Rung
-from promptbench.core.words import number_of
 from promptbench.parsing.json_text import read
 from promptbench.report.document import Matrix
-from promptbench.report.model import AttemptDetails, AttemptRow, CaseAttempts
+from promptbench.report.model import AttemptDetails, CaseAttempts
 
 _MOST_LABELS = 40
 _LONGEST_LABEL = 60
@@ -109,9 +107,6 @@ def _labels(value: Json, place: str = "") -> Iterator[tuple[str, str]]:
 
 _CASES_IN_A_PACK = 200
 _CHARACTERS_IN_A_PACK = 2_000_000
-# A longer text is shown by its start and its end.
-_MOST_CHARACTERS = 40_000
-_END = 4_000
 # Each state with the tone it is shown in, those that need attention first.
 STATES = {
     "broken": "bad",
@@ -139,35 +134,27 @@ class Explorer:
     matrices: list[Matrix]
 
 
-def explore(attempts: AttemptDetails) -> Explorer:
-    """Read every case once and return what a page needs of them."""
+def explore(attempts: AttemptDetails, show: Callable[[CaseAttempts], str]) -> Explorer:
+    """Read every case once and return what a page needs of them. `show` returns a case as HTML."""
     labels = {prompt.hash: prompt.label for prompt in attempts.prompts}
     index = _Index(attempts)
     confusions = Confusions.of(attempts)
     times: dict[tuple[str, str], array[float]] = {}
-    packs = []
-    for pack in _packs(attempts.cases, index):
-        packs.append(pack.packed())
-        for case in pack.cases:
-            confusions.add(case)
-            for item in case.attempts:
-                if item.counted and item.provider_ms is not None:
-                    key = labels.get(item.prompt, ""), item.model
-                    times.setdefault(key, array("d")).append(item.provider_ms)
+    packs: list[str] = []
+    shown: list[str] = []
+    for case in attempts.cases:
+        index.add(case)
+        confusions.add(case)
+        for item in case.attempts:
+            if item.counted and item.provider_ms is not None:
+                key = labels.get(item.prompt, ""), item.model
+                times.setdefault(key, array("d")).append(item.provider_ms)
+        shown.append(show(case))
+        if len(shown) >= _CASES_IN_A_PACK or sum(map(len, shown)) >= _CHARACTERS_IN_A_PACK:
+            packs.append(index.end_pack(shown))
+    if shown:
+        packs.append(index.end_pack(shown))
     return Explorer(index.packed(), packs, times, confusions.matrices())
-
-
-def _packs(cases: Iterable[CaseAttempts], index: _Index) -> Iterator[_Pack]:
-    pack = _Pack(index)
-    for case in cases:
-        pack.add(case)
-        if len(pack.cases) >= _CASES_IN_A_PACK or pack.characters >= _CHARACTERS_IN_A_PACK:
-            index.end_pack(len(pack.cases))
-            yield pack
-            pack = _Pack(index)
-    if pack.cases:
-        index.end_pack(len(pack.cases))
-        yield pack
 
 
 class _Index:
@@ -214,8 +201,12 @@ class _Index:
             for name, value in values.items():
                 self._columns[name].append(value)
 
-    def end_pack(self, cases: int) -> None:
-        self._packs.append(cases)
+    def end_pack(self, shown: list[str]) -> str:
+        """Return the cases as a pack, and begin the next one."""
+        self._packs.append(len(shown))
+        packed = _packed([*shown])
+        shown.clear()
+        return packed
 
     def packed(self) -> str:
         return _packed(
@@ -235,81 +226,6 @@ class _Index:
                 **self._columns,
             }
         )
-
-
-@dataclass(slots=True)
-class _Pack:
-    """Some cases in full. A text is stored once; cases refer to it by number."""
-
-    index: _Index
-    cases: list[CaseAttempts] = field(default_factory=list)
-    characters: int = 0
-    _texts: dict[str, int] = field(default_factory=dict)
-    _written: list[Json] = field(default_factory=list)
-
-    def add(self, case: CaseAttempts) -> None:
-        self.index.add(case)
-        self.cases.append(case)
-        self._written.append(
-            {
-                "vars": [[self._text(name), self._text(_written(value))] for name, value in case.variables.items()],
-                "expected": [self._text(_written(item)) for item in case.expected],
-                "was": [self._text(text) for text in case.was],
-                "asked": {
-                    str(self.index.prompts[prompt]): [[role, self._text(text)] for role, text in messages]
-                    for prompt, messages in case.asked.items()
-                },
-                "attempts": [self._attempt(item) for item in case.attempts],
-            }
-        )
-
-    def _attempt(self, item: AttemptRow) -> list[Json]:
-        return [
-            self.index.prompts.get(item.prompt, -1),
-            self.index.models.setdefault(item.model, len(self.index.models)),
-            item.repeat,
-            int(item.counted),
-            item.outcome,
-            None if item.answer is None else self._text(item.answer),
-            item.rung,
-            list(item.repairs),
-            [self._text(reason) for reason in item.reasons],
-            None if item.error is None else self._text(item.error),
-            item.fallback,
-            item.tries,
-            int(item.cached),
-            item.provider_ms,
-            item.queue_ms,
-            item.input_tokens,
-            item.output_tokens,
-            item.cost,
-            item.started,
-            [self._text(str(called)) for called in item.called],
-        ]
-
-    def _text(self, text: str) -> int:
-        text = _cut(text)
-        if text not in self._texts:
-            self._texts[text] = len(self._texts)
-            self.characters += len(text)
-        return self._texts[text]
-
-    def packed(self) -> str:
-        return _packed({"texts": list(self._texts), "cases": self._written})
-
-
-def _cut(text: str) -> str:
-    if len(text) <= _MOST_CHARACTERS:
-        return text
-    left_out = len(text) - _MOST_CHARACTERS
-    start = text[: _MOST_CHARACTERS - _END]
-    return f"{start}\n\n[{number_of(left_out, 'character')} left out; the run record has them]\n\n{text[-_END:]}"
-
-
-def _written(value: Json) -> str:
-    # A browser would round large numbers, so they become text here.
-    value = str(value) if isinstance(value, FileValue) else value
-    return value if isinstance(value, str) else json.dumps(map_files(value, str), ensure_ascii=False, indent=1)
 
 
 def _packed(data: Json) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from promptbench.core.errors import Exit
-from promptbench.core.types import Json
+from promptbench.core.types import Json, Score
 from promptbench.report.nlu import Nlu
 from promptbench.report.qa import Qa
 from promptbench.report.words import excerpt
@@ -289,6 +289,7 @@ class AttemptRow:
     cost: float | None
     started: str
     called: Sequence[CalledTool | TurnAnswer] = ()  # As in `SideResult`.
+    scores: Sequence[Score] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +311,14 @@ class CaseAttempts:
     was: Sequence[str]
     asked: Mapping[str, Sequence[tuple[str, str]]]
     attempts: Sequence[AttemptRow]
+
+    @property
+    def columns(self) -> list[list[AttemptRow]]:
+        """The attempts of each prompt on each model."""
+        found: dict[tuple[str, str], list[AttemptRow]] = {}
+        for item in self.attempts:
+            found.setdefault((item.prompt, item.model), []).append(item)
+        return list(found.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,19 +6,25 @@ around them. A name that a template uses and nobody gave is an error.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from urllib.parse import quote, urlencode
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from promptbench.core.files import FileValue, map_files
+from promptbench.core.types import Json
 from promptbench.core.words import number_of
 from promptbench.report.diff import Piece, word_diff
 from promptbench.report.markup import visible
+from promptbench.report.model import AttemptRow
 from promptbench.report.svg import draw
 from promptbench.report.words import clean, duration, excerpt, money, share
 
+_MOST_CHARACTERS = 40_000
+_END = 4_000
 # The tone of each result of a run.
 RESULTS = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "warn", "NO VERDICT": "none"}
 
@@ -38,6 +44,7 @@ def environment(*folders: str) -> Environment:
     made.filters |= {
         "address": address,
         "clean": clean,
+        "cut": cut,
         "draw": lambda chart: Markup(draw(chart)),
         "duration": duration,
         "excerpt": excerpt,
@@ -45,10 +52,12 @@ def environment(*folders: str) -> Environment:
         "money": money,
         "moment": moment,
         "part": lambda text: quote(_whole(text), safe=""),
+        "written": written,
         "tone": lambda result: RESULTS.get(result or "", "none"),
     }
-    made.globals |= {"number_of": number_of, "share": share, "pieces": pieces}
-    made.globals["blocks"] = made.get_template("blocks.html").module
+    made.globals |= {"number_of": number_of, "share": share, "pieces": pieces, "shown": shown}
+    for name in ("blocks", "case"):
+        made.globals[name] = made.get_template(f"{name}.html").module
     return made
 
 
@@ -66,6 +75,25 @@ def address(values: Mapping[str, object]) -> str:
 def _whole(text: str) -> str:
     # An address cannot hold half a pair of surrogates; pages look for the name with the same sign in its place.
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def shown(column: Sequence[AttemptRow]) -> AttemptRow:
+    """Return the attempt that stands for a prompt on a model: the first failing one, or the first."""
+    return next((item for item in column if item.outcome == "failed"), column[0])
+
+
+def written(value: Json) -> str:
+    """Return a value of a case as text. A browser would round large numbers."""
+    value = str(value) if isinstance(value, FileValue) else value
+    return value if isinstance(value, str) else json.dumps(map_files(value, str), ensure_ascii=False, indent=1)
+
+
+def cut(text: str) -> str:
+    """Return a text, a long one by its start and its end."""
+    if len(text) <= _MOST_CHARACTERS:
+        return text
+    left_out = number_of(len(text) - _MOST_CHARACTERS, "character")
+    return f"{text[: _MOST_CHARACTERS - _END]}\n\n[{left_out} left out; the run record has them]\n\n{text[-_END:]}"
 
 
 def moment(at: str | None) -> str:

@@ -8,8 +8,7 @@ from starlette.routing import Route
 
 from promptbench.report.templates import address
 from promptbench.web.area import Area, project_of, render
-from promptbench.workflows.judge.inspect_run import GridQuery, as_text, grid, inspect_case, page, run_info
-from promptbench.workflows.judge.recorded_results import called_tools
+from promptbench.workflows.judge.inspect_run import GridQuery, grid, inspect_case, page, run_info
 
 
 def one_case(request: Request) -> Response:
@@ -18,23 +17,21 @@ def one_case(request: Request) -> Response:
     found = inspect_case(project, info, given.get("name", ""))
     words = {name: given.get(name, "") for name in ("show", "q", "tag")}
     names = page(project, [info], grid(project, [info]), GridQuery(words["show"], words["q"], words["tag"])).names
-    number = names.index(found.name) if found.name in names else None
+    number = names.index(found.case.case) if found.case.case in names else None
 
     def link(to: int) -> str:
         return f"/runs/{info.id}/case?{address({'name': names[to], **words})}"
 
     return render(
         request,
-        "case.html",
+        "one_case.html",
         info=info,
-        case=found,
+        found=found,
         back=f"/runs/{info.id}?{address(words)}".removesuffix("?"),
         place=None if number is None else number + 1,
         total=len(names),
         before=link(number - 1) if number else "",
         after=link(number + 1) if number is not None and number + 1 < len(names) else "",
-        as_text=as_text,
-        called=called_tools,
     )
 
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 import hmac
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from html import escape
-from http.cookies import CookieError, SimpleCookie
+from collections.abc import Callable
 from urllib.parse import parse_qs
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 OPEN = "/open"
 TOKEN = "token"  # The field of a form, and with X- the header, that holds the token of every write.
@@ -47,8 +46,9 @@ class Access:
     """
 
     def __init__(self, port: int, announce: Callable[[str], None]) -> None:
-        self.hosts = frozenset(f"{host}:{port}" for host in ("127.0.0.1", "localhost", "[::1]"))
-        self.origins = frozenset(f"http://{host}" for host in self.hosts)
+        # A request has exactly one host.
+        self.hosts = [[f"{host}:{port}"] for host in ("127.0.0.1", "localhost", "[::1]")]
+        self.origins = [f"http://{host}" for [host] in self.hosts]
         # Cookies ignore ports, so the name keeps two projects apart.
         self.cookie = f"promptbench_{port}"
         self.session, self.token = secrets.token_hex(32), secrets.token_hex(32)
@@ -73,64 +73,43 @@ class Access:
             self._announce(self.new_address())
 
 
-class Guard:
-    """ASGI middleware that refuses every request that does not come from the page itself, and sets all headers."""
+class Guard(BaseHTTPMiddleware):
+    """Middleware that refuses every request that does not come from the page itself, and sets all headers."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
-        self.app = app
+        super().__init__(app)
         self._access = access
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self.app(scope, receive, send)
-            return
+    async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
+        response = self._refusal(request) or await self._wrong_token(request) or await call_next(request)
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
 
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        if scope["type"] != "http":
-            await send({"type": "websocket.close", "code": 1008})
-            return
-        answer = self._refusal(scope)
-        if answer is None and scope["method"] == "POST":
-            body = await _body(receive)
-            answer = self._check_token(scope, body)
-            receive = _replayed(body, receive)
-        await (answer or self.app)(scope, receive, send_with_headers)
-
-    def _refusal(self, scope: Scope) -> Response | None:
+    def _refusal(self, request: Request) -> Response | None:
         """Return the answer to a request that is refused by its head, or that is answered here."""
-        headers, access = Headers(scope=scope), self._access
-        hosts = headers.getlist("host")
-        if len(hosts) != 1 or hosts[0].lower() not in access.hosts:
+        headers, access, writes = request.headers, self._access, request.method == "POST"
+        # Not `request.url`, which has what the header says.
+        if [host.lower() for host in headers.getlist("host")] not in access.hosts:
             return _page(400, "This page is not served under this name", "Use the address that the terminal shows.")
-        if scope["method"] not in ("GET", "HEAD", "POST"):
-            return _page(405, "This method is not allowed", "")
+        if request.method not in ("GET", "HEAD", "POST"):
+            return _page(405, "This method is not allowed")
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         # A link from elsewhere may open a page, but nothing else may load or send.
-        moves = scope["method"] != "POST" and headers.get("sec-fetch-mode") == "navigate"
-        if site not in (None, "none", "same-origin") and not moves:
-            return _page(403, "Another site sent this request", "")
-        if scope["method"] == "POST":
-            if (site != "same-origin" and origin is None) or (origin is not None and origin not in access.origins):
-                return _page(403, "Another site sent this request", "")
-            if headers.get("content-type", "").partition(";")[0].strip().lower() not in _WRITTEN_AS:
-                return _page(415, "A form or JSON is expected", "")
-            if int(headers.get("content-length", "0")) > MAX_BODY:
-                return _page(413, "This is too large", f"At most {MAX_BODY:,} bytes can be sent.")
-        if scope["path"] == OPEN and scope["method"] == "GET":
-            return self._open(scope)
-        if not any(_equal(value, access.session) for value in _cookies(headers, access.cookie)):
+        moves = not writes and headers.get("sec-fetch-mode") == "navigate"
+        own = site == "same-origin" or (site is None and origin is not None)
+        if (site not in (None, "none", "same-origin") and not moves) or (writes and not own):
+            return _page(403, "Another site sent this request")
+        if origin not in (None, *access.origins):
+            return _page(403, "Another site sent this request")
+        if request.scope["path"] == OPEN and not writes:
+            return self._open(request.query_params.get(TOKEN, ""))
+        if not _equal(request.cookies.get(access.cookie, ""), access.session):
             access.offer()
             return _page(403, "This browser has no access yet", "Open the address that the terminal shows now.")
         return None
 
-    def _open(self, scope: Scope) -> Response:
-        key = parse_qs(scope["query_string"].decode("latin-1")).get(TOKEN, [""])[0]
+    def _open(self, key: str) -> Response:
         if not self._access.admits(key):
             self._access.offer()
             return _page(403, "This address was used before, or is too old", "The terminal shows a new one now.")
@@ -139,14 +118,19 @@ class Guard:
         response.set_cookie(self._access.cookie, self._access.session, httponly=True, samesite="strict")
         return response
 
-    def _check_token(self, scope: Scope, body: bytes | None) -> Response | None:
-        if body is None:
+    async def _wrong_token(self, request: Request) -> Response | None:
+        """Return the answer to a write that is too large, of another type, or without the token."""
+        if request.method != "POST":
+            return None
+        headers = request.headers
+        if headers.get("content-type", "").partition(";")[0].strip().lower() not in _WRITTEN_AS:
+            return _page(415, "A form or JSON is expected")
+        # The server takes no more of a body than its length says.
+        length = headers.get("content-length", "")
+        if not length.isdecimal() or int(length) > MAX_BODY:
             return _page(413, "This is too large", f"At most {MAX_BODY:,} bytes can be sent.")
-        headers = Headers(scope=scope)
-        given = headers.get(f"x-{TOKEN}", "")
-        if not given and headers.get("content-type", "").lower().startswith(_WRITTEN_AS[0]):
-            given = parse_qs(body.decode("utf-8", "replace")).get(TOKEN, [""])[0]
-        if not _equal(given, self._access.token):
+        given = parse_qs((await request.body()).decode("utf-8", "replace")).get(TOKEN, [""])[0]
+        if not _equal(headers.get(f"x-{TOKEN}", given), self._access.token):
             return _page(403, "This form is of an earlier start", "Nothing was saved: load the page again.")
         return None
 
@@ -155,42 +139,6 @@ def _equal(one: str, other: str) -> bool:
     return hmac.compare_digest(one.encode(), other.encode())
 
 
-def _cookies(headers: Headers, name: str) -> Iterator[str]:
-    for line in headers.getlist("cookie"):
-        try:
-            found = SimpleCookie(line)
-        except CookieError:
-            continue
-        if name in found:
-            yield found[name].value
-
-
-async def _body(receive: Receive) -> bytes | None:
-    """Return the body of a request; None if it is too large."""
-    parts, size = [], 0
-    while True:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > MAX_BODY:
-            return None
-        if not message.get("more_body"):
-            return b"".join(parts)
-
-
-def _replayed(body: bytes | None, receive: Receive) -> Receive:
-    """Return a `receive` that yields the body that was read, and then what follows it."""
-    left = [body or b""]
-
-    async def again() -> Message:
-        return {"type": "http.request", "body": left.pop()} if left else await receive()
-
-    return again
-
-
-def _page(status: int, title: str, text: str) -> Response:
-    return HTMLResponse(
-        f'<!DOCTYPE html>\n<html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
-        f"<h1>{escape(title)}</h1><p>{escape(text)}</p></html>",
-        status,
-    )
+def _page(status: int, title: str, text: str = "") -> Response:
+    head = f'<!DOCTYPE html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>'
+    return HTMLResponse(f"{head}<h1>{title}</h1><p>{text}</p></html>", status)

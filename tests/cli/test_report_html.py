@@ -8,6 +8,8 @@ import json
 import re
 from typing import Any
 
+from markupsafe import escape
+
 from tests.helpers.fake_openai import FakeOpenAI
 from tests.helpers.project import ProjectFolder, better, right
 
@@ -45,16 +47,13 @@ def _holds_every_case_attempt_and_message(page: str) -> None:
     }
     assert states == {"charged twice": "fixed", "late parcel": "fixed", "hello": "broken"}
     assert index["tags"] == ["greeting"]
-    hello = pack["cases"][index["names"].index("hello")]
-    texts = pack["texts"]
-    sides = [side for _, side in index["prompts"]]
-    said = {side: [texts[item[5]] for item in hello["attempts"] if sides[item[0]] == side] for side in sides}
+    [hello] = [case for case in pack if "<pre" in case and ">Hello<" in case]
+    rows = re.findall(r"<tr data-model.*?</tr>", hello, re.DOTALL)
+    said = {side: [row for row in rows if f"({side})" in row] for side in ("production", "candidate")}
     # Three tries, and eight more of both because a case looks broken.
-    assert {side: set(answers) for side, answers in said.items()} == {"champion": {right("Hello")}, "candidate": {"no"}}
-    assert [len(answers) for answers in said.values()] == [39, 39]
-    asked = {sides[int(number)]: messages for number, messages in hello["asked"].items()}
-    assert [(role, texts[text]) for role, text in asked["candidate"]] == [
-        ("system", "Answer with JSON."),
-        ("user", "Hello"),
-    ]
-    assert json.loads(texts[hello["expected"][0]]) == {"team": "other"}
+    assert [len(found) for found in said.values()] == [39, 39]
+    assert all(escape(right("Hello")) in row for row in said["production"])
+    assert all('<span class="mono">no</span>' in row for row in said["candidate"])
+    shown = " ".join(re.sub("<[^>]+>", " ", hello).split())
+    assert "Messages of triage.better (candidate) system Answer with JSON. user Hello" in shown
+    assert "expected { &#34;team&#34;: &#34;other&#34; }" in shown

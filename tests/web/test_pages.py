@@ -85,7 +85,7 @@ def test_a_case_shows_everything_about_it(viewer: Viewer) -> None:
     assert "2 of 2 Answers" not in shown
     assert "Previous case 2 of 2" in shown
     assert "It is for the billing team, I think." in shown
-    assert "Messages system Answer with JSON. user My parcel is late" in shown
+    assert "Messages of triage.better (candidate) system Answer with JSON. user My parcel is late" in shown
     assert re.search(r"failed json: \S+", shown)
     assert shown.count("triage@1 on openai/fake") > 12  # every attempt, retests included
     assert "In the newest runs" in shown
@@ -157,4 +157,4 @@ def test_a_suite_that_changed_or_is_gone_leaves_the_run_readable(judged_copy: Vi
     assert "The inputs cannot be shown: " in page
     assert cases(page) == ["charged twice", "late parcel"]
     suite.unlink()
-    assert "its input cannot be shown" in judged_copy.text(f"/runs/{name}/case?name=charged+twice")
+    assert "Its input cannot be shown" in judged_copy.text(f"/runs/{name}/case?name=charged+twice")

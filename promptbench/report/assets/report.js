@@ -1,13 +1,7 @@
 "use strict";
-// The list of cases and what is seen of one. Every text of a model or user goes in as text, never as markup.
+// The list of cases. A case itself is HTML from the templates of the page.
 
 const ROWS_ON_A_PAGE = 25;
-const WORDS = /[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_]/gu;
-const ALIKE = 0.4; // the share of words in common from which on two texts read better as one with changes
-const MOST_COMPARED = 4e6; // cells of the table that a diff takes
-const OUTCOMES = { passed: "good", failed: "bad", errored: "none" };
-const COUNTED = ["prompt", "model", "repeat", "counted", "outcome", "answer", "rung", "repairs", "reasons", "error", "fallback",
-  "tries", "cached", "provider", "queue", "input", "output", "cost", "started", "called"];
 // What would be invisible, or would turn the text around it: controls, marks of direction, half pairs.
 const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 
@@ -43,64 +37,6 @@ async function unpack(id) {
   const bytes = Uint8Array.from(atob(packed), (char) => char.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return JSON.parse(await new Response(stream).text());
-}
-
-function time(ms) {
-  if (ms === null) return "";
-  if (ms >= 999.5) return (ms / 1000).toFixed(1) + " s";
-  return (ms >= 9.95 ? ms.toFixed(0) : ms.toFixed(2)) + " ms";
-}
-
-function money(dollars) {
-  if (dollars === null) return "";
-  if (dollars === 0) return "$0";
-  return dollars < 1e-8 ? "<$0.00000001" : "$" + Number(dollars.toPrecision(2)).toFixed(dollars < 0.001 ? 8 : 5).replace(/0+$/, "");
-}
-
-const words = (text) => text.match(WORDS) || [];
-
-function compared(before, after) {
-  // Which words of two lists both have, in their order (the longest common subsequence); null where that takes too long, or
-  // where they have so little in common that they read better as they are.
-  let start = 0;
-  while (start < before.length && start < after.length && before[start] === after[start]) start++;
-  let end = 0;
-  while (end < before.length - start && end < after.length - start && before[before.length - 1 - end] === after[after.length - 1 - end]) end++;
-  const a = before.slice(start, before.length - end);
-  const b = after.slice(start, after.length - end);
-  if (a.length * b.length > MOST_COMPARED) return null;
-  const width = b.length + 1;
-  const lengths = new Uint16Array((a.length + 1) * width);
-  for (let i = a.length - 1; i >= 0; i--)
-    for (let j = b.length - 1; j >= 0; j--)
-      lengths[i * width + j] = a[i] === b[j] ? lengths[(i + 1) * width + j + 1] + 1 : Math.max(lengths[(i + 1) * width + j], lengths[i * width + j + 1]);
-  if (2 * (lengths[0] + start + end) < ALIKE * (before.length + after.length)) return null;
-  const common = { before: new Set(), after: new Set() };
-  for (let i = 0, j = 0; i < a.length && j < b.length;) {
-    if (a[i] === b[j]) { common.before.add(start + i++); common.after.add(start + j++); }
-    else if (lengths[(i + 1) * width + j] >= lengths[i * width + j + 1]) i++;
-    else j++;
-  }
-  const same = (list, known) => list.map((_, place) => place < start || place >= list.length - end || known.has(place));
-  return { before: same(before, common.before), after: same(after, common.after) };
-}
-
-function marked(text, same, tone) {
-  // The text as nodes, the words that the other lacks in elements, with the spaces between them.
-  const nodes = [];
-  let [number, from, other] = [0, 0, null];
-  const close = (until) => {
-    if (other) nodes.push(...texts(text.slice(from, other.start)), make("mark", { class: tone }, ...texts(text.slice(other.start, other.end))));
-    from = other ? other.end : from;
-    other = null;
-    if (until) nodes.push(...texts(text.slice(from)));
-  };
-  for (const word of text.matchAll(WORDS)) {
-    if (same[number++]) close(false);
-    else other = { start: other ? other.start : word.index, end: word.index + word[0].length };
-  }
-  close(true);
-  return nodes;
 }
 
 class Explorer {
@@ -254,8 +190,7 @@ class Explorer {
     let start = 0;
     while (number >= start + this.index.packs[pack]) start += this.index.packs[pack++];
     if (!this.packs.has(pack)) this.packs.set(pack, unpack(`data-${this.place}-${pack}`));
-    const { texts: all, cases } = await this.packs.get(pack);
-    return { all, item: cases[number - start] };
+    return (await this.packs.get(pack))[number - start];
   }
 
   async show(row, wanted) {
@@ -274,119 +209,21 @@ class Explorer {
     }
     const index = this.index;
     const number = index.case[row];
-    const { all, item } = await this.read(number);
+    const body = make("template", {});
+    body.innerHTML = await this.read(number); // written by the same templates as the page, every text in it escaped
     if (this.shown !== row) return;
-    const model = index.model[row];
-    const attempts = item.attempts.map((values) => Object.fromEntries(COUNTED.map((name, place) => [name, values[place]])));
-    this.view = { all, item, model, attempts: attempts.filter((attempt) => attempt.model === model), chosen: {} };
-    for (const attempt of this.view.attempts) {
-      const before = this.view.chosen[attempt.prompt];
-      if (!before || (before.outcome !== "failed" && attempt.outcome === "failed")) this.view.chosen[attempt.prompt] = attempt;
-    }
+    const model = oneLine(index.models[index.model[row]]);
+    const parts = [...body.content.querySelectorAll("[data-model]")];
+    if (parts.some((part) => part.dataset.model === model)) for (const part of parts) part.hidden = part.dataset.model !== model;
     const state = index.states[index.state[row]];
     const tags = [...(index.critical[number] ? ["critical"] : []), ...index.tagged[number].map((tag) => index.tags[tag]).filter((tag) => tag !== "critical")];
-    this.expected = item.expected.length ? make("pre", { tabindex: "0" }, ...texts(all[item.expected[0]])) : null;
-    this.answers = make("div", { class: "answers" });
-    this.attempts = make("div", { class: "scroll attempts", tabindex: "0", role: "group", "aria-label": "Attempts" });
     this.detail.replaceChildren(
       bar,
       make("h4", {}, ...texts(oneLine(index.names[number]))),
-      make("div", { class: "bar" }, make("span", { class: "tag " + (this.index.tones[state] || "quiet") }, state),
-        make("span", { class: "small" }, oneLine(index.models[model])), ...tags.map((tag) => make("span", { class: "tag quiet" }, oneLine(tag)))),
-      this.variables(),
-      ...(this.expected ? [make("h5", {}, "Expected"), this.expected] : []),
-      this.answers,
-      make("h5", {}, "Every attempt"), this.attempts,
-      ...this.asked(),
-      ...item.was.flatMap((text) => this.folded("A logged answer that is wrong", all[text])));
+      make("div", { class: "bar" }, make("span", { class: "tag " + (index.tones[state] || "quiet") }, state),
+        make("span", { class: "small" }, model), ...tags.map((tag) => make("span", { class: "tag quiet" }, oneLine(tag)))),
+      body.content);
     this.detail.scrollTop = 0;
-    this.compare();
-  }
-
-  variables() {
-    const { item, all } = this.view;
-    return make("dl", { class: "said" }, ...item.vars.flatMap(([name, value]) =>
-      [make("dt", {}, ...texts(oneLine(all[name]))), make("dd", {}, make("pre", { tabindex: "0" }, ...texts(all[value])))]));
-  }
-
-  folded(title, text) {
-    return [make("details", {}, make("summary", {}, title), make("pre", { tabindex: "0" }, ...texts(text)))];
-  }
-
-  prompt(number) {
-    const prompt = this.index.prompts[number];
-    return prompt ? `${oneLine(prompt[0])} (${prompt[1] === "champion" ? "production" : prompt[1]})` : "own model";
-  }
-
-  asked() {
-    const { item, all, attempts } = this.view;
-    return Object.entries(item.asked).filter(([prompt]) => attempts.some((attempt) => attempt.prompt === Number(prompt))).map(([prompt, messages]) =>
-      make("details", {}, make("summary", {}, `Messages of ${this.prompt(Number(prompt))}`),
-        ...messages.flatMap(([role, text]) => [make("h5", {}, role), make("pre", { tabindex: "0" }, ...texts(all[text]))])));
-  }
-
-  compare() {
-    // The answers side by side, production's first, and the attempts to choose them from.
-    const { item, all, chosen, attempts } = this.view;
-    const rank = (number) => (number < 0 ? 3 : this.index.prompts[number][1] === "champion" ? 0 : this.index.best.includes(number) ? 1 : 2);
-    const prompts = Object.keys(chosen).map(Number).sort((a, b) => rank(a) - rank(b) || a - b);
-    const said = prompts.map((number) => (chosen[number].answer === null ? null : all[chosen[number].answer]));
-    const bodies = said.map((text) => (text === null ? ["no answer"] : texts(text)));
-    // Beside production's answer, or else beside what was expected.
-    const produced = rank(prompts[0]) === 0 && said[0] !== null;
-    const [base, outcome] = produced ? [said[0], chosen[prompts[0]].outcome] : [this.expected ? all[item.expected[0]] : null, "passed"];
-    let wanted = null;
-    for (let place = produced ? 1 : 0; base !== null && place < prompts.length; place++) {
-      const ours = chosen[prompts[place]].outcome;
-      if (said[place] === null || (!produced && ours === "passed")) continue;
-      const found = compared(words(base), words(said[place]));
-      if (!found) continue;
-      // What is right is green and what is wrong red; where both are the one or the other, neither.
-      const tone = (of) => (outcome === ours ? "none" : OUTCOMES[of] || "none");
-      wanted ??= marked(base, found.before, tone(outcome));
-      bodies[place] = marked(said[place], found.after, tone(ours));
-    }
-    if (produced) bodies[0] = wanted || bodies[0];
-    else this.expected?.replaceChildren(...(wanted || texts(base)));
-    this.answers.replaceChildren(...prompts.map((number, place) => {
-      const attempt = chosen[number];
-      const reasons = [...attempt.reasons.map((text) => all[text]), ...(attempt.error === null ? [] : [all[attempt.error]])];
-      return make("div", {},
-        make("h5", {}, this.prompt(number)),
-        make("div", { class: "bar" }, make("span", { class: "tag " + (OUTCOMES[attempt.outcome] || "quiet") }, attempt.outcome),
-          make("span", { class: "small" }, [`attempt ${attempt.repeat + 1}`, attempt.rung ? "format " + attempt.rung.replace("_", " ") : "", ...attempt.repairs].filter(Boolean).join(" · "))),
-        ...attempt.called.map((line) => make("p", { class: "small" }, ...texts(all[line]))),
-        make("pre", { tabindex: "0", "aria-label": "Answer" }, ...bodies[place]),
-        ...reasons.map((reason) => make("p", { class: "reason" }, ...texts(reason))));
-    }));
-    const heads = ["", "prompt", "outcome", "format", "time", "queue", "tokens", "cost", "why", "repairs"];
-    const order = [...attempts].sort((a, b) => rank(a.prompt) - rank(b.prompt) || a.prompt - b.prompt || a.repeat - b.repeat);
-    this.attempts.replaceChildren(make("table", {},
-      make("thead", {}, make("tr", {}, ...heads.map((head) => (head ? make("th", { scope: "col" }, head) : make("td"))))),
-      make("tbody", {}, ...order.map((attempt) => this.attempt(attempt, chosen[attempt.prompt] === attempt)))));
-  }
-
-  attempt(attempt, chosen) {
-    const { all } = this.view;
-    const choose = () => {
-      this.view.chosen[attempt.prompt] = attempt;
-      this.compare();
-      this.attempts.querySelector(`[data-key="${attempt.prompt}/${attempt.repeat}"]`).focus();
-    };
-    const why = [...attempt.reasons.map((text) => all[text]), ...(attempt.error === null ? [] : [all[attempt.error]])].join("; ");
-    const notes = [attempt.counted ? "" : "asked again", attempt.cached ? "cached" : "", attempt.tries > 1 ? `${attempt.tries} tries` : "", attempt.fallback ? `by ${attempt.fallback}` : ""];
-    const name = this.prompt(attempt.prompt);
-    return make("tr", {},
-      make("td", {}, make("button", { type: "button", "aria-pressed": String(chosen), "data-key": `${attempt.prompt}/${attempt.repeat}`, "aria-label": `Show attempt ${attempt.repeat + 1} of ${name}`, onclick: choose }, String(attempt.repeat + 1))),
-      make("td", {}, name),
-      make("td", {}, [attempt.outcome, ...notes].filter(Boolean).join(", ")),
-      make("td", {}, attempt.rung ? attempt.rung.replace("_", " ") : ""),
-      make("td", { class: "n" }, time(attempt.provider)),
-      make("td", { class: "n" }, attempt.provider === null ? "" : time(attempt.queue)),
-      make("td", { class: "n" }, attempt.input === null ? "" : `${attempt.input} + ${attempt.output}`),
-      make("td", { class: "n" }, money(attempt.cost)),
-      make("td", { class: "why" }, oneLine(why.slice(0, 300))),
-      make("td", {}, attempt.repairs.join(", ")));
   }
 }
 

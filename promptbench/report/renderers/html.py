@@ -7,12 +7,16 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from typing import TYPE_CHECKING
 
 from promptbench.core.words import number_of
 from promptbench.plugins import ReportFormatSpec
 from promptbench.report.document import Block, Report
 from promptbench.report.explorer import Explorer, explore
 from promptbench.report.words import Target
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +29,11 @@ class _Page:
     drawn: Sequence[Block]
 
     @classmethod
-    def of(cls, report: Report, place: int) -> _Page:
-        explorer = explore(report.attempts) if report.attempts else None
+    def of(cls, report: Report, place: int, templates: Environment) -> _Page:
+        explorer, attempts = None, report.attempts
+        if attempts:
+            template, prompts = templates.get_template("body.html"), {item.hash: item for item in attempts.prompts}
+            explorer = explore(attempts, lambda case: template.render(item=case, prompts=prompts))
         drawn: list[Block] = [*report.charts(explorer.times if explorer else {})] if report.charts else []
         return cls(report, place, explorer, [*drawn, *(explorer.matrices if explorer else [])])
 
@@ -54,14 +61,14 @@ def render(reports: Sequence[Report], target: Target) -> str:
         "base-uri 'none'; form-action 'none'"
     )
     title = " · ".join(f"{report.name}: {report.result}" if report.result else report.name for report in reports)
-    page = environment().get_template("page.html")
-    return page.render(
+    templates = environment()
+    return templates.get_template("page.html").render(
         policy=Markup(policy),
         title=title,
         about=reports[0].name if len(reports) == 1 else number_of(len(reports), "suite"),
         style=Markup(style),
         script=Markup(script),
-        pages=[_Page.of(report, place) for place, report in enumerate(reports)],
+        pages=[_Page.of(report, place, templates) for place, report in enumerate(reports)],
     )
 
 

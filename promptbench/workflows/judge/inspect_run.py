@@ -6,24 +6,25 @@ in its report. Whether a case got worse is what its counts say; whether that is 
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from threading import Thread
 
 from promptbench.core.errors import InputError, PromptbenchError
-from promptbench.core.files import map_files
-from promptbench.core.types import Attempt, Json, Message
+from promptbench.core.types import Json, Message
 from promptbench.project import Project, Selection, stored_prompt
 from promptbench.report.document import Axis, Chart, Series, TableBlock, TableColumn, Times
+from promptbench.report.model import CaseAttempts, PromptText
+from promptbench.report.templates import written
 from promptbench.report.words import share
 from promptbench.store.run_grid import CaseTally, RunColumn, RunPulse, SampleAnswer
 from promptbench.store.runs import RunInfo, RunStore
 from promptbench.workflows.judge.execute import run_cases
+from promptbench.workflows.judge.recorded_results import attempt_row
 
 PAGE = 500  # rows
 _MOST_RUNS = 20  # of a case's history
@@ -81,7 +82,7 @@ class CaseInput:
     @property
     def text(self) -> str:
         """The values of the variables."""
-        return "\n".join(as_text(value) for value in self.variables.values())
+        return "\n".join(written(value) for value in self.variables.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,29 +297,17 @@ def _read_inputs(project: Project, path: Path) -> Mapping[str, CaseInput]:
     }
 
 
-def as_text(value: Json) -> str:
-    """Return a value as people read it."""
-    return value if isinstance(value, str) else json.dumps(map_files(value, str), ensure_ascii=False, indent=1)
-
-
-@dataclass(frozen=True, slots=True)
-class CaseColumn:
-    """A prompt on a model at a case: every attempt, and the messages that were sent, if they are known."""
-
-    of: RunColumn
-    attempts: Sequence[Attempt]
-    messages: Sequence[Message] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class CaseDetails:
-    """A case of a run. `note` says why its input is unknown, or that it has changed. `history` has the oldest first."""
+    """A case of a run, its prompts by hash, and its results in the newest runs, the oldest first.
 
-    name: str
-    input: CaseInput | None
-    columns: Sequence[CaseColumn]
-    history: Sequence[tuple[str, str | None, RunColumn, CaseTally]] = field(default_factory=list)
-    note: str = ""
+    `note` says why its input is unknown, or that it has changed.
+    """
+
+    case: CaseAttempts
+    prompts: Mapping[str, PromptText]
+    history: Sequence[tuple[str, str | None, RunColumn, CaseTally]]
+    note: str
 
 
 def inspect_case(project: Project, info: RunInfo, name: str) -> CaseDetails:
@@ -329,28 +318,43 @@ def inspect_case(project: Project, info: RunInfo, name: str) -> CaseDetails:
         note = "" if given else "the suite no longer has this case"
     except PromptbenchError as error:
         note = f"its input cannot be shown: {error.message}"
-    sources = {item.hash: item.source for item in info.variants}
+    models = {item["model"]: item["deterministic"] for item in info.facts["models"]}
+    repeats = int(info.facts["policy"].get("repeats", 1))
+    screen = {model: 1 if same else repeats for model, same in models.items()}
     with project.recorded() as runs:
-        columns = []
-        for column in runs.grid().columns(info.id):
-            attempts = runs.attempts_at(info.id, column.variant, column.model, name)
-            if attempts:
-                columns.append(CaseColumn(column, attempts, _messages(sources.get(column.variant), given)))
-        if not columns:
+        columns = [(column.variant, column.model) for column in runs.grid().columns(info.id)]
+        attempts = [item for column in columns for item in runs.attempts_at(info.id, *column, name)]
+        if not attempts:
             raise InputError(f"run {info.id} has no case '{name}'")
-        before = {case.name: case.content for case in runs.cases().of(info.id) if case.name == name}
-        if given and name in before and before[name] != given.content:
+        before = {case.content for case in runs.cases().of(info.id) if case.name == name}
+        if given and before and given.content not in before:
             note = "the case or its checks have changed since this run; the input is today's"
-        return CaseDetails(name, given, columns, runs.grid().case_history(info.suite, name, _MOST_RUNS), note)
+        history = runs.grid().case_history(info.suite, name, _MOST_RUNS)
+    case = CaseAttempts(
+        case=name,
+        number=0,
+        tags=given.tags if given else (),
+        critical=given is not None and given.critical,
+        states={},
+        variables=given.variables if given else {},
+        expected=given.expected if given else (),
+        was=given.was if given else (),
+        asked={item.hash: _messages(item.source, given) for item in info.variants} if given else {},
+        attempts=[attempt_row(item, screen) for item in attempts],
+    )
+    prompts = {
+        item.hash: PromptText(item.name.removesuffix(".prompt"), item.side.value, item.hash, item.source)
+        for item in info.variants
+    }
+    return CaseDetails(case, prompts, history, note)
 
 
-def _messages(source: str | None, given: CaseInput | None) -> Sequence[Message]:
-    if source is None or given is None:
-        return ()
+def _messages(source: str, given: CaseInput) -> Sequence[tuple[str, str]]:
     try:
-        return stored_prompt(source).render(given.variables, given.history)
+        found = stored_prompt(source).render(given.variables, given.history)
     except (PromptbenchError, KeyError):
         return ()
+    return [(message.role, message.content) for message in found]
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,7 +235,7 @@ def _case_attempts(judged: JudgedRun, screen: Mapping[str, int], runs: RunStore)
                 ]
                 for variant in prepared.by_hash.values()
             },
-            attempts=[_attempt_row(item, screen) for item in attempts],
+            attempts=[attempt_row(item, screen) for item in attempts],
         )
 
 
@@ -247,7 +247,8 @@ def _state(attempts: Sequence[Attempt]) -> str:
     return "passing" if Outcome.PASSED in outcomes else CaseOutcome.NO_ANSWER.value
 
 
-def _attempt_row(attempt: Attempt, screen: Mapping[str, int]) -> AttemptRow:
+def attempt_row(attempt: Attempt, screen: Mapping[str, int]) -> AttemptRow:
+    """Return an attempt as pages show it. `screen` is the number of first-round tries by model."""
     key, answer = attempt.key, attempt.answer
     usage = answer.usage if answer else None
     is_timed = answer is not None and not answer.recorded and not attempt.cached
@@ -272,4 +273,5 @@ def _attempt_row(attempt: Attempt, screen: Mapping[str, int]) -> AttemptRow:
         cost=attempt.cost,
         started=attempt.started,
         called=called_tools(attempt),
+        scores=attempt.scores,
     )
