@@ -49,7 +49,7 @@ PANELS = {
     "Start": ("init", "models", "new", "validate", "explain", "docs", "schema", "sheet", "generate"),
     "Judge": ("run", "compare"),
     "Logs": ("import", "failures", "capture", "replay"),
-    "Store": ("adopt", "promote", "rollback", "retire", "prompts", "get", "store"),
+    "Store": ("adopt", "promote", "rollback", "retire", "prompts", "get", "export", "store"),
     "Trust": ("suite", "repairs"),
     "Measure": ("bench",),
     "Upkeep": ("view", "runs", "doctor"),

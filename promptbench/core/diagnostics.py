@@ -55,6 +55,7 @@ class Code(StrEnum):
     NOT_ENFORCED = "PB407"
     NO_TOOLS = "PB408"
     NOT_TAKEN = "PB409"
+    TRAINED_ON = "PB410"
     UNKNOWN_CHECK = "PB501"
     BAD_CHECK = "PB502"
     NO_CHECKS = "PB503"
@@ -69,6 +70,7 @@ class Code(StrEnum):
     RULED_OUT = "PB512"
     SKIPPED = "PB513"
     FILE_NOT_TAKEN = "PB514"
+    SPLIT_ALIKE = "PB515"
     BAD_LOG = "PB601"
     SETTINGS = "PB701"
 

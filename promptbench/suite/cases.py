@@ -288,6 +288,7 @@ def read_case(written: Json, where: Where, found: Diagnostics, common: Common = 
         skip=item.skip,
         tool_results=item.tool_results,
         turns=tuple(_turn(turn, where.below("turns").below(index)) for index, turn in enumerate(item.turns)),
+        origin=item.origin,
     )
 
 

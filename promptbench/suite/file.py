@@ -256,6 +256,12 @@ class ModelFile(Written):
         description="A prompt of its own: the model is shown with that prompt, as a baseline, and is not judged.",
         examples=["short.prompt"],
     )
+    trained_on: Texts = Field(
+        default_factory=list,
+        description="The manifests of the data that it was fine-tuned on, from `promptbench export`: no case of that "
+        "data, or like it, runs on this model.",
+        examples=["tuning.manifest.json"],
+    )
     uses_prompt: bool | None = Field(
         default=None,
         description="false for a model of your own that gets the variables and no prompt.",

@@ -161,7 +161,7 @@ def _models(file: SuiteFile, document: YamlDocument, found: Diagnostics) -> tupl
         config, locations = read_config(item.config, partial(_config_location, where), found, over=True)
         if ref is None:
             continue
-        named = (item.own_name, config, locations, item.prompt)
+        named = (item.own_name, config, locations, item.prompt, tuple(item.trained_on))
         entry = ModelEntry(ref, item.uses_prompt, where.path, fallback, item.deterministic, *named)
         first = entries.setdefault(entry.name, entry)
         # The same entry once more has never changed anything.

@@ -162,6 +162,7 @@ class Case:
     skip: str | None = None
     tool_results: Json = None  # As written; None if absent.
     turns: tuple[Turn, ...] = ()
+    origin: Json = None
 
     @property
     def critical(self) -> bool:
@@ -192,7 +193,8 @@ class ModelEntry:
     """A model of the suite. `uses_prompt` and `deterministic` are None if the provider decides.
 
     `fallback` is called in an outage. `own_name` is what the suite calls the model, if not by its reference; `config`
-    is laid over that of the prompt. `prompt` is the file of a prompt that only this model gets.
+    is laid over that of the prompt. `prompt` is the file of a prompt that only this model gets. `trained_on` names the
+    manifests of its training data.
     """
 
     ref: ModelRef
@@ -204,6 +206,7 @@ class ModelEntry:
     config: Mapping[str, Json] = field(default_factory=dict)
     locations: Mapping[str, Location] = field(default_factory=dict, compare=False)  # of the words of the config
     prompt: str | None = None
+    trained_on: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

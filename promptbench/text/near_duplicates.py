@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections.abc import Iterator
 from itertools import islice
 from zlib import crc32
 
 _BINS = 32
 _BAND = 4
-_MIN_SHARE = 0.7
+MIN_SHARE = 0.7
 _SHINGLE = 3
 # Only the beginning of a longer text counts.
 _MAX_WORDS = 2_000
@@ -25,43 +26,52 @@ _WORD = re.compile(r"[^\W\d_]+")
 _KEY = 40
 _SHORTEST_TEMPLATE = 200
 
-_Signature = tuple[int, ...]
+Signature = tuple[int, ...]
+
+
+class SignedTexts:
+    """Signatures of texts, to find those of similar texts. Of those that share a band at most the first `most` count.
+
+    A shorter band finds less similar texts: one of similarity 0.5 shares a band of two bins with probability 0.99.
+    """
+
+    def __init__(self, band: int, most: int) -> None:
+        self._band = band
+        self._most = most
+        self._by_band: dict[tuple[int, Signature], tuple[Signature, ...]] = {}
+
+    def add(self, signature: Signature) -> None:
+        for band in self._bands(signature):
+            self._by_band[band] = (*self._by_band.get(band, ()), signature)[: self._most]
+
+    def near(self, signature: Signature, least: float = MIN_SHARE) -> dict[Signature, float]:
+        """Return the signatures with at least this share of equal bins, and that share, as similarity."""
+        found = (other for band in self._bands(signature) for other in self._by_band.get(band, ()))
+        shares = {other: sum(map(int.__eq__, signature, other)) / _BINS for other in found}
+        return {other: share for other, share in shares.items() if share >= least}
+
+    def _bands(self, signature: Signature) -> Iterator[tuple[int, Signature]]:
+        return ((start, signature[start : start + self._band]) for start in range(0, _BINS, self._band))
 
 
 class NearDuplicates:
     """Number groups of nearly equal texts from 0, in order of appearance."""
 
     def __init__(self) -> None:
-        # The signature of the first text of each group; the others are compared with it.
-        self._first: list[_Signature] = []
-        self._by_band: dict[tuple[int, _Signature], int] = {}
-        self._short: dict[tuple[str, ...], int] = {}
+        # The first text of each group. The others are compared with one for each band, so that the time is linear.
+        self._first = SignedTexts(_BAND, 1)
+        self._groups: dict[tuple[object, ...], int] = {}
 
     def __len__(self) -> int:
-        return len(self._first)
+        return len(self._groups)
 
     def add(self, text: str) -> int:
         """Return the group of a text."""
-        words = tuple(match[0].lower() for match in islice(_WORD.finditer(text), _MAX_WORDS))
-        if len(words) <= _SHINGLE:
-            # Too few shingles for an estimate.
-            if words not in self._short:
-                self._short[words] = self._add_group(())
-            return self._short[words]
-        signature = _compute_signature(words)
-        bands = [(start, signature[start : start + _BAND]) for start in range(0, _BINS, _BAND)]
-        for band in bands:
-            group = self._by_band.get(band)
-            if group is not None and sum(map(int.__eq__, signature, self._first[group])) >= _MIN_SHARE * _BINS:
-                return group
-        group = self._add_group(signature)
-        for band in bands:
-            self._by_band.setdefault(band, group)
-        return group
-
-    def _add_group(self, signature: _Signature) -> int:
-        self._first.append(signature)
-        return len(self._first) - 1
+        signature = sign(text)
+        first = next(iter(self._first.near(signature)), signature or _words(text))
+        if signature and first not in self._groups:
+            self._first.add(signature)
+        return self._groups.setdefault(first, len(self._groups))
 
 
 class SharedText:
@@ -95,8 +105,18 @@ def _common_length(one: str, other: str) -> int:
     return bisect_left(range(min(len(one), len(other))), True, key=lambda end: one[: end + 1] != other[: end + 1])
 
 
-def _compute_signature(words: tuple[str, ...]) -> _Signature:
-    """Return the smallest hash in each bin. An empty bin takes that of the next one, as a short text fills few."""
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(match[0].lower() for match in islice(_WORD.finditer(text), _MAX_WORDS))
+
+
+def sign(text: str) -> Signature:
+    """Return the smallest hash in each bin; nothing for up to three words, which are too few for an estimate.
+
+    An empty bin takes that of the next one, as a short text fills few.
+    """
+    words = _words(text)
+    if len(words) <= _SHINGLE:
+        return ()
     smallest = [-1] * _BINS
     for start in range(len(words) - _SHINGLE + 1):
         value = crc32(" ".join(words[start : start + _SHINGLE]).encode("utf-8", "replace"))

@@ -28,6 +28,7 @@ from promptbench.engine.prepare.prepared_suite import (
     without_params,
 )
 from promptbench.engine.prepare.prompts import load_candidates, load_champion, load_own
+from promptbench.engine.prepare.trained_on import TrainedModels
 from promptbench.prompts.prompt import Prompt
 from promptbench.providers import plugins as providers
 from promptbench.providers import provider_spec
@@ -86,6 +87,7 @@ def assemble(suite: Suite, options: PrepareOptions, found: Diagnostics) -> Prepa
     variants = [*candidates, *([champion] if champion else [])]
     connector = ModelConnector(suite, options, found)
     models = connector.connect([variant.prompt for variant in variants])
+    trained = TrainedModels(suite, [model.name for model in models], found)
     builder = CaseBuilder(
         suite,
         [*variants, *(model.own_prompt for model in models if model.own_prompt)],
@@ -93,6 +95,7 @@ def assemble(suite: Suite, options: PrepareOptions, found: Diagnostics) -> Prepa
         options,
         has_baseline=any(not (model.uses_prompt or model.own_prompt) for model in models),
         answers=connector.recorded_answer,
+        trained=trained,
     )
     files = FileLint(variants, connector.refusals(models), options.max_file_mb)
     lint = Lint(variants, connector.windows(models), suite.checks, files)
@@ -112,6 +115,7 @@ def assemble(suite: Suite, options: PrepareOptions, found: Diagnostics) -> Prepa
     if options.partial or options.selection.models:
         models = tuple(model for model in models if model not in idle)
     lint.report(found)
+    training = trained.report(cases.numbers, found)
     judged = builder.judged.values()
     judges = connector.connect_judges(judged)
     warn_own_judges(judged, models, found)
@@ -142,6 +146,7 @@ def assemble(suite: Suite, options: PrepareOptions, found: Diagnostics) -> Prepa
         calls={name: same for name, same in builder.calls.items() if name in cases},
         ladder=options.ladder,
         replayed=options.calls is not None,
+        training=training,
     )
 
 

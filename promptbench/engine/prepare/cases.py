@@ -34,6 +34,7 @@ from promptbench.engine.prepare.prepared_suite import (
 )
 from promptbench.engine.prepare.ruled_out import RuledOut
 from promptbench.engine.prepare.tool_results import ToolResultsReader
+from promptbench.engine.prepare.trained_on import TrainedModels
 from promptbench.suite.cases import read_checks
 from promptbench.suite.models import Case, Suite, Turn, Where, WrittenCheck
 
@@ -60,12 +61,14 @@ class CaseBuilder:
         *,
         has_baseline: bool = True,
         answers: Answers = no_answers,
+        trained: TrainedModels | None = None,
     ) -> None:
         self._suite = suite
         self._variants = variants
         self._found = found
         self._has_baseline = has_baseline
         self._answers = answers
+        self._trained = trained or TrainedModels(suite, (), found)
         self._ladder = options.ladder
         self._subset = options.selection.subset
         self._bare = CheckContext(suite.folder, None, options.root, options.allowed_code, suite.at)
@@ -251,6 +254,7 @@ class CaseBuilder:
 
     def _prepare(self, case: Case, own: _BuiltChecks, was: tuple[str, ...]) -> PreparedCase:
         # Raise ValueError if a check of the whole suite finds the case's `expect` invalid.
+        terms = CaseTerms(case.repeats or 0, case.only_models)
         return PreparedCase(
             name=case.name,
             variables=case.variables,
@@ -264,9 +268,10 @@ class CaseBuilder:
             logged=False,
             cluster=case.cluster,
             quarantine=case.quarantine,
-            terms=CaseTerms(case.repeats or 0, case.only_models),
+            terms=self._trained.terms(case, terms),
             skip=case.skip,
             tools=self._tools.of(case),
+            origin=case.origin,
         )
 
     def _turn(self, case: Case, turn: Turn) -> PreparedTurn:
@@ -355,6 +360,7 @@ class CaseBuilder:
             cluster=conversation_of(call),
             tools=self._tools.shared,
         )
+        built = replace(built, terms=self._trained.terms(built, built.terms))
         return (built, specs) if self._variants and self._shared.valid else (None, ())
 
     def _red_answers(self, calls: Sequence[LoggedCall], case: PreparedCase) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ def mutate(
         raise InputError(str(error)) from None
     with project.prompts() as store, project.recordings() as runs:
         prepared_suites, _ = project.assemble(selection, store=store, runs=runs)
-        records = [_record(prepared, runs, run) for prepared in prepared_suites]
+        records = [recorded_answers(prepared, runs, run) for prepared in prepared_suites]
         if run is not None and not any(records):
             raise InputError(f"run {run} is not of a selected suite", hint="select its suite, or name another run")
         suites = [
@@ -72,8 +72,8 @@ def mutate(
     return MutationReport(suites, needed)
 
 
-class _RecordedAnswers:
-    """The answers of a run that passed, by case, if their request is still the same."""
+class RecordedAnswers:
+    """The answers of a run, by case, if their request is still the same."""
 
     def __init__(self, prepared: PreparedSuite, runs: RunStore, info: RunInfo) -> None:
         self.run = info.id
@@ -85,7 +85,7 @@ class _RecordedAnswers:
         self._variants = [Variant(prompt, item.side, item.name) for item, prompt in parsed if prompt]
         self._variants.sort(key=lambda item: item.side is not Side.CANDIDATE)
 
-    def of(self, case: PreparedCase) -> Iterator[GoodAnswer]:
+    def of(self, case: PreparedCase, outcome: Outcome = Outcome.PASSED) -> Iterator[GoodAnswer]:
         for model in self._prepared.models:
             for variant in self._variants if model.uses_prompt else (model.own_prompt,):
                 for repeat in self._repeats:
@@ -93,7 +93,7 @@ class _RecordedAnswers:
                     attempt = self._runs.attempt(self.run, key)
                     if attempt is None:
                         break
-                    if attempt.answer is None or attempt.outcome is not Outcome.PASSED:
+                    if attempt.answer is None or attempt.outcome is not outcome:
                         continue
                     try:
                         request = self._prepared.request(model, variant, case, repeat)
@@ -104,7 +104,7 @@ class _RecordedAnswers:
                         yield GoodAnswer(attempt.answer.text, AnswerSource.RECORD, facts)
 
 
-def _record(prepared: PreparedSuite, runs: RunStore | None, run: str | None) -> _RecordedAnswers | None:
+def recorded_answers(prepared: PreparedSuite, runs: RunStore | None, run: str | None) -> RecordedAnswers | None:
     """Return the answers of a run if it is of this suite; by default, of the suite's latest run."""
     if runs is None:
         if run is not None:
@@ -117,13 +117,13 @@ def _record(prepared: PreparedSuite, runs: RunStore | None, run: str | None) -> 
         if run is not None:
             raise
         return None
-    return _RecordedAnswers(prepared, runs, info) if info.suite == prepared.suite.name else None
+    return RecordedAnswers(prepared, runs, info) if info.suite == prepared.suite.name else None
 
 
 class _SuiteTest:
     """The test of one suite. Memory does not grow with its cases: it keeps counts, and one example per group."""
 
-    def __init__(self, prepared: PreparedSuite, record: _RecordedAnswers | None) -> None:
+    def __init__(self, prepared: PreparedSuite, record: RecordedAnswers | None) -> None:
         self._prepared = prepared
         self._record = record
         self._words = Vocabulary(prepared.candidates[0].prompt.output_schema)

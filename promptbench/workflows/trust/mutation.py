@@ -109,6 +109,14 @@ class MutationCase:
         name = field_name(self.specs[number].name).lower()
         return not (needs_judge(self.checks[number]) or name in _CALL_CHECKS)
 
+    def evaluate(self, answer: GoodAnswer) -> Evaluation:
+        return self._evaluate(answer, answer.text)
+
+    def fails(self, text: str) -> bool:
+        """Return True if an answer fails for sure: not only by a judge, which is not called."""
+        evaluation = self._evaluate(GoodAnswer(text, AnswerSource.RECORD), text)
+        return not (evaluation.passed or evaluation.errored)
+
     def _evaluate(self, answer: GoodAnswer, text: str) -> Evaluation:
         case = self._case
         return evaluate(
