@@ -29,7 +29,7 @@ def export(
         int, typer.Option("--held-out", metavar="PERCENT", min=0, max=99, help="The share of cases that stay out.")
     ] = 20,
 ) -> int:
-    """Export right answers to the cases of a suite as data for fine-tuning.
+    """Export right answers to cases as data for fine-tuning.
 
     An answer is right if a case or a run has it and it passes the checks. The preference formats pair it with answers
     that fail. Cases of one document or cluster, or with nearly the same text, are exported together or not at all.

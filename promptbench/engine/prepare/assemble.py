@@ -115,7 +115,7 @@ def assemble(suite: Suite, options: PrepareOptions, found: Diagnostics) -> Prepa
     if options.partial or options.selection.models:
         models = tuple(model for model in models if model not in idle)
     lint.report(found)
-    training = trained.report(cases.numbers, found)
+    trained.report(cases.numbers, found)
     judged = builder.judged.values()
     judges = connector.connect_judges(judged)
     warn_own_judges(judged, models, found)
@@ -146,7 +146,6 @@ def assemble(suite: Suite, options: PrepareOptions, found: Diagnostics) -> Prepa
         calls={name: same for name, same in builder.calls.items() if name in cases},
         ladder=options.ladder,
         replayed=options.calls is not None,
-        training=training,
     )
 
 
@@ -174,7 +173,7 @@ def _report_missing_cases(
             Code.NO_CASES,
             f"no case runs on {model.name}",
             suite.location(("models",)),
-            hint="add it to the 'only models:' of a case, or remove it from 'models:'",
+            hint="add it to the 'only models:' of a case, add a case that it was not trained on, or remove it",
         )
     if not cases and suite.logs and not suite.document.value.get("cases"):
         found.add(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -240,7 +240,6 @@ class PreparedSuite:
     # By model that is declared deterministic: whether a repeated request of the run got the same answer; None if no
     # request was answered twice.
     confirmed: Mapping[str, bool | None] = field(default_factory=dict)
-    training: Sequence[str] = ()  # What was said of models that were trained on some of the cases.
 
     @property
     def prompt_name(self) -> str:

@@ -78,16 +78,13 @@ class TrainedModels:
         left = tuple(name for name in self._names if terms.allow(name) and name not in trained)
         return terms._replace(models=left or _NO_MODEL) if trained else terms
 
-    def report(self, cases: Mapping[str, int], found: Diagnostics) -> list[str]:
-        """Add a warning for each model that was trained on some of the cases, and return these messages."""
-        said = []
+    def report(self, cases: Mapping[str, int], found: Diagnostics) -> None:
+        """Add a warning for each model that was trained on some of the cases."""
         for entry in self._tuned:
             if count := len(self._seen[entry.name] & cases.keys()):
-                of = number_of(len(cases), "case")
-                said.append(f"{entry.name} was trained on {count:,} of {of}, which do not run on it")
+                message = f"{entry.name} was trained on {count:,} of {number_of(len(cases), 'case')}"
                 location = self._suite.location((*entry.path, "trained_on"))
-                found.add(Code.TRAINED_ON, said[-1], location, severity=Severity.WARNING)
-        return said
+                found.add(Code.TRAINED_ON, f"{message}, which do not run on it", location, severity=Severity.WARNING)
 
 
 def _read_manifest(path: Path, location: Location, found: Diagnostics, keys: set[str], texts: SignedTexts) -> None:

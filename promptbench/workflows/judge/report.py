@@ -19,7 +19,7 @@ from promptbench.gate.case_outcomes import CaseOutcome, ComparedCase
 from promptbench.gate.judge import Mode, Verdict
 from promptbench.gate.trial import RETEST
 from promptbench.report.model import FlipRow, Judgement, LogSummary, Row, RunReport, Saving, SkippedCase
-from promptbench.report.words import share, times
+from promptbench.report.words import money, share, times
 from promptbench.store.runs import SHARD, RunInfo, RunStore
 from promptbench.workflows.judge.comparison_sides import CANDIDATE, CHAMPION, Pair, Pairing
 from promptbench.workflows.judge.determinism import varying_notes
@@ -95,7 +95,7 @@ def build(runs: RunStore, judged: JudgedRun, notes: Sequence[str] = ()) -> RunRe
         flips=flips,
         log=_log(prepared, verdict, collected),
         comparisons=[*_ratios_to_own(prepared, verdict, collected), *_assumed_price(prepared, info)],
-        notes=[*notes, *_subset_notes(info), *_named_models(prepared), *prepared.training, *varying_notes(prepared)],
+        notes=[*notes, *_subset_notes(info), *_named_models(prepared), *varying_notes(prepared)],
         reproduce=str(info.facts["command"]),
         saving=_saving(judged),
         waits=[wait for wait in waits if wait],
@@ -348,12 +348,19 @@ def _ratios_to_own(prepared: PreparedSuite, verdict: Verdict, collected: Collect
         for model in (model for model in prepared.models if model.uses_prompt):
             theirs = collected.tallies.get((verdict.candidate, model.name))
             if mine and theirs and mine.answered and theirs.answered:
-                yield _ratio_to_own(own.name, mine, model.name, theirs)
+                answers = [(mine.passed, mine.answered), (theirs.passed, theirs.answered)]
+                cases = prepared.cases
+                both = [name for name in cases.on(own.name) if cases.terms(name).allow(model.name)]
+                if len(both) < len(cases):
+                    # One of the two may have the easier cases.
+                    sides = ((slot_of(own.own_prompt), own.name), (verdict.candidate, model.name))
+                    cells = [[collected.table.cell(*side, case).first(1) for case in both] for side in sides]
+                    answers = [(sum(it.passes for it in side), sum(it.total for it in side)) for side in cells]
+                yield _ratio_to_own(own.name, mine, model.name, theirs, " to ".join(share(*side) for side in answers))
 
 
-def _ratio_to_own(own: str, mine: Tally, model: str, theirs: Tally) -> str:
-    answers = f"answers {share(mine.passed, mine.answered)} to {share(theirs.passed, theirs.answered)}"
-    line = f"{own} compared with {model}: {answers}"
+def _ratio_to_own(own: str, mine: Tally, model: str, theirs: Tally, answers: str) -> str:
+    line = f"{own} compared with {model}: answers {answers}"
     fast, slow = mine.timing.latency(), theirs.timing.latency()
     if fast and slow and fast.p50 > 0:
         ratio = slow.p50 / fast.p50
@@ -361,6 +368,9 @@ def _ratio_to_own(own: str, mine: Tally, model: str, theirs: Tally) -> str:
     if mine.cost_each and theirs.cost_each:
         ratio = theirs.cost_each / mine.cost_each
         line += f", {times(ratio)} times cheaper" if ratio >= 1 else f", {times(1 / ratio)} times as expensive"
+        if mine.passed and theirs.passed:
+            cheap, dear = (money(1_000 * (it.cost_each or 0) * it.answered / it.passed) for it in (mine, theirs))
+            line += f", {cheap} to {dear} per 1,000 right answers"
     return line
 
 
