@@ -88,21 +88,31 @@ class Model:
 
 
 @cache
-def model() -> Model:
-    """The model beside this file."""
-    return Model(Path(__file__).parent / "trained")
+def model(folder: str = "trained") -> Model:
+    """The model in a folder beside this file."""
+    return Model(Path(__file__).parent / folder)
 
 
-def located(variables: dict[str, Any]) -> dict[str, Any]:
+def located(variables: dict[str, Any], folder: str = "trained") -> dict[str, Any]:
     """The likeliest intent of `variables["text"]`, however unsure that is, and the slots with their places."""
     text = variables["text"]
-    label, confidence = model().intent(text)
-    return {"intent": label, "confidence": round(confidence, 4), "slots": model().slots(text, label)}
+    label, confidence = model(folder).intent(text)
+    return {"intent": label, "confidence": round(confidence, 4), "slots": model(folder).slots(text, label)}
 
 
-def predict(variables: dict[str, Any]) -> dict[str, Any]:
+def predict(variables: dict[str, Any], folder: str = "trained") -> dict[str, Any]:
     """The intent, out of scope where it is too unsure, and the slots by their names."""
-    answer = located(variables)
-    if answer["confidence"] < model().threshold:
+    answer = located(variables, folder)
+    if answer["confidence"] < model(folder).threshold:
         return {**answer, "intent": OUT_OF_SCOPE, "slots": {}}
     return {**answer, "slots": {slot["slot"]: slot["value"] for slot in answer["slots"]}}
+
+
+def first(variables: dict[str, Any]) -> dict[str, Any]:
+    """`predict` by the model in `first`, which the guide on fine-tuning trains on a few cases."""
+    return predict(variables, "first")
+
+
+def tuned(variables: dict[str, Any]) -> dict[str, Any]:
+    """`predict` by the model in `tuned`, which the guide trains on more of them."""
+    return predict(variables, "tuned")

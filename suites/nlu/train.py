@@ -1,8 +1,9 @@
 """Trains the model in `model.py`: `python suites/nlu/train.py DATA OUT`.
 
-DATA is a folder with `train.jsonl`, and perhaps `valid.jsonl` to tune by; without that a fifth at a time is held out.
-A line is `{"text": …, "intent": …, "slots": [{"slot": …, "start": 0, "end": 5}]}`; utterances with the intent `oos` are
-tuned by and not trained on. OUT is the folder for the weights.
+DATA is a file, or a folder with `train.jsonl` and perhaps `valid.jsonl` to tune by; without that a fifth at a time is
+held out. A line is `{"text": …, "intent": …, "slots": [{"slot": …, "start": 0, "end": 5}]}`, a case of a suite, or a
+line of `promptbench export --for messages`. Utterances with the intent `oos` are tuned by and not trained on. OUT is
+the folder for the weights.
 """
 
 from __future__ import annotations
@@ -22,8 +23,21 @@ Utterances = list[dict[str, Any]]
 
 
 def read(path: Path) -> Utterances:
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return [json.loads(line) for line in lines if line.strip()]
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return [utterance(json.loads(line)) for line in lines if line.strip()]
+
+
+def utterance(line: dict[str, Any]) -> dict[str, Any]:
+    """A line of any of the three kinds, with the spans of its slots."""
+    if "messages" in line:
+        *_, asked, answer = line["messages"]
+        line = {"vars": {"text": asked["content"]}, "expect": json.loads(answer["content"])}
+    if "vars" not in line:
+        return line
+    text, right = line["vars"]["text"], line["expect"]
+    starts = {slot: text.index(value) for slot, value in right["slots"].items()}
+    spans = [{"slot": slot, "start": at, "end": at + len(right["slots"][slot])} for slot, at in starts.items()]
+    return {"text": text, "intent": right["intent"], "slots": spans}
 
 
 def train_intents(utterances: Utterances) -> tuple[Any, LinearSVC]:
@@ -38,10 +52,15 @@ LEAST = 2
 """A word or piece that one utterance alone has tells nothing about others."""
 
 
-def margins_of(known: Utterances, held: Utterances) -> Any:
-    """The margins of held-out utterances, a row each, by what is learnt from the known ones."""
+def margins_of(known: Utterances, held: Utterances, labels: Any) -> Any:
+    """The margins of held-out utterances, a row each, by what is learnt from the known ones; -2 for a label that none
+    of them has.
+    """
     vectors, classifier = train_intents([item for item in known if item["intent"] != OUT_OF_SCOPE])
-    return classifier.decision_function(vectors.transform([item["text"] for item in held]))
+    margins = np.full((len(held), len(labels)), -2.0)
+    columns = np.searchsorted(labels, classifier.classes_)
+    margins[:, columns] = classifier.decision_function(vectors.transform([item["text"] for item in held]))
+    return margins
 
 
 def tune(margins: Any, labels: Any, held: Utterances) -> tuple[float, float]:
@@ -104,14 +123,16 @@ LOOKS = 1000000
 
 
 def main(data: Path, out: Path) -> None:
-    known, held = read(data / "train.jsonl"), read(data / "valid.jsonl")
+    known, held = read(data), []
+    if data.is_dir():
+        known, held = read(data / "train.jsonl"), read(data / "valid.jsonl")
     inside = [item for item in known if item["intent"] != OUT_OF_SCOPE]
     vectors, classifier = train_intents(inside)
     if held:
-        margins = margins_of(inside, held)
+        margins = margins_of(inside, held, classifier.classes_)
     else:
         folds = [(known[n::FOLDS], [item for m, item in enumerate(known) if m % FOLDS != n]) for n in range(FOLDS)]
-        margins = np.vstack([margins_of(rest, fold) for fold, rest in folds])
+        margins = np.vstack([margins_of(rest, fold, classifier.classes_) for fold, rest in folds])
         held = [item for fold, _ in folds for item in fold]
     scale, threshold = tune(margins, classifier.classes_, held)
     names, tags, slots = train_slots(inside)

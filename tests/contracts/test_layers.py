@@ -40,7 +40,7 @@ MODULES = {"answers", "client", "plugins", "project", "pytest_plugin", "recordin
 BELOW = {
     "judge": set(),
     "logs": {"judge"},
-    "store": {"judge"},
+    "store": {"judge", "trust"},
     "trust": {"judge"},
     "measure": {"judge", "logs"},
     "start": {"judge", "logs", "trust"},

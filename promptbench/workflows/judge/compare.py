@@ -18,7 +18,7 @@ from promptbench.core.subset import EVERYTHING, Subset
 from promptbench.core.types import Side
 from promptbench.engine.estimate import Estimate
 from promptbench.engine.prepare.options import ComparedVersions, Selection, StoredPrompt
-from promptbench.engine.prepare.prepared_suite import PreparedSuite
+from promptbench.engine.prepare.prepared_suite import PreparedSuite, slot_of
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.case_outcomes import CaseInfo
 from promptbench.gate.policy import ComparisonLabels, Policy
@@ -197,9 +197,9 @@ def _prepare_models(
     version = _version_to_run(project, store, runs, path, matchup.prompt)
     compared = ComparedVersions(version.prompt, None, StoredPrompt(version.label, version.source))
     prepared = _assemble(project, store, runs, matchup, path, compared)
-    own = {model.name: model.own_prompt for model in prepared.models if model.own_prompt}
+    own = {model.name: model.own_prompt for model in prepared.models if not model.uses_prompt}
     ends = {
-        it.name: End(it.own_prompt.hash if it.own_prompt else version.hash, it.name, prepared.deterministic(it))
+        it.name: End(version.hash if it.uses_prompt else slot_of(it.own_prompt), it.name, prepared.deterministic(it))
         for it in prepared.models
     }
     for name in matchup.models:
@@ -207,12 +207,12 @@ def _prepare_models(
             if named := [model.name for model in prepared.models if str(model.ref) == name]:
                 hint = f"name it as the suite does: {' or '.join(named)}"
                 raise InputError(f"the suite has {name} under other names", hint=hint)
-            hint = "a run shows it next to the prompt: `promptbench run SUITE`"
-            raise InputError(f"{name} uses no prompt, so a prompt cannot be compared on it", hint=hint)
+            raise InputError(f"no case of the suite runs on {name}", hint="`promptbench validate` says why")
     both = set(prepared.cases.on(one)) & set(prepared.cases.on(other))
     prepared = replace(prepared, cases=prepared.cases.only(name for name in prepared.cases.names if name in both))
-    first, second = (own[name].label if name in own else version.label for name in (one, other))
-    labels = (f"{first} on {one}", f"{second} on {other}")
+    sent = {name: variant.label if variant else "" for name, variant in own.items()}
+    first, second = ((sent.get(name, version.label), name) for name in (one, other))
+    labels = (" on ".join(filter(None, first)), " on ".join(filter(None, second)))
     versus, pairs = ComparisonLabels(labels[0] if own else f"on {one}", labels[1]), [Pair(ends[one], ends[other])]
     return prepared, Pairing(labels, versus, pairs, case_infos(prepared), policy_of(prepared))
 
@@ -223,8 +223,8 @@ def _assemble(
     """Assemble the suite with these versions and only the models that use a prompt."""
     selection = replace(matchup.selection, paths=(project.suite_file(path),))
     [prepared], _ = project.assemble(selection, store=store, runs=runs, compared=compared)
-    # A model with a prompt of its own gets no versions; it is compared with another model.
-    compared_models = (model for model in prepared.models if model.uses_prompt or (model.own_prompt and matchup.models))
+    # A model that does not get the versions is only compared with another model.
+    compared_models = (model for model in prepared.models if model.uses_prompt or len(matchup.models) == 2)
     models = tuple(replace(model, gated=True) for model in compared_models)
     if not models:
         raise InputError(f"no model of the suite '{prepared.suite.name}' uses a prompt", hint="name one: --model")
