@@ -114,7 +114,9 @@ def test_any_text_has_an_answer(text: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_no_sentence_is_in_the_training_data_and_in_the_cases() -> None:
-    known = {json.loads(line)["text"] for line in (FOLDER / "data" / "train.jsonl").read_text("utf-8").splitlines()}
+    known = {
+        json.loads(line)["vars"]["text"] for line in (FOLDER / "data" / "train.jsonl").read_text("utf-8").splitlines()
+    }
     cases = {json.loads(line)["vars"]["text"] for line in (FOLDER / "cases.jsonl").read_text("utf-8").splitlines()}
     assert len(known) > 200
     assert len(cases) > 60

@@ -21,7 +21,7 @@ from promptbench.engine.shards import Shard
 from promptbench.gate.judge import Mode, Result
 from promptbench.gate.power import PowerForecast
 from promptbench.gateway import RateLimiter
-from promptbench.project import Project, input_error
+from promptbench.project import SUITE_FILE, Project, input_error
 from promptbench.report.model import Judgement, Promotion, RunReport
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunStore
@@ -251,7 +251,8 @@ def _command(
 ) -> tuple[str, dict[str, list[str]]]:
     """Return the command that repeats the run of a suite, and what it selects by flag."""
     selected = {"prompt": [project.shown(path) for path in selection.prompts], **selection.flags}
-    words = ["promptbench", "run", project.shown(prepared.suite.folder)]
+    suite = prepared.suite
+    words = ["promptbench", "run", project.shown(suite.folder if suite.path.name == SUITE_FILE else suite.path)]
     for flag, values in selected.items():
         for value in values:
             words += [f"--{flag}", value]

@@ -81,7 +81,8 @@ class RecordedAnswers:
         self._runs = runs
         self._repeats = range(info.facts["policy"]["repeats"])
         # The prompts of the run: a prompt that was edited since has good answers all the same.
-        parsed = [(item, parse_prompt(Source(item.name, item.source), Diagnostics())) for item in info.variants]
+        files = [(item, f"{item.name.removesuffix('.prompt')}.prompt") for item in info.variants]
+        parsed = [(item, parse_prompt(Source(file, item.source), Diagnostics())) for item, file in files]
         self._variants = [Variant(prompt, item.side, item.name) for item, prompt in parsed if prompt]
         self._variants.sort(key=lambda item: item.side is not Side.CANDIDATE)
 
