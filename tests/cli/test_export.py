@@ -204,6 +204,14 @@ def test_a_manifest_that_is_none(project: ProjectFolder, written: str | None, me
     assert "suite.yaml:3:" in ended.err + ended.out
 
 
-def test_a_run_of_another_suite(project: ProjectFolder) -> None:
-    ended = project.run("export", "suites/triage", "--for", "messages", "--run", "latest", "-o", "out.jsonl")
-    assert ended.code == 2
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--run", "latest", "-o", "out.jsonl"], "run 'latest' not found"),
+        (["-o", "no/folder/out.jsonl"], "cannot write no/folder/out.jsonl: No such file or directory"),
+        (["-o", "suites"], "cannot write suites: Is a directory"),
+    ],
+)
+def test_what_cannot_be_exported(project: ProjectFolder, options: list[str], message: str) -> None:
+    ended = project.run("export", "suites/triage", "--for", "messages", "--held-out", "0", *options)
+    assert (ended.code, message in ended.err) == (2, True), ended.err

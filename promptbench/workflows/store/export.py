@@ -107,13 +107,13 @@ def export(
             ),
         },
     }
-    data = {"": content, ".meta.jsonl": _text(about for _, about in lines), ".manifest.json": _text([manifest])}
-    targets = {output.with_suffix(end or output.suffix): text for end, text in data.items()}
-    if changed := next((it for it, text in targets.items() if it.exists() and it.read_bytes() != text), None):
-        hint = "name another file: a model that was trained on that one is judged by its manifest"
-        raise InputError(f"{changed} exists with other content", hint=hint)
-    for target, text in targets.items():
-        target.write_bytes(text)
+    _write(
+        {
+            output: content,
+            output.with_suffix(".meta.jsonl"): _text(about for _, about in lines),
+            output.with_suffix(".manifest.json"): _text([manifest]),
+        }
+    )
     named = {signature: name for name, (_, signatures) in traits.items() for signature in signatures}
     pairs = {
         (one, other): share
@@ -138,6 +138,17 @@ def _report(prepared: PreparedSuite, pairs: Mapping[tuple[str, str], float]) -> 
             related=location_of(prepared, other),
         )
     return found
+
+
+def _write(files: Mapping[Path, bytes]) -> None:
+    try:
+        if changed := next((file for file, text in files.items() if file.exists() and file.read_bytes() != text), None):
+            hint = "name another file: a model that was trained on that one is judged by its manifest"
+            raise InputError(f"{changed} exists with other content", hint=hint)
+        for file, text in files.items():
+            file.write_bytes(text)
+    except OSError as error:
+        raise InputError(f"cannot write {error.filename}: {error.strerror}") from None
 
 
 def _text(lines: Iterable[Json]) -> bytes:
