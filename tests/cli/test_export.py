@@ -56,6 +56,9 @@ MESSAGES = TypeAdapter(list[ChatCompletionMessageParam])
 
 def test_lines_are_what_trainers_read(project: ProjectFolder) -> None:
     written = cases(4, was="It is late", cluster="one", origin={"file": "log.jsonl"})
+    marks = [("order 0", "yes", "Ben"), ("order 0", "edit", "Ann"), ("order 3", "no", "Ann")]
+    reviews = [{"case": case, "about": "case", "label": label, "reviewer": who} for case, label, who in marks]
+    project.write("suites/triage/reviews.jsonl", "\n".join(map(json.dumps, reviews)))
     manifest = export(project, written, "--for", "messages", "--held-out", "0")
     [first, *_] = lines(project, "tuning.jsonl")
     assert first.keys() == {"messages"}
@@ -67,8 +70,10 @@ def test_lines_are_what_trainers_read(project: ProjectFolder) -> None:
         "origin": {"file": "log.jsonl"},
         "right": "expect",
         "wrong": None,
+        "reviewers": ["Ann", "Ben"],
     }
-    assert manifest["counts"] == {"cases": 4, "exported": 4, "lines": 4, "held_out": 0}
+    assert manifest["counts"] == {"cases": 4, "exported": 3, "lines": 3, "held_out": 0}
+    assert manifest["discarded"] == {"a reviewer says no": 1}
     assert len(manifest["groups"]["train"]) == 1
 
     export(project, written, "--for", "preference-openai", "--held-out", "0", to="openai")

@@ -26,6 +26,7 @@ from promptbench.text.near_duplicates import MIN_SHARE, Signature, SignedTexts
 from promptbench.workflows.judge.recorded_results import location_of
 from promptbench.workflows.trust.mutate import RecordedAnswers, recorded_answers
 from promptbench.workflows.trust.mutation import AnswerSource, MutationCase
+from promptbench.workflows.trust.reviews import accepted, read_marks
 
 Layout = Literal["messages", "preference-openai", "preference-trl"]
 _MOST_WRONG = 3  # wrong answers to one case
@@ -74,15 +75,19 @@ def export(
         held = {groups[key] for (key, *_), _ in everywhere if int(key, 16) % 100 < held_out}
         group_of = {name: groups[key] for name, ((key, *_), _) in traits.items()}
         kept = {name for name, group in group_of.items() if group in held}
+        marks = read_marks(suite.folder)
+        refused = {name for name, accepts in accepted(marks).items() if not accepts}
         lines, discarded = list[tuple[Json, Json]](), Counter[str]()
-        for case in prepared.cases:
-            made = [] if case.name in kept else _lines(prepared, case, layout, record)
+        for case in (case for case in prepared.cases if case.name not in kept):
+            made = "a reviewer says no" if case.name in refused else _lines(prepared, case, layout, record)
             lines += [] if isinstance(made, str) else made
             discarded.update([made] if isinstance(made, str) else [])
     if not lines:
         causes = ", ".join(f"{count} × {why}" for why, count in discarded.most_common())
         raise NothingSelected(f"no case can be exported: {causes or 'all are held out'}")
-    exported = {about["case"] for _, about in lines}
+    exported = {about["case"]: list[str]() for _, about in lines}
+    for mark in marks:
+        exported.get(mark.case, []).append(mark.reviewer)
     trained = {group_of[name] for name in exported}
     content = _text(line for line, _ in lines)
     manifest = {
@@ -110,7 +115,9 @@ def export(
     _write(
         {
             output: content,
-            output.with_suffix(".meta.jsonl"): _text(about for _, about in lines),
+            output.with_suffix(".meta.jsonl"): _text(
+                {**about, "reviewers": sorted({*exported[about["case"]]})} for _, about in lines
+            ),
             output.with_suffix(".manifest.json"): _text([manifest]),
         }
     )
