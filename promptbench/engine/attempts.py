@@ -25,7 +25,7 @@ from promptbench.core.types import (
 )
 from promptbench.engine.plan import Repeats, Task, first_round
 from promptbench.engine.prepare.evaluate import JudgeRequest
-from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite
+from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite, slot_of
 from promptbench.engine.runner import CallPlan, Engine, ignore
 from promptbench.engine.scoring import judge_requests_of, score_attempt
 from promptbench.engine.trajectory import Trajectory, as_attempt, step_of, trajectory_of
@@ -103,6 +103,8 @@ class Judges:
 _ALIKE = 10
 # And their share: with more than 2 % of the attempts unanswered there is no verdict, whatever the other cases give.
 _SHARE = 0.02
+# Replies that are kept for the other chains of a try, which are next to each other in the plan.
+_MOST_SHARED = 4_096
 
 
 class Rejections:
@@ -184,6 +186,8 @@ class Attempts:
         self._judging = asyncio.Semaphore(2 * judges) if judges else None
         self._uncommitted: list[tuple[Attempt, bool]] = []
         self._gone: set[str] = set()  # models that are disabled together with their fallbacks
+        # Replies to steps of chains: by model, case, try, number of the step and hash of the request.
+        self._shared: dict[tuple[str, str, int, int, str], asyncio.Future[Reply | None]] = {}
         self._rejections = Rejections(prepared, answering)
         self._refused: set[tuple[str, str, str]] = set()  # models, prompts and the words that the models refused
         self.rejecting: dict[str, str] = {}  # models that reject everything, and what that means
@@ -232,6 +236,11 @@ class Attempts:
             await self._score(task, kept)
             return None
         trajectory = self._trajectory(task)
+        if trajectory and self._prepared.chain_of(task.key.variant):
+            steps = self._record.steps(task.key)
+            plan = CallPlan(trajectory.request(steps))
+            await self.finish(task, plan, await self._call(task, plan.request, len(steps)))
+            return None
         return CallPlan(
             trajectory.request(self._record.steps(task.key))
             if trajectory
@@ -242,7 +251,7 @@ class Attempts:
     async def finish(self, task: Task, plan: CallPlan, reply: Reply | None) -> None:
         covered = task.key in self._covered
         if reply is None:
-            if str(task.model.ref) in self._engine.down and not covered:
+            if {str(plan.request.model), str(task.model.ref)} & self._engine.down.keys() and not covered:
                 self._gone.add(task.model.name)
             return
         if reply.fallback is not None and reply.failure is not None:
@@ -296,7 +305,39 @@ class Attempts:
             steps.append(kept)
             self._record.add_step(task.key, len(steps), kept, same=self._deterministic[task.model.name])
             plan = CallPlan(trajectory.request(steps))
-            reply = await self._engine.call(plan.request)
+            reply = await self._call(task, plan.request, len(steps))
+        return None
+
+    async def _call(self, task: Task, request: Request, number: int) -> Reply | None:
+        """Make the call after a `number` of steps. Equal steps of the chains in one try are one call, which they share.
+
+        So what only one of them does with an answer is seen without the variance of the steps before it.
+        """
+        if not self._prepared.chain_of(task.key.variant):
+            return await self._engine.call(request)
+        key = (task.model.name, task.case.name, task.repeat, number, digest(request.as_dict()))
+        if (recorded := self._recorded_step(task, number, key[-1])) is not None:
+            return recorded
+        if key in self._shared:
+            return await self._shared[key]
+        future = self._shared[key] = asyncio.get_running_loop().create_future()
+        if len(self._shared) > _MOST_SHARED:
+            del self._shared[next(iter(self._shared))]
+        try:
+            reply = await self._engine.call(request)
+            future.set_result(reply)
+        finally:
+            if not future.done():
+                future.cancel()
+        return reply
+
+    def _recorded_step(self, task: Task, number: int, request_hash: str) -> Reply | None:
+        """Return the reply to an equal step of another chain in the same try, from before the run was interrupted."""
+        for variant in self._prepared.prompts_of(task.model):
+            steps = self._record.steps(replace(task.key, variant=slot_of(variant))) if variant != task.variant else ()
+            if len(steps) > number and (step := steps[number]).request_hash == request_hash:
+                waits = (step.queue_ms, step.cost, step.limit_ms, step.backoff_ms)
+                return Reply(step.answer, None, step.tries, (), *waits)
         return None
 
     async def _score(self, task: Task, attempt: Attempt) -> None:

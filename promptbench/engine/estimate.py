@@ -11,7 +11,8 @@ from promptbench.engine.prepare.evaluate import judged_check, subject_of
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.engine.scoring import checks_by_answer
 from promptbench.gateway import tokens
-from promptbench.text.tokens import CHARACTERS_PER_TOKEN
+from promptbench.prompts.chain import render_unfilled
+from promptbench.text.tokens import CHARACTERS_PER_TOKEN, estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def judge_estimates(prepared: PreparedSuite, repeats: Repeats, cost: CostOf) -> 
     """Return the most calls to each judge in the first round: the same answer to a case is judged only once."""
 
     def calls(task: Task) -> list[_Call]:
-        answer = _usages(prepared, task)[0].output_tokens
+        answer = _usages(prepared, task)[-1].output_tokens
         asked = []
         for checks, values in checks_by_answer(task.case, task.key.variant):
             # Of an answer that is not known yet: something, wherever a check looks.
@@ -85,7 +86,10 @@ def _sum(
 
 
 def _usages(prepared: PreparedSuite, task: Task) -> list[Usage]:
-    """Return the usage of a task's call, or of the call in each turn, which has all earlier ones before it."""
+    """Return the usage of a task's call; or of those in each turn, which has all earlier ones before it, or step."""
+    if (chain := prepared.chain_of(task.key.variant)) is not None:
+        sent = [(it, render_unfilled(it, task.case.variables, task.case.history)) for it in chain.prompts]
+        return [estimate(messages, prepared.params(task.model, it), it.tools) for it, messages in sent]
     first = tokens.estimate(prepared.request(task.model, task.variant, task.case, 0))
     usages = [first]
     for turn in task.case.turns[1:]:

@@ -10,6 +10,7 @@ from promptbench.core.protocols import Check
 from promptbench.core.types import Answer, Attempt, CallFacts, Json, Judging, Outcome, Request, Score
 from promptbench.engine.prepare.evaluate import Evaluation, JudgeRequest, evaluate, judge_requests, subject_of
 from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedCase, PreparedSuite
+from promptbench.prompts.chain import STEPS
 
 # Finish reasons of an answer that the provider withheld, in lower case. Without a text, checks such as "must not
 # contain" would pass what no user ever got to read.
@@ -32,6 +33,7 @@ class CheckedAnswer:
     checks: tuple[Check, ...]
     variables: Mapping[str, Json]
     facts: CallFacts
+    step: str = ""  # The step of a chain that it is of.
 
 
 def checks_by_answer(case: PreparedCase, variant: str) -> list[tuple[tuple[Check, ...], Mapping[str, Json]]]:
@@ -41,21 +43,33 @@ def checks_by_answer(case: PreparedCase, variant: str) -> list[tuple[tuple[Check
     return [(turn.checks[variant or BASELINE], {"user": turn.user, **case.variables}) for turn in case.turns]
 
 
-def checked_answers(case: PreparedCase, attempt: Attempt, answer: Answer) -> list[CheckedAnswer]:
-    """Return the answers that the checks look at: the attempt's `answer`, or that of each turn."""
+def checked_answers(
+    prepared: PreparedSuite, case: PreparedCase, attempt: Attempt, answer: Answer
+) -> list[CheckedAnswer]:
+    """Return the answers that the checks look at: the attempt's `answer`, or that of each turn.
+
+    Of a chain these are the last answer, if it got that far, and then that of each step.
+    """
     variant, steps = attempt.key.variant, attempt.steps
+    facts_of = [CallFacts(it.answer.provider_ms, it.answer.usage, it.cost, it.answer.calls) for it in steps]
     if case.turns and steps:
         return [
-            CheckedAnswer(
-                step.answer,
-                *checked,
-                CallFacts(step.answer.provider_ms, step.answer.usage, step.cost, step.answer.calls),
-            )
-            for step, checked in zip(steps, checks_by_answer(case, variant), strict=False)
+            CheckedAnswer(step.answer, *checked, facts)
+            for step, facts, checked in zip(steps, facts_of, checks_by_answer(case, variant), strict=False)
         ]
+    found: list[CheckedAnswer] = []
+    if (chain := prepared.chain_of(variant)) is not None:
+        outputs = prepared.outputs(chain, [step.answer.text for step in steps])
+        values = {**case.variables, STEPS: outputs}
+        found = [
+            CheckedAnswer(step.answer, of_case.checks, values, facts, of_case.name)
+            for step, facts, of_case in zip(steps, facts_of, case.steps[variant], strict=False)
+        ]
+        if len(steps) < len(chain.steps):
+            return found
     calls = tuple(call for step in steps for call in step.answer.calls) or answer.calls
     facts = CallFacts(answer.provider_ms, answer.usage, attempt.cost, calls, len(steps) or 1)
-    return [CheckedAnswer(answer, checks_of(case, variant), case.variables, facts)]
+    return [CheckedAnswer(answer, checks_of(case, variant), case.variables, facts), *found]
 
 
 def judge_requests_of(prepared: PreparedSuite, case: PreparedCase, attempt: Attempt) -> list[tuple[JudgeRequest, str]]:
@@ -63,7 +77,7 @@ def judge_requests_of(prepared: PreparedSuite, case: PreparedCase, attempt: Atte
     if attempt.answer is None:
         return []
     found = []
-    for item in checked_answers(case, attempt, attempt.answer):
+    for item in checked_answers(prepared, case, attempt, attempt.answer):
         text = item.answer.text
         subject = subject_of(text, prepared.accept, item.variables, prepared.ladder, case.was)
         found += [(request, text) for request in judge_requests(item.checks, subject)]
@@ -86,23 +100,23 @@ def score_attempt(
     def judged(question: Request) -> Answer | None:
         return answers.get(digest(prepared.as_sent(question).as_dict())) if answers else None
 
-    found = _of_all_turns(
-        [
-            evaluate(
-                item.answer.text,
-                item.checks,
-                prepared.accept,
-                item.variables,
-                item.facts,
-                case.threshold,
-                judged,
-                prepared.ladder,
-                case.was,
-            )
-            for item in checked_answers(case, attempt, answer)
-        ]
-    )
-    why = _no_answer(case, attempt, answer)
+    checked = checked_answers(prepared, case, attempt, answer)
+    evaluated = [
+        evaluate(
+            item.answer.text,
+            item.checks,
+            prepared.accept,
+            item.variables,
+            item.facts,
+            None if item.step else case.threshold,
+            judged,
+            prepared.ladder,
+            case.was,
+        )
+        for item in checked
+    ]
+    found = _of_all(evaluated, [item.step for item in checked])
+    why = _no_answer(prepared, case, attempt, answer)
     outcome = Outcome.PASSED if found.passed and not why else Outcome.FAILED
     return replace(
         attempt,
@@ -115,8 +129,8 @@ def score_attempt(
     )
 
 
-def _of_all_turns(found: Sequence[Evaluation]) -> Evaluation:
-    """Return the result of a conversation, which passes if the answer in every turn does."""
+def _of_all(found: Sequence[Evaluation], steps: Sequence[str]) -> Evaluation:
+    """Return the result of a conversation or a chain, which passes if the answer in every turn or step does."""
     if len(found) == 1:
         return found[0]
     # A turn whose checks are all advisory decides nothing.
@@ -129,16 +143,24 @@ def _of_all_turns(found: Sequence[Evaluation]) -> Evaluation:
         well_formed=bool(read) and all(item.well_formed for item in read),
         repairs=tuple(repair for item in found for repair in item.repairs),
         scores=tuple(
-            replace(score, reason=f"turn {number}: {score.reason}") if score.reason else score
-            for number, item in enumerate(found, 1)
+            replace(score, check=f"{step}: {score.check}")
+            if step
+            else replace(score, reason=f"turn {number}: {score.reason}")
+            if score.reason and not any(steps)
+            else score
+            for number, (item, step) in enumerate(zip(found, steps, strict=True), 1)
             for score in item.scores
         ),
         errored=not failed and (not decided or any(item.errored for item in decided)),
     )
 
 
-def _no_answer(case: PreparedCase, attempt: Attempt, answer: Answer) -> list[str]:
+def _no_answer(prepared: PreparedSuite, case: PreparedCase, attempt: Attempt, answer: Answer) -> list[str]:
     """Return why an answer is none to its user, whatever the checks say of its text; empty if it is one."""
+    chain, steps = prepared.chain_of(attempt.key.variant), attempt.steps
+    if chain is not None and len(steps) < len(chain.steps):
+        why = prepared.why_stopped(chain, case, [step.answer.text for step in steps])
+        return [f"'{chain.steps[len(steps)].name}' was not called: {why}"]
     for number, one in enumerate([step.answer for step in attempt.steps] if case.turns else [answer], 1):
         if not one.text.strip() and (one.finish_reason or "").lower() in _WITHHELD:
             turn = f"turn {number}: " if case.turns else ""
@@ -146,7 +168,7 @@ def _no_answer(case: PreparedCase, attempt: Attempt, answer: Answer) -> list[str
     if case.turns:
         at = len(attempt.steps)
         return [f"turn {at}: the answer is empty, so the conversation ended"] if 0 < at < len(case.turns) else []
-    if attempt.steps and answer.calls:
+    if attempt.steps and answer.calls and chain is None:
         names = ", ".join(dict.fromkeys(call.name for call in answer.calls))
         return [f"no final answer after {len(attempt.steps)} steps ('max steps'): the model still calls {names}"]
     return []

@@ -1,20 +1,30 @@
 """Attempts of several calls: the requests that follow from their steps, and the attempt that the steps make.
 
-The model continues because its tools have results, or because the case has several turns.
+The model continues because its tools have results, because the case has several turns, or because a chain has a next
+step.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any, Protocol
 
 from promptbench.core.canonical import digest
 from promptbench.core.types import Answer, Attempt, Message, Request, Step, Usage
-from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedModel, PreparedSuite, Variant
+from promptbench.engine.prepare.prepared_suite import (
+    PreparedCase,
+    PreparedModel,
+    PreparedSuite,
+    UnreadableStep,
+    Variant,
+)
 from promptbench.engine.prepare.tool_results import ToolResults
 from promptbench.gateway import Reply
+from promptbench.prompts.chain import Chain
 
 
 class Trajectory(Protocol):
@@ -58,41 +68,50 @@ class ToolTrajectory:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnTrajectory:
-    """The user speaks in turns. `ask` returns the request with a conversation as its history.
+class AnswerTrajectory:
+    """Each request has the answers before it: the turns of a conversation, or the steps of a chain.
 
-    An empty answer ends the conversation, because providers refuse empty messages.
+    `ask` returns the request after these answers. It raises UnreadableStep if the last one ends the attempt.
     """
 
-    ask: Callable[[tuple[Message, ...]], Request]
-    opening: tuple[Message, ...]
-    turns: tuple[str, ...]
+    ask: Callable[[Sequence[str]], Request]
+    length: int
 
     def request(self, steps: Sequence[Step]) -> Request:
-        history = list(self.opening)
-        for step, user in zip(steps, self.turns[1:], strict=False):
-            history += [Message("assistant", step.answer.text), Message("user", user)]
-        return self.ask(tuple(history))
+        return self.ask([step.answer.text for step in steps])
 
     async def continued(self, steps: Sequence[Step], step: Step) -> Step | None:
-        return step if len(steps) + 1 < len(self.turns) and step.answer.text.strip() else None
+        return step if self._continues([*steps, step]) else None
 
     def led_to(self, attempt: Attempt) -> bool:
         steps = attempt.steps
         same = (digest(self.request(steps[:n]).as_dict()) == step.request_hash for n, step in enumerate(steps))
-        return all(same) and (len(steps) == len(self.turns) or not steps[-1].answer.text.strip())
+        return all(same) and not self._continues(steps)
+
+    def _continues(self, steps: Sequence[Step]) -> bool:
+        with suppress(UnreadableStep):
+            return len(steps) < self.length and bool(self.request(steps))
+        return False
 
 
 def trajectory_of(
     prepared: PreparedSuite, model: PreparedModel, variant: Variant | None, case: PreparedCase, repeat: int
 ) -> Trajectory | None:
     """Return what leads from one step of an attempt to the next; None if it is a single call."""
+    if variant and isinstance(variant.prompt, Chain):
+        return AnswerTrajectory(partial(prepared.request, model, variant, case, repeat), len(variant.prompt.steps))
     if case.turns:
-        return TurnTrajectory(
-            lambda history: prepared.request(model, variant, replace(case, history=history), repeat),
-            case.history,
-            tuple(turn.user for turn in case.turns),
-        )
+
+        def ask(answers: Sequence[str]) -> Request:
+            # Providers refuse empty messages.
+            if not all(map(str.strip, answers)):
+                raise UnreadableStep("the answer is empty")
+            history = list(case.history)
+            for text, turn in zip(answers, case.turns[1:], strict=False):
+                history += [Message("assistant", text), Message("user", turn.user)]
+            return prepared.request(model, variant, replace(case, history=tuple(history)), repeat)
+
+        return AnswerTrajectory(ask, len(case.turns))
     if case.tools and variant and variant.prompt.tools and model.uses_prompt:
         return ToolTrajectory(prepared.request(model, variant, case, repeat), case.tools)
     return None
@@ -114,6 +133,8 @@ def next_request(first: Request, steps: Sequence[Step]) -> Request:
 
 def step_of(request: Request, answer: Answer, reply: Reply, started: str) -> Step:
     """Return the step of a call, without results."""
+    if request.model.provider == "python" and answer.usage is None:
+        answer = replace(answer, usage=Usage(0, 0))  # A function takes no tokens, so those of a chain are known.
     return Step(
         digest(request.as_dict()),
         answer,

@@ -17,15 +17,15 @@ be read as a diff, is served by one read, and runs again when the files next to 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from promptbench.core.diagnostics import Code, Diagnostics
 from promptbench.core.pinned import NOTHING_PINNED, Pinned, PinnedFile, is_inside
-from promptbench.core.types import Json
+from promptbench.core.types import Json, Message
 from promptbench.prompts.parser import parse_prompt
-from promptbench.prompts.prompt import Prompt
+from promptbench.prompts.prompt import MissingVariable, Prompt
 from promptbench.yaml.marked import YamlDocument, parse
 from promptbench.yaml.source import Source
 from promptbench.yaml.text import mapping_lines
@@ -126,6 +126,10 @@ class Chain(Prompt):
     def prompts(self) -> tuple[Prompt, ...]:
         return tuple(step.prompt for step in self.steps if step.prompt is not None)
 
+    def render(self, variables: Mapping[str, Json], history: Sequence[Message] = ()) -> tuple[Message, ...]:
+        """Return the messages of all steps, for people: answers of steps have their names."""
+        return tuple(message for it in self.prompts for message in render_unfilled(it, variables, history))
+
     def missing(self, variables: Mapping[str, Json]) -> list[str]:
         """Return the placeholders without a value, sorted; outputs of steps are no values of a case."""
         names = {name for prompt in self.prompts for name in prompt.missing(variables)}
@@ -135,6 +139,19 @@ class Chain(Prompt):
         """Return the values that no step uses, sorted. A step with a model gets all of them."""
         unused = [set(step.prompt.unused(variables)) if step.prompt else set[str]() for step in self.steps]
         return sorted(set.intersection(*unused))
+
+
+def render_unfilled(prompt: Prompt, variables: Mapping[str, Json], history: Sequence[Message]) -> tuple[Message, ...]:
+    """Return the messages of a step with the names of steps' answers as they are written, and no item of lists."""
+    stand_ins: dict[str, Json] = {name: f"{{{{{name}}}}}" for name in prompt.variables if is_output(name)}
+    while True:
+        try:
+            return prompt.render({**variables, **stand_ins}, history)
+        except MissingVariable as error:
+            name = error.name.removesuffix(".0")
+            if not stand_ins.get(name):
+                raise
+            stand_ins[name] = []
 
 
 def is_output(name: str) -> bool:

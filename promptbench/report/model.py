@@ -71,6 +71,15 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class StepRow:
+    """A step of a chain on one model, or the whole chain. `checked` is False if no check of the step counts."""
+
+    step: str
+    checked: bool
+    figures: Row
+
+
+@dataclass(frozen=True, slots=True)
 class CalledTool:
     """A tool that the model called in a step of an attempt, counted from 1. `result` is None if it got none."""
 
@@ -86,13 +95,14 @@ class CalledTool:
 
 @dataclass(frozen=True, slots=True)
 class TurnAnswer:
-    """The answer in a turn of a conversation, which is a step of the attempt, counted from 1."""
+    """The answer in a turn of a conversation, or in a step of a chain with its name, counted from 1."""
 
     step: int
     answer: str
+    name: str = ""
 
     def __str__(self) -> str:
-        return f"turn {self.step}: {excerpt(self.answer, _LONGEST)}"
+        return f"{self.name or f'turn {self.step}'}: {excerpt(self.answer, _LONGEST)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,6 +423,8 @@ class RunReport:
     checks: Sequence[CheckChange] = ()  # Checks that pass for one side only, with their numbers of cases.
     nlu: Nlu | None = None  # Figures of the checks `intent` and `slots` over all cases.
     qa: Qa | None = None  # Figures of the checks of answers from documents over all cases.
+    steps: Sequence[StepRow] = ()  # Figures of the steps of chains.
+    causes: Sequence[str] = ()  # What the steps of chains get right, and which of them broke cases.
     # Of a run that was scored again: the answers on another rung than in the record, and the hashes of the ladder then
     # ("unknown" if the record has none) and now.
     rungs: Sequence[RungChange] = ()

@@ -289,6 +289,7 @@ def read_case(written: Json, where: Where, found: Diagnostics, common: Common = 
         tool_results=item.tool_results,
         turns=tuple(_turn(turn, where.below("turns").below(index)) for index, turn in enumerate(item.turns)),
         origin=item.origin,
+        expect_at=item.expect_at,
     )
 
 

@@ -348,6 +348,11 @@ class CaseFile(Written):
         description="What should come back: fields of a JSON answer, or a text.",
         examples=[{"team": "billing"}, "yes"],
     )
+    expect_at: dict[str, Any] = Field(
+        default_factory=dict,
+        description="What should come back from a step of a chain: 'expect at NAME', as 'expect'.",
+        examples=[{"candidates": {"intents": ["billing duplicate"]}}],
+    )
     was: Annotated[
         str | None,
         BeforeValidator(lambda value: "null" if value is None else _as_text(value)),
@@ -398,6 +403,20 @@ class CaseFile(Written):
         description="Anything the next reader of the case should know.",
         examples=["the customer wrote in a hurry"],
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expected_at_steps(cls, data: Any) -> Any:
+        at = {key: step for key in data if (step := expected_step(key))} if isinstance(data, dict) else {}
+        if not at:
+            return data
+        return {key: data[key] for key in data if key not in at} | {"expect_at": {at[key]: data[key] for key in at}}
+
+
+def expected_step(key: str) -> str | None:
+    """Return NAME of the key `expect at NAME` of a case, None for every other key."""
+    match = re.fullmatch(r"expect[ _-]+at[ _-]+(?P<step>\S.*)", key)
+    return match and match["step"]
 
 
 class TagFile(Written):

@@ -16,7 +16,7 @@ from promptbench.core.types import Json, ModelRef, Rung
 from promptbench.suite.cases import SuiteCases, checks_as_written, parse_file, read_case, read_checks
 from promptbench.suite.file import GateFile, field_name, is_case_file
 from promptbench.suite.hints import known_key
-from promptbench.suite.models import Case, Common, ModelEntry, Suite, Where, WrittenCheck
+from promptbench.suite.models import Case, Common, ModelEntry, Suite, SuiteStep, Where, WrittenCheck
 from promptbench.suite.suite_file import SuiteFile
 from promptbench.suite.validation import check_keys_once, validate
 from promptbench.yaml.marked import YamlDocument, parse
@@ -70,7 +70,7 @@ def read(source: Source, path_of_file: Path, found: Diagnostics) -> Suite | None
         about=file.about,
         path=path_of_file,
         document=document,
-        prompts=tuple(file.prompt),
+        prompts=() if file.steps else tuple(file.prompt),
         models=_models(file, document, found),
         checks=common.expand(checks_as_written(file.checks, Where(document, ("checks",))), found),
         threshold=file.threshold,
@@ -82,7 +82,35 @@ def read(source: Source, path_of_file: Path, found: Diagnostics) -> Suite | None
         tool_results=file.tool_results,
         max_steps=file.max_steps,
         common=common,
+        steps=_steps(file, common, document, found),
     )
+
+
+def _steps(file: SuiteFile, common: Common, document: YamlDocument, found: Diagnostics) -> tuple[SuiteStep, ...]:
+    steps: dict[str, SuiteStep] = {}
+    refused: list[tuple[str | int, ...]] = [(key,) for key in document.value if field_name(key) in _NOT_WITH_STEPS]
+    refused += [("models", index, "fallback") for index, model in enumerate(file.models) if model.fallback]
+    for path in refused if file.steps else ():
+        message, location = f"a suite with 'steps' has no '{path[-1]}'", Where(document, path).location(key=True)
+        found.add(Code.BAD_VALUE, message, location, hint=_NOT_WITH_STEPS[field_name(str(path[-1]))])
+    for index, item in enumerate(file.steps):
+        where = Where(document, ("steps", index))
+        ref = _model_ref(item.model, where.location("model"), found) if item.model else None
+        checks = common.expand(checks_as_written(item.checks, where.below("checks")), found)
+        own = (tuple(item.prompt), ref, tuple(item.files), item.deterministic, item.at, checks, where)
+        first = steps.setdefault(item.step, SuiteStep(item.step, *own))
+        if first.where != where:
+            message, hint = f"two steps are named '{item.step}'", "give each a name of its own"
+            other = first.where.location("step")
+            found.add(Code.DUPLICATE_NAME, message, where.location("step"), hint=hint, related=other)
+    return tuple(steps.values())
+
+
+_NOT_WITH_STEPS = {
+    "prompt": "write the prompt into the step that sends it",
+    "tool_results": "write a Python model as a step, which calls the tool itself",
+    "fallback": "remove it: an answer of another model in one step proves nothing about the chain",
+}
 
 
 def _common(file: SuiteFile, document: YamlDocument, path: Path, shown: str, found: Diagnostics) -> Common:

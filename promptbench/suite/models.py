@@ -163,6 +163,7 @@ class Case:
     tool_results: Json = None  # As written; None if absent.
     turns: tuple[Turn, ...] = ()
     origin: Json = None
+    expect_at: Mapping[str, Json] = field(default_factory=dict)  # What should come back from steps, by name.
 
     @property
     def critical(self) -> bool:
@@ -214,6 +215,23 @@ class ModelEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class SuiteStep:
+    """A step of a chain: the files of its `prompts`, of which each is a candidate, or its own `model`.
+
+    `files` are patterns of what the model reads. `at` is the path of the value that the step's checks look at.
+    """
+
+    name: str
+    prompts: tuple[str, ...]
+    model: ModelRef | None
+    files: tuple[str, ...]
+    deterministic: bool | None
+    at: str | None
+    checks: tuple[WrittenCheck, ...]
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
 class Suite:
     """A loaded suite file. Whether it fits its prompts, models and logs is checked when it is assembled.
 
@@ -237,6 +255,12 @@ class Suite:
     tool_results: Json = None  # As in a case.
     max_steps: int = 8
     common: Common = NOTHING_COMMON
+    steps: tuple[SuiteStep, ...] = ()  # Of a chain, which has no `prompts` of its own.
+
+    @property
+    def chain(self) -> str:
+        """Return the chain's name in the prompt store: that of the folder."""
+        return self.path.resolve().parent.name
 
     @property
     def folder(self) -> Path:

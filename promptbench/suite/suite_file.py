@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 
 from promptbench.core.call_config import config_schema
 from promptbench.suite.file import (
     MODEL_NAME,
     AllChecks,
+    Checks,
     Forms,
     GateFile,
     ModelFile,
@@ -21,6 +23,11 @@ from promptbench.suite.file import (
     is_case_file,
 )
 from promptbench.suite.tool_fields import MaxStepsField, ToolResultsField
+
+
+def _prompt_or_steps(schema: dict[str, Any]) -> None:
+    schema["required"].remove("prompt")
+    schema["oneOf"] = [{"required": ["prompt"]}, {"required": ["steps"]}]
 
 
 class DefaultsFile(Written):
@@ -36,7 +43,59 @@ class DefaultsFile(Written):
     )
 
 
+class StepFile(Written):
+    """A step of a chain: a prompt for the models of the suite, or a model of its own."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["step", "prompt"]}, {"required": ["step", "model"]}]}
+    )
+
+    step: Annotated[Text, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$")] = Field(
+        description="The step's name: later prompts say {{steps.NAME}} for its answer, {{steps.NAME.field}} for a "
+        "field of it.",
+        examples=["candidates"],
+    )
+    prompt: Texts = Field(
+        default_factory=list,
+        description="The file of its prompt; a list or a pattern for several, each of which makes a candidate.",
+        examples=["choose.prompt"],
+    )
+    model: Text | None = Field(
+        default=None,
+        description="A model of your own instead, which gets the variables and all 'steps' before it.",
+        examples=["python/retriever.py:top5"],
+    )
+    files: Texts = Field(
+        default_factory=list,
+        description="Files that its model reads: they are part of the version, as its code is.",
+        examples=["intents.csv"],
+    )
+    deterministic: bool | None = Field(
+        default=None,
+        description="true if its model always gives the same answer to the same input.",
+        examples=[True],
+    )
+    at: Text | None = Field(
+        default=None, description="The path of the value that its checks look at.", examples=["intents"]
+    )
+    checks: Checks = Field(
+        default_factory=list,
+        description="What the answer of this step must satisfy; {{expect.field}} and {{steps.NAME.field}} are values "
+        "of the case and of earlier steps.",
+        examples=[[{"contains": "{{expect.intent}}"}]],
+    )
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> StepFile:
+        if bool(self.prompt) == bool(self.model) or (self.files and self.prompt):
+            message = f"the step '{self.step}' needs 'prompt', or 'model' and its 'files', and not both"
+            raise PydanticCustomError("step", "{message}", {"message": message})
+        return self
+
+
 class SuiteFile(Written):
+    model_config = ConfigDict(json_schema_extra=_prompt_or_steps)
+
     suite: Text = Field(description="The suite's name; any short text.", examples=["triage"])
     about: Text | None = Field(
         default=None, description="What the task is, in one sentence.", examples=["which team answers a message"]
@@ -44,6 +103,13 @@ class SuiteFile(Written):
     prompt: Annotated[Texts, Field(min_length=1)] = Field(
         description="The candidate's file, for example triage.prompt; a list or a pattern for several.",
         examples=["triage.prompt", ["triage.short.prompt", "triage.long.prompt"], "triage.*.prompt"],
+    )
+    steps: Annotated[list[StepFile], Field(min_length=1)] = Field(
+        default_factory=list,
+        description="A chain in place of 'prompt': steps in order, each with the answers of those before it.",
+        examples=[
+            [{"step": "candidates", "model": "python/top5.py:top5"}, {"step": "choose", "prompt": "choose.prompt"}]
+        ],
     )
     models: Annotated[
         list[
@@ -103,3 +169,8 @@ class SuiteFile(Written):
         description="What a candidate must meet to pass.",
         examples=[{"repeats": 5, "max cost": "$2"}],
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _steps_stand_for_the_prompt(cls, data: Any) -> Any:
+        return {"prompt": "-", **data} if isinstance(data, dict) and "steps" in data else data

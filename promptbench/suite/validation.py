@@ -29,7 +29,7 @@ from promptbench.suite.file import (
 )
 from promptbench.suite.hints import ODD, case_hint, key_hint, known_key, message_hint, type_hint, value_hint
 from promptbench.suite.models import Marked
-from promptbench.suite.suite_file import DefaultsFile
+from promptbench.suite.suite_file import DefaultsFile, StepFile
 
 _File = TypeVar("_File", bound=BaseModel)
 _Path = tuple[str | int, ...]
@@ -165,7 +165,7 @@ class _Reporter:
             location = replace(location, column=location.column + odd.start(), length=1)
             odd_kind = "a space that YAML does not accept" if odd[0].isspace() else "an invisible character"
             message = f"there is {odd_kind} (U+{ord(odd[0]):04X}) here"
-        elif "model" in known and isinstance(value, str) and "/" not in written:
+        elif "uses prompt" in known and isinstance(value, str) and "/" not in written:
             guess, hint = "model", f"write it as {written}/{value}"
         elif above in ("vars", "expect") and around[above] is None:
             guess = None
@@ -188,6 +188,7 @@ _ITEM_NAMES = {
     "turns": "a turn",
     "models": "a model",
     "tags": "a tag",
+    "steps": "a step",
 }
 
 
@@ -231,6 +232,7 @@ _MISSING = {
     "prompt": "add a line 'prompt: FILE.prompt'",
     "models": "add a line 'models: [provider/name]'",
     "case": "give the case a name: 'case: what it is about'",
+    "step": "give the step a name: 'step: candidates'",
     "owner": "name who looks after the case: 'owner: …'",
     "reason": "say why the case cannot be relied on: 'reason: …'",
     "review by": "set the day on which its owner looks at it again: 'review by: 2026-12-31'",
@@ -262,6 +264,7 @@ def _fields_at(kind: type[BaseModel], loc: _Path) -> list[str]:
         "turns": TurnFile,
         "quarantine": QuarantineFile,
         "defaults": DefaultsFile,
+        "steps": StepFile,
     }
     for step in loc[:-1]:
         kind = nested.get(str(step), kind)

@@ -79,6 +79,7 @@ def fits(wanted: str, got: str) -> bool:
 CALL_THE_MODEL = (
     "README.md",
     "bench.md",
+    "chains.md",
     "compare.md",
     "conversations.md",
     "fine-tuning.md",

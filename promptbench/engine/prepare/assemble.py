@@ -29,6 +29,7 @@ from promptbench.engine.prepare.prepared_suite import (
 )
 from promptbench.engine.prepare.prompts import load_candidates, load_champion, load_own
 from promptbench.engine.prepare.trained_on import TrainedModels
+from promptbench.prompts.chain import Chain
 from promptbench.prompts.prompt import Prompt
 from promptbench.providers import plugins as providers
 from promptbench.providers import provider_spec
@@ -86,7 +87,8 @@ def assemble(suite: Suite, options: PrepareOptions, found: Diagnostics) -> Prepa
     _warn_changed_schemas(suite, candidates, champion, found)
     variants = [*candidates, *([champion] if champion else [])]
     connector = ModelConnector(suite, options, found)
-    models = connector.connect([variant.prompt for variant in variants])
+    models = connector.connect([prompt for variant in variants for prompt in variant.prompt.prompts])
+    step_models = connector.connect_steps(variants)
     trained = TrainedModels(suite, [model.name for model in models], found)
     builder = CaseBuilder(
         suite,
@@ -127,6 +129,9 @@ def assemble(suite: Suite, options: PrepareOptions, found: Diagnostics) -> Prepa
             builder.first_turn,
             hint="move the cases with turns to a suite without this model",
         )
+    if builder.first_turn and suite.steps:
+        hint = "write the conversation up to the last question under 'messages:'"
+        found.add(Code.BAD_VALUE, "a suite with 'steps' has no 'turns'", builder.first_turn, hint=hint)
     if len(found.errors) == before and not options.partial:
         _report_missing_cases(suite, cases, idle, found)
     if len(found.errors) > before or not candidates:
@@ -146,6 +151,7 @@ def assemble(suite: Suite, options: PrepareOptions, found: Diagnostics) -> Prepa
         calls={name: same for name, same in builder.calls.items() if name in cases},
         ladder=options.ladder,
         replayed=options.calls is not None,
+        step_models=step_models,
     )
 
 
@@ -257,6 +263,27 @@ class ModelConnector:
                 hint="name a model that gets the same input",
             )
         return replace(model, fallback=replace(other, gated=False) if other else None)
+
+    def connect_steps(self, variants: Iterable[Variant]) -> dict[str, PreparedModel]:
+        """Return the models of steps that have one, by reference. One that only production has is not validated."""
+        models: dict[str, PreparedModel] = {}
+        for step in (step for step in self._suite.steps if step.model):
+            assert step.model is not None
+            location = step.where.location("model")
+            model = self._model(ModelEntry(step.model, None, (), deterministic=step.deterministic), location, (), ())
+            if model is not None and model.uses_prompt:
+                hint = "write 'prompt' in its place: the suite's models are called with it"
+                self._found.add(
+                    Code.BAD_VALUE, f"{model.name} gets messages, and this step has none", location, hint=hint
+                )
+            models |= {str(model.ref): model} if model else {}
+        chains = [variant.prompt for variant in variants if isinstance(variant.prompt, Chain)]
+        for ref in (ModelRef.parse(step.model) for chain in chains for step in chain.steps if step.model):
+            if ref.provider in providers and str(ref) not in models:
+                spec, context = provider_spec(ref.provider), self._context(ref.provider)
+                known = (spec.connect(ref.name, context), False, False, spec.runs_here(ref.name, context))
+                models[str(ref)] = PreparedModel(ref, *known, None, billing=spec.billing(ref.name, context))
+        return models
 
     def connect_judges(self, judged: Iterable[tuple[JudgedCheck, Location]]) -> dict[str, PreparedJudge]:
         """Return the models that the checks call, by name. Each check comes with its location."""

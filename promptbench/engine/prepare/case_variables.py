@@ -8,7 +8,7 @@ from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity, 
 from promptbench.core.files import FileValue, files_in, kind_of
 from promptbench.core.types import Json
 from promptbench.engine.prepare.prepared_suite import Variant
-from promptbench.suite.file import CaseFile, field_name
+from promptbench.suite.file import CaseFile, expected_step, field_name
 from promptbench.suite.models import Case, Suite
 from promptbench.text.templates import is_name, lookup
 
@@ -108,4 +108,5 @@ def _variable_hint(name: str, guess: str | None, has_others: bool) -> str:
 
 def has_slips(case: Case) -> bool:
     """Return whether the case has unknown keys, which are reported when it is read."""
-    return any(field_name(key) not in CaseFile.model_fields for key in case.where.value)
+    keys = (key for key in case.where.value if not expected_step(key))
+    return any(field_name(key) not in CaseFile.model_fields for key in keys)

@@ -33,6 +33,7 @@ from promptbench.engine.prepare.prepared_suite import (
     Variant,
 )
 from promptbench.engine.prepare.ruled_out import RuledOut
+from promptbench.engine.prepare.step_checks import StepChecks
 from promptbench.engine.prepare.tool_results import ToolResultsReader
 from promptbench.engine.prepare.trained_on import TrainedModels
 from promptbench.suite.cases import read_checks
@@ -80,7 +81,9 @@ class CaseBuilder:
         # The checks that call judges, by their identity, each with its first location.
         self.judged: dict[str, tuple[JudgedCheck, Location]] = {}
         self._shared = self._build_checks(suite.checks)
-        self._shared_hashed = canonical([suite.accept, checks.as_hashed(suite.checks, self._bare), suite.threshold])
+        self._steps = StepChecks(suite, variants, replace(self._bare, at=None), found)
+        shared = [suite.accept, checks.as_hashed(suite.checks, self._bare), suite.threshold]
+        self._shared_hashed = canonical([*shared, self._steps.hashed] if suite.steps else shared)
         self._tools = ToolResultsReader(suite, variants, options, found)
         self.ruled_out = RuledOut(variants, self._bare, suite)
         self._was: dict[str, tuple[str, ...]] = {}
@@ -138,7 +141,8 @@ class CaseBuilder:
             specs = checks.as_hashed(case.checks, self._bare)
             expected = (case.has_expect, case.expect)
             turns = [[checks.as_hashed(own_specs(turn), self._bare) for turn in case.turns]] if case.turns else []
-            own = self._own_checks.add([case.name, specs, *expected, case.threshold, *turns])
+            at_steps = [dict(case.expect_at)] if case.expect_at else []
+            own = self._own_checks.add([case.name, specs, *expected, case.threshold, *turns, *at_steps])
             if logged:
                 names.add(case.name)
             matches = bool(logged) and not case.turns
@@ -213,16 +217,20 @@ class CaseBuilder:
         Output schemas are not in it. They belong to the prompts' versions.
         """
         suite = self._suite
+        steps = [self._steps.hashed] if suite.steps else []
         shared = checks.as_hashed(suite.checks, self._bare)
-        return digest([suite.accept, shared, suite.threshold, self._own_checks.value])
+        return digest([suite.accept, shared, suite.threshold, self._own_checks.value, *steps])
 
     def _case(self, case: Case, calls: Sequence[LoggedCall]) -> PreparedCase | None:
         valid = (
-            check_variables(case, self._variants, self._found, has_baseline=self._has_baseline) and self._shared.valid
+            check_variables(case, self._variants, self._found, has_baseline=self._has_baseline)
+            and self._shared.valid
+            and self._steps.valid
         )
         specs = own_specs(case)
         in_turns = any(own_specs(turn) for turn in case.turns)
-        if not (specs or in_turns) and not self._suite.checks and not has_slips(case):
+        checked = self._suite.checks or case.expect_at or any(step.checks for step in self._suite.steps)
+        if not (specs or in_turns or checked or has_slips(case)):
             hint = "write the right answer under 'expect:', or add 'checks:'"
             if case.has_wish:
                 hint = "'should be:' is only an example that must pass: write what to compare under 'expect:'"
@@ -272,6 +280,7 @@ class CaseBuilder:
             skip=case.skip,
             tools=self._tools.of(case),
             origin=case.origin,
+            steps=self._steps.of(case),
         )
 
     def _turn(self, case: Case, turn: Turn) -> PreparedTurn:

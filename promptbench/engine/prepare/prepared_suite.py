@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,6 +15,7 @@ from promptbench.core.protocols import Check, JudgedCheck, Provider
 from promptbench.core.types import Json, LoggedCall, Message, ModelRef, Request, Rung, Side
 from promptbench.parsing.ladder import BUILT_IN, Ladder
 from promptbench.plugins import Billing
+from promptbench.prompts.chain import STEPS, Chain
 from promptbench.prompts.prompt import Prompt
 from promptbench.suite.models import Quarantine, Suite
 
@@ -125,6 +126,18 @@ class PreparedCase:
     turns: tuple[PreparedTurn, ...] = ()
     tools: ToolResults | None = None  # With them, the model continues after it called tools.
     origin: Json = None
+    steps: Mapping[str, tuple[StepOfCase, ...]] = field(default_factory=dict)  # Of each chain, by its hash.
+
+
+class StepOfCase(NamedTuple):
+    """A step of a chain, and the checks of its answer to one case."""
+
+    name: str
+    checks: tuple[Check, ...]
+
+
+class UnreadableStep(ValueError):
+    """An answer of a step without what the next step needs of it; the message has the reason."""
 
 
 class PreparedCases:
@@ -240,6 +253,7 @@ class PreparedSuite:
     # By model that is declared deterministic: whether a repeated request of the run got the same answer; None if no
     # request was answered twice.
     confirmed: Mapping[str, bool | None] = field(default_factory=dict)
+    step_models: Mapping[str, PreparedModel] = field(default_factory=dict)  # Of steps with a model, by reference.
 
     @property
     def prompt_name(self) -> str:
@@ -268,7 +282,8 @@ class PreparedSuite:
         """The models, their fallbacks and the judges, each once by its reference: what a gateway is made for."""
         fallbacks = (model.fallback for model in self.models if model.fallback)
         judges = (judge.model for judge in self.judges.values())
-        return tuple({model.ref: model for model in (*judges, *fallbacks, *self.models)}.values())
+        steps = self.step_models.values()
+        return tuple({model.ref: model for model in (*judges, *fallbacks, *steps, *self.models)}.values())
 
     @cached_property
     def own_names(self) -> dict[str, str]:
@@ -284,7 +299,13 @@ class PreparedSuite:
     def decisive(self) -> frozenset[str]:
         """The models that a verdict needs: those that must pass, by name and reference; judges of checks that count."""
         gated = (name for model in self.models if model.gated for name in (model.name, str(model.ref)))
-        return frozenset((*gated, *(str(ref) for check in self.judged_checks if check.counts for ref in check.judges)))
+        return frozenset(
+            (
+                *gated,
+                *self.step_models,
+                *(str(ref) for check in self.judged_checks if check.counts for ref in check.judges),
+            )
+        )
 
     def deterministic(self, model: PreparedModel) -> bool:
         """Return True if the model always gives the same answers to all variants, so that one call is enough.
@@ -300,27 +321,83 @@ class PreparedSuite:
         return [model for model in found if self._declared(model)]
 
     def _declared(self, model: PreparedModel) -> bool:
+        # An attempt is all steps of a chain, so each of them must be deterministic.
+        if model.uses_prompt and not all(step.declared for step in self.step_models.values()):
+            return False
         if model.declared is not None:
             return model.declared
-        return all(model.provider.deterministic(self.params(model, item)) for item in self.prompts_of(model))
+        prompts = [prompt for item in self.prompts_of(model) for prompt in (item.prompt.prompts if item else (None,))]
+        return all(model.provider.deterministic(self.params(model, prompt)) for prompt in prompts)
 
-    def params(self, model: PreparedModel, variant: Variant | None) -> Mapping[str, Json]:
+    def params(self, model: PreparedModel, prompt: Prompt | None) -> Mapping[str, Json]:
         """Return the parameters of calls: the prompt's over the suite's, and the model's over both."""
-        config = laid_over(self.suite.common.config, variant.prompt.config) if variant else {}
+        config = laid_over(self.suite.common.config, prompt.config) if prompt else {}
         return laid_over(config, model.config)
 
-    def request(self, model: PreparedModel, variant: Variant | None, case: PreparedCase, repeat: int) -> Request:
-        """Return the request for a case. A model without a prompt gets the variables and no messages."""
-        prompt = variant.prompt if variant else None
+    def request(
+        self,
+        model: PreparedModel,
+        variant: Variant | None,
+        case: PreparedCase,
+        repeat: int,
+        answers: Sequence[str] = (),
+    ) -> Request:
+        """Return the request for a case. A model without a prompt gets the variables and no messages.
+
+        That for a chain is of the step after these `answers`. Raises UnreadableStep if they lack what it needs.
+        """
+        prompt, values = variant.prompt if variant else None, case.variables
+        if isinstance(prompt, Chain):
+            step = prompt.steps[len(answers)]
+            if why := self.why_stopped(prompt, case, answers):
+                raise UnreadableStep(why)
+            values = self._with_outputs(prompt, values, answers)
+            if step.prompt is None:
+                assert step.model is not None
+                return Request(ModelRef.parse(step.model), (), {}, None, values, repeat, pinned=step.pinned)
+            prompt = step.prompt
         return Request(
             model=model.ref,
-            messages=prompt.render(case.variables, case.history) if prompt else (),
-            params=self.params(model, variant),
+            messages=prompt.render(values, case.history) if prompt else (),
+            params=self.params(model, prompt),
             output_schema=prompt.output_schema if prompt else None,
             variables=case.variables,
             repeat=repeat,
             tools=prompt.tools if prompt else (),
         )
+
+    def outputs(self, chain: Chain, answers: Sequence[str]) -> dict[str, Json]:
+        """Return the answers of the first steps by name: a JSON object or list as data, all other texts as they are."""
+        found: dict[str, Json] = {}
+        for step, text in zip(chain.steps, answers, strict=False):
+            reading = self.ladder.read(text)
+            is_data = reading.rung.within(self.accept) and isinstance(reading.value, (dict, list))
+            found[step.name] = reading.value if is_data else text
+        return found
+
+    def why_stopped(self, chain: Chain, case: PreparedCase, answers: Sequence[str]) -> str | None:
+        """Return why the step after these answers cannot be called: they lack what it needs. None if it can."""
+        prompt = chain.steps[len(answers)].prompt
+        missing = prompt.missing(self._with_outputs(chain, case.variables, answers)) if prompt else []
+        if not missing:
+            return None
+        step, _, path = missing[0].removeprefix(f"{STEPS}.").partition(".")
+        value = self.outputs(chain, answers).get(step)
+        if not isinstance(value, str):
+            return f"the answer of '{step}' has no '{path}'"
+        error = self.ladder.read(value).error
+        return f"the answer of '{step}' is not readable as JSON" + (f": {error}" if error else "")
+
+    def _with_outputs(self, chain: Chain, values: Mapping[str, Json], answers: Sequence[str]) -> Mapping[str, Json]:
+        # `{{steps.NAME}}` is the answer as it came, also where it is read as data for `{{steps.NAME.field}}`.
+        as_text = {f"{STEPS}.{step.name}": text for step, text in zip(chain.steps, answers, strict=False)}
+        whole = as_text if chain.steps[len(answers)].prompt else {}
+        return {**values, **whole, **({STEPS: self.outputs(chain, answers)} if answers else {})}
+
+    def chain_of(self, variant: str) -> Chain | None:
+        """Return the chain with this hash, None if it is that of a prompt, or unknown."""
+        found = self.by_hash.get(variant)
+        return found.prompt if found and isinstance(found.prompt, Chain) else None
 
     def as_sent(self, request: Request) -> Request:
         """Return a check's request as its judge is sent it."""

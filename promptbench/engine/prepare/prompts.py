@@ -7,9 +7,11 @@ from pathlib import Path
 
 from promptbench.core.diagnostics import Code, Diagnostics, Location, did_you_mean
 from promptbench.core.types import Side
+from promptbench.engine.prepare.chains import load_chains
 from promptbench.engine.prepare.options import PrepareOptions, display_path
 from promptbench.engine.prepare.prepared_suite import Variant
-from promptbench.prompts.parser import load, parse_prompt
+from promptbench.prompts.chain import parse_version
+from promptbench.prompts.parser import load
 from promptbench.prompts.prompt import Prompt
 from promptbench.suite.models import ModelEntry, Suite
 from promptbench.yaml.paths import below, matches
@@ -27,8 +29,10 @@ def load_candidates(suite: Suite, options: PrepareOptions, found: Diagnostics) -
     """Return the candidates, each version once. Add an error to `found` if they belong to different prompts."""
     if options.compared is not None:
         stored = options.compared.candidate
-        parsed = parse_prompt(Source(f"{options.compared.prompt}.compared.prompt", stored.source), found)
+        parsed = parse_version(Source(f"{options.compared.prompt}.compared.prompt", stored.source), found)
         return (Variant(parsed, Side.CANDIDATE, stored.label),) if parsed else ()
+    if suite.steps:
+        return load_chains(suite, lambda path, location: _load(path, location, options, found), options, found)
     prompts: dict[str, Prompt] = {}
     for path, location in _prompt_files(suite, options, found):
         prompt = _load(path, location, options, found)
@@ -52,7 +56,7 @@ def load_champion(candidates: Sequence[Variant], options: PrepareOptions, found:
     stored = options.compared.champion if options.compared else options.champion(candidates[0].prompt.name)
     if stored is None:
         return None
-    prompt = parse_prompt(Source(f"{stored.label}.prompt", stored.source), found)
+    prompt = parse_version(Source(f"{stored.label}.prompt", stored.source), found)
     return Variant(prompt, Side.CHAMPION, stored.label) if prompt else None
 
 

@@ -32,6 +32,7 @@ def is_affected(suite: Suite, changed: Iterable[Path], mirror: Path) -> bool:
         return True
     stored = {file.relative_to(mirror).parts[0] for file in files if mirror in file.parents}
     prompts = {prompt_name(written.replace("\\", "/").rpartition("/")[2]) for written in suite.prompts}
+    prompts |= {suite.chain} if suite.steps else set()
     if any(fnmatchcase(name, prompt) for name in stored for prompt in prompts):
         return True
     texts = _texts_of(suite)
@@ -56,7 +57,12 @@ def _any_below(files: Iterable[Path], home: Path) -> bool:
 def _texts_of(suite: Suite) -> set[str]:
     """Return the names of all models and checks, and all texts in the checks, which may name more of them."""
     found = {str(ref) for entry in suite.models for ref in (entry.ref, entry.fallback) if ref}
-    for specs in (suite.checks, *(case.checks for case in suite.cases.scan(Diagnostics()))):
+    found |= {str(step.model) for step in suite.steps if step.model}
+    for specs in (
+        suite.checks,
+        *(step.checks for step in suite.steps),
+        *(case.checks for case in suite.cases.scan(Diagnostics())),
+    ):
         for spec in specs:
             found |= {spec.name, *_texts(spec.argument)}
     return found

@@ -15,6 +15,7 @@ from promptbench.engine.prepare.cases import as_answer
 from promptbench.engine.prepare.inputs import expectations_in_log
 from promptbench.engine.prepare.prepared_suite import PreparedModel, PreparedSuite, Variant, slot_of
 from promptbench.gate.case_outcomes import CaseOutcome
+from promptbench.prompts.chain import Chain
 from promptbench.report.model import (
     AttemptRow,
     CalledTool,
@@ -61,11 +62,14 @@ def interval_of(passed: int, attempts: int) -> tuple[float, float] | None:
     return clopper_pearson(passed, attempts) if attempts > 1 else None
 
 
-def called_tools(attempt: Attempt | None) -> Sequence[CalledTool | TurnAnswer]:
-    """Return the tools that led to an answer, or the answers in all turns.
+def called_tools(attempt: Attempt | None, chain: Chain | None = None) -> Sequence[CalledTool | TurnAnswer]:
+    """Return the tools that led to an answer, or the answers in all turns or all steps of a chain.
 
     Tools without results are themselves the answer.
     """
+    if attempt and chain:
+        pairs = enumerate(zip(chain.steps, attempt.steps, strict=False), 1)
+        return [TurnAnswer(number, step.answer.text, of_chain.name) for number, (of_chain, step) in pairs]
     if attempt and len(attempt.steps) > 1 and not any(step.results for step in attempt.steps):
         return [TurnAnswer(number, step.answer.text) for number, step in enumerate(attempt.steps, 1)]
     return [
@@ -132,7 +136,7 @@ def _case_result(
         cost=None if None in costs else sum(cost for cost in costs if cost is not None),
         interval=interval_of(len(answered) - len(failed), len(answered)),
         cluster=case.cluster,
-        called=called_tools(shown),
+        called=called_tools(shown, prepared.chain_of(slot_of(variant))),
     )
 
 
@@ -147,7 +151,7 @@ def failing_calls(prepared: PreparedSuite, run: str, runs: RunStore) -> Iterator
         if attempt.outcome is not Outcome.FAILED or key.variant not in candidates or key.case not in prepared.cases:
             continue
         assert answer is not None
-        case, usage = prepared.cases[key.case], answer.usage
+        case, usage, prompt = prepared.cases[key.case], answer.usage, candidates[key.variant]
         if case.turns:
             # A line of a log is one call with its answer.
             continue
@@ -159,7 +163,9 @@ def failing_calls(prepared: PreparedSuite, run: str, runs: RunStore) -> Iterator
             "prompt": prepared.prompt_name,
             "prompt_version": key.variant,
             "vars": dict(case.variables),
-            "messages": [item.as_dict() for item in candidates[key.variant].render(case.variables, case.history)],
+            "messages": []
+            if isinstance(prompt, Chain)
+            else [item.as_dict() for item in prompt.render(case.variables, case.history)],
             "model": key.model,
             "params": dict(answer.params),
             "answer": answer.text,
@@ -235,7 +241,7 @@ def _case_attempts(judged: JudgedRun, screen: Mapping[str, int], runs: RunStore)
                 ]
                 for variant in prepared.by_hash.values()
             },
-            attempts=[attempt_row(item, screen) for item in attempts],
+            attempts=[attempt_row(item, screen, prepared.chain_of(item.key.variant)) for item in attempts],
         )
 
 
@@ -247,7 +253,7 @@ def _state(attempts: Sequence[Attempt]) -> str:
     return "passing" if Outcome.PASSED in outcomes else CaseOutcome.NO_ANSWER.value
 
 
-def attempt_row(attempt: Attempt, screen: Mapping[str, int]) -> AttemptRow:
+def attempt_row(attempt: Attempt, screen: Mapping[str, int], chain: Chain | None = None) -> AttemptRow:
     """Return an attempt as pages show it. `screen` is the number of first-round tries by model."""
     key, answer = attempt.key, attempt.answer
     usage = answer.usage if answer else None
@@ -272,6 +278,6 @@ def attempt_row(attempt: Attempt, screen: Mapping[str, int]) -> AttemptRow:
         output_tokens=usage.output_tokens if usage else None,
         cost=attempt.cost,
         started=attempt.started,
-        called=called_tools(attempt),
+        called=called_tools(attempt, chain),
         scores=attempt.scores,
     )

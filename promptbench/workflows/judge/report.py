@@ -27,6 +27,7 @@ from promptbench.workflows.judge.execute import JudgedRun, case_infos, gated_mod
 from promptbench.workflows.judge.figures.intents import NluTallies
 from promptbench.workflows.judge.figures.latency import longer_wait
 from promptbench.workflows.judge.figures.questions import QaTallies
+from promptbench.workflows.judge.figures.steps import StepTallies
 from promptbench.workflows.judge.recorded_results import (
     FromRecord,
     case_results,
@@ -46,9 +47,10 @@ def build(runs: RunStore, judged: JudgedRun, notes: Sequence[str] = ()) -> RunRe
     prepared, info, verdict = judged.prepared, judged.info, judged.verdict
     cases = _cases_to_show(judged)
     same = {model.name for model in prepared.models if prepared.deterministic(model)}
-    collected = Collector(judged.table, {(model, item.case.name) for model, item in cases}, same)
+    worth = {(model, item.case.name) for model, item in cases}
+    collected = Collector(judged.table, worth, same, prepared.chain_of)
     screen = {model.name: 1 if model.name in same else prepared.suite.gate.repeats for model in prepared.models}
-    nlu, qa = NluTallies(prepared), QaTallies(prepared)
+    nlu, qa, steps = NluTallies(prepared), QaTallies(prepared), StepTallies(prepared)
     for attempt in runs.attempts(info.id):
         nlu.add(attempt)
         qa.add(attempt)
@@ -56,6 +58,8 @@ def build(runs: RunStore, judged: JudgedRun, notes: Sequence[str] = ()) -> RunRe
         # Cases in quarantine are shown on their own, and enter no rate.
         counts = key.repeat < screen.get(key.model, 1) and key.case not in prepared.cases.quarantined
         collected.add(attempt, first_round=counts)
+        if counts:
+            steps.add(attempt)
     labels = {variant.hash: variant.label for variant in (*prepared.variants, *prepared.candidates)}
     flaky = {(item.model, item.case): item for item in runs.calibrations().flaky(prepared.suite.name)}
     champion = verdict.champion if verdict.mode is Mode.CHAMPION else None
@@ -105,6 +109,11 @@ def build(runs: RunStore, judged: JudgedRun, notes: Sequence[str] = ()) -> RunRe
         advisory=list(collected.advisory(prepared)),
         nlu=nlu.figures(),
         qa=qa.figures(),
+        steps=list(steps.rows(collected.tallies)),
+        causes=[
+            *steps.ceilings(verdict.candidate),
+            *(steps.causes(champion, verdict.candidate, _broken(judged), collected.shown) if champion else ()),
+        ],
         checks=collected.check_changes(verdict.champion, verdict.candidate) if verdict.champion else [],
         skipped=[_skipped(prepared, name) for name in prepared.cases.skipped],
         results=FromRecord(runs.folder, partial(case_results, judged)),
@@ -115,6 +124,13 @@ def build(runs: RunStore, judged: JudgedRun, notes: Sequence[str] = ()) -> RunRe
         return report
     judgements = [replace(item, result=SHARD, sentence=info.sentence) for item in report.judgements]
     return replace(report, result=SHARD, sentence=info.sentence, exit=Exit.YES, judgements=judgements)
+
+
+def _broken(judged: JudgedRun) -> dict[str, list[str]]:
+    """Return the cases that the candidate broke, by model."""
+    states = (CaseOutcome.BROKEN, CaseOutcome.UNSTABLE)
+    models = judged.verdict.models
+    return {model.model: [item.case.name for item in model.cases if item.outcome in states] for model in models}
 
 
 def _subset_notes(info: RunInfo) -> Iterator[str]:

@@ -29,6 +29,7 @@ from promptbench.report.model import (
     Row,
     RungChange,
     RunReport,
+    StepRow,
     TokenTimes,
 )
 from promptbench.report.nlu import compared, figures, labels
@@ -120,6 +121,7 @@ def _sections(run: RunReport) -> Iterator[Section]:
     yield from _answers(run)
     yield Section(list(_latency(run.rows)))
     yield from _by_tokens(run.rows)
+    yield Section([*_steps(run.steps), *map(Text, run.causes)])
     yield Section([Text(wait, "warn", detail="more") for wait in run.waits])
     yield from change_sections(run)
     yield Section(list(_prompt_changes(run.explored)) if run.explored else [])
@@ -174,6 +176,20 @@ def _figures(run: RunReport) -> Iterator[Block]:
     shown = {column: cells for column, cells in columns.items() if any(cells) or column.head not in optional}
     if rows:
         yield _by_model("Prompts and models", "side", rows, shown)
+
+
+def _steps(steps: Sequence[StepRow]) -> Iterator[Block]:
+    rows = [item.figures for item in steps]
+    names = [f"{item.figures.prompt}: {item.step}" for item in steps]
+    columns = {
+        TableColumn("right"): [f"{it.figures.passed}/{it.figures.attempts}" if it.checked else "–" for it in steps],
+        TableColumn("p50"): [duration(row.p50_ms) for row in rows],
+        TableColumn("p99"): [tail(row.p99_ms, few=row.few) for row in rows],
+        TableColumn("$/1,000", drop=1): [money(row.cost_per_1000) for row in rows],
+    }
+    if rows:
+        rows = [replace(row, prompt=name) for row, name in zip(rows, names, strict=True)]
+        yield _by_model("Steps", "steps", rows, columns, _FEW if any(row.few for row in rows) else "")
 
 
 def _by_model(

@@ -150,6 +150,9 @@ def _prepared(
         if not options.models:
             raise InputError("no model is named", hint="add --model PROVIDER/NAME, once for each")
         prepared = prepare_prompt(project, target, target.parent, options.models, options.variables, store, runs)
+    if prepared.suite.steps:
+        hint = "`promptbench run` has the latency of each step"
+        raise InputError("a chain is several calls, and single calls are measured", hint=hint)
     if len(prepared.candidates) > 1 and any(model.uses_prompt for model in prepared.models):
         names = ", ".join(item.label for item in prepared.candidates)
         hint = f"name its file: promptbench bench {project.shown(prepared.suite.folder / prepared.candidates[0].label)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.engine.prepare.lint.files import FileLint
@@ -30,7 +31,7 @@ class Lint:
     ) -> None:
         once = list({variant.hash: variant for variant in reversed(variants)}.values())[::-1]
         self._parts: list[Windows | Labels | Leaks | Overlaps | FileLint] = [
-            *(Windows(variant, windows) for variant in once),
+            *(Windows(replace(it, prompt=prompt), windows) for it in once for prompt in it.prompt.prompts),
             Labels(once),
             *(Leaks(variant) for variant in once),
             Overlaps(checks),

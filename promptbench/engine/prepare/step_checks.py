@@ -1,0 +1,173 @@
+"""The checks of a chain's steps, whose arguments may name values of the case and answers of earlier steps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from promptbench.core.diagnostics import Code, Diagnostics, suggest
+from promptbench.core.plugins import module_name
+from promptbench.core.protocols import Check, CheckContext, Subject
+from promptbench.core.types import Json, Score
+from promptbench.engine.prepare import checks
+from promptbench.engine.prepare.chains import report_reference
+from promptbench.engine.prepare.evaluate import needs_judge
+from promptbench.engine.prepare.prepared_suite import StepOfCase, Variant
+from promptbench.prompts.chain import STEPS, Chain, ChainStep, is_output
+from promptbench.suite.models import Case, Suite, SuiteStep, WrittenCheck
+from promptbench.text.templates import lookup, render_value
+
+_TAG = re.compile(r"\{\{\s*(?P<name>[\w.-]+)\s*\}\}")
+# What stands for values that are not known before a run, to see whether a check can be built: of one kind or the other.
+_STAND_INS: tuple[Json, ...] = (["…"], "…", 1)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOfStep:
+    """A check whose argument has values of the case or answers of earlier steps, so that it is built for an answer.
+
+    `values` has what the case expects under `expect`; `expected` is what it expects of this step, if that is known.
+    """
+
+    spec: WrittenCheck
+    context: CheckContext
+    values: Mapping[str, Json]
+    expected: Sequence[Json] = ()
+
+    def score(self, subject: Subject) -> Score:
+        found, check = Diagnostics(), None
+        try:
+            known = {**subject.variables, **self.values}
+            values = {name: lookup(name, known) for name in _names(self.spec.argument)}
+            check = checks.build(_filled(self.spec, values), self.context, found)
+        except KeyError as error:
+            found.add(Code.BAD_CHECK, f"the answers have no '{error.args[0]}'", self.spec.where.location())
+        if check is None:
+            reason = next(iter(found)).message
+            return Score(module_name(self.spec.name).replace("_", " "), passed=False, value=0.0, reason=reason)
+        for value in self.expected:
+            with suppress(ValueError):  # The right answer is none of those that an earlier step offers.
+                check = checks.with_expected(check, value)
+        return check.score(subject)
+
+
+class StepChecks:
+    """The checks of the steps, built once; what is wrong with them and with cases goes to `found`."""
+
+    def __init__(self, suite: Suite, variants: Sequence[Variant], context: CheckContext, found: Diagnostics) -> None:
+        self._found = found
+        self._context = context
+        self._steps = {step.name: step for step in suite.steps}
+        self._chains = {item.hash: item.prompt for item in variants if isinstance(item.prompt, Chain)}
+        self.hashed = [[step.name, step.at, checks.as_hashed(step.checks, context)] for step in suite.steps]
+        before = len(found.errors)
+        for step in suite.steps:
+            for spec in step.checks:
+                self._validate(spec, step)
+        self.valid = len(found.errors) == before
+        self._built = {
+            (key, step.name): self._build(step) for key, chain in self._chains.items() for step in chain.steps
+        }
+
+    def of(self, case: Case) -> Mapping[str, tuple[StepOfCase, ...]]:
+        """Return the steps of each chain with the checks of their answers, by the chain's hash.
+
+        Raise ValueError if a check finds what the case expects invalid.
+        """
+        for name in case.expect_at.keys() - self._steps.keys():
+            location = case.where.location(f"expect_at_{name}", key=True)
+            hint = suggest(name, self._steps, f"steps: {', '.join(self._steps) or 'the suite has none'}")
+            self._found.add(Code.UNKNOWN_KEY, f"unknown step '{name}' in 'expect at {name}'", location, hint=hint)
+        if self._steps and STEPS in case.variables:
+            message, hint = f"'{STEPS}' are the answers of the steps", "give the value another name"
+            self._found.add(Code.BAD_VALUE, message, case.where.location("vars", STEPS, key=True), hint=hint)
+        values = {"expect": case.expect} if case.has_expect else {}
+        for name in {name for step in self._steps.values() for spec in step.checks for name in _names(spec.argument)}:
+            try:
+                lookup(name, {name: None} if is_output(name) else values)
+            except KeyError:
+                message = f"a check of a step uses {{{{{name}}}}}, which '{case.name}' does not have"
+                hint = "write the right answer under 'expect:'"
+                self._found.add(Code.MISSING_VARIABLE, message, case.where.location("case"), hint=hint)
+        return {
+            key: tuple(StepOfCase(step.name, tuple(self._checks(case, key, step, values))) for step in chain.steps)
+            for key, chain in self._chains.items()
+        }
+
+    def _checks(self, case: Case, key: str, step: ChainStep, values: Mapping[str, Json]) -> Iterator[Check]:
+        expected = list(values.values()) if step is self._chains[key].steps[-1] else []
+        if step.name in case.expect_at:
+            expected = [case.expect_at[step.name]]
+            spec = WrittenCheck("expect", expected[0], case.where.below(f"expect_at_{step.name}"))
+            if (check := checks.build(spec, self._context_of(step), self._found)) is not None:
+                yield check
+        for check in self._built[key, step.name]:
+            if isinstance(check, CheckOfStep):
+                yield replace(check, values=values, expected=expected)
+            else:
+                yield from checks.all_with_expected(expected, {"": (check,)})[""]
+
+    def _build(self, step: ChainStep) -> list[Check]:
+        """Return the checks of a step; none for one that only production has."""
+        context, specs = self._context_of(step), self._steps[step.name].checks if step.name in self._steps else ()
+        built = (
+            CheckOfStep(spec, context, {})
+            if any(_names(spec.argument))
+            else checks.build(spec, context, Diagnostics())  # What is wrong has been reported.
+            for spec in specs
+        )
+        return [check for check in built if check is not None]
+
+    def _context_of(self, step: ChainStep) -> CheckContext:
+        written, schema = self._steps.get(step.name), step.prompt.output_schema if step.prompt else None
+        return replace(self._context, output_schema=schema, at=written.at if written else None)
+
+    def _validate(self, spec: WrittenCheck, step: SuiteStep) -> None:
+        names, steps, before = list(_names(spec.argument)), list(self._steps), len(self._found)
+        for name in names:
+            if is_output(name):
+                report_reference(name, steps, steps.index(step.name), spec.where.location(), self._found)
+            elif name.partition(".")[0] != "expect":
+                hint = suggest(name, ("expect",), "known here: {{expect.field}} and {{steps.NAME.field}}")
+                message = f"unknown variable {{{{{name}}}}} in a check of the step '{step.name}'"
+                self._found.add(Code.MISSING_VARIABLE, message, spec.where.location(), hint=hint)
+        if len(self._found) > before:
+            return
+        context, check = replace(self._context, output_schema={}, at=step.at), None
+        first, *others = (Diagnostics() for _ in _STAND_INS)
+        for found, stand_in in zip((first, *others), _STAND_INS, strict=True):
+            check = check or checks.build(_filled(spec, dict.fromkeys(names, stand_in)), context, found)
+        if check is None:
+            self._found.extend(first)
+        elif needs_judge(check):
+            message = f"'{spec.name}' needs a judge, and the answers of steps are not judged"
+            hint = "write it under 'checks:' of the suite or of a case: it judges the last answer"
+            self._found.add(Code.BAD_CHECK, message, spec.where.location(key=True), hint=hint)
+
+
+def _names(argument: Json) -> Iterator[str]:
+    """Yield the names in `{{…}}` in an argument, at any depth."""
+    if isinstance(argument, str):
+        yield from (match["name"] for match in _TAG.finditer(argument))
+    elif isinstance(argument, (list, dict)):
+        for item in argument.values() if isinstance(argument, dict) else argument:
+            yield from _names(item)
+
+
+def _filled(spec: WrittenCheck, values: Mapping[str, Json]) -> WrittenCheck:
+    """Return the check with values in place of names."""
+
+    def fill(item: Json) -> Json:
+        if isinstance(item, dict):
+            return {key: fill(inner) for key, inner in item.items()}
+        if isinstance(item, list):
+            return [fill(inner) for inner in item]
+        if not isinstance(item, str):
+            return item
+        # Alone it is the value itself, such as a list; within a text it is a part of the text.
+        whole = _TAG.fullmatch(item)
+        return values[whole["name"]] if whole else _TAG.sub(lambda tag: render_value(values[tag["name"]]), item)
+
+    return replace(spec, argument=fill(spec.argument))

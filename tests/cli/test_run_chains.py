@@ -1,0 +1,245 @@
+"""Suites with steps: the real SDK over loopback, real functions, real SQLite, and a run that is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.test_rubric import record
+from tests.helpers.fake_openai import FakeOpenAI, Step, error
+from tests.helpers.project import ProjectFolder
+
+SUITE = """\
+suite: routing
+steps:
+  - step: candidates
+    model: python/find.py:two
+    files: words.txt
+    deterministic: true
+    at: intents
+    checks: [contains: '{{expect.intent}}']
+  - step: choose
+    prompt: choose.prompt
+    checks: [intent: {at: intent, labels: '{{steps.candidates.intents}}'}]
+  - step: reply
+    prompt: reply.prompt
+models: [openai/fake]
+checks: [not contains: sorry]
+gate: {repeats: 1, answer floor: 0%}
+cases:
+  - case: bill
+    vars: {text: my bill is wrong}
+    expect: {intent: bill}
+    expect at candidates: [bill, other]
+  - case: parcel
+    vars: {text: where is my parcel}
+    expect: {intent: parcel}
+"""
+CHOOSE = "---\nconfig: {temperature: 0}\n---\nWhich of {{steps.candidates.intents}} is it? {{text}}\n"
+REPLY = "Answer {{steps.choose}}, which is {{steps.choose.intent}}: {{text}}\n"
+FIND = """\
+from pathlib import Path
+WORDS = Path(__file__).with_name("words.txt").read_text().split()
+def two(variables):
+    return {"intents": [*[word for word in WORDS if word in variables["text"]], "other"]}
+"""
+
+
+def chooses(body: dict[str, Any]) -> str:
+    """Choose what the text names, and repeat it in the reply."""
+    text = body["messages"][-1]["content"]
+    intent = next((word for word in ("bill", "parcel") if word in text.rpartition("?")[2]), "other")
+    return json.dumps({"intent": intent})
+
+
+@pytest.fixture
+def server() -> Iterator[FakeOpenAI]:
+    with FakeOpenAI(chooses) as running:
+        yield running
+
+
+@pytest.fixture
+def project(
+    tmp_path: Path, server: FakeOpenAI, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> ProjectFolder:
+    monkeypatch.chdir(tmp_path)
+    folder = ProjectFolder(tmp_path, server.base_url, capsys)
+    folder.edit("promptbench.toml", "[providers", 'python = ["suites/*/*.py"]\n[providers')
+    files = {
+        "suite.yaml": SUITE,
+        "choose.prompt": CHOOSE,
+        "reply.prompt": REPLY,
+        "find.py": FIND,
+        "words.txt": "bill parcel",
+    }
+    for name, text in files.items():
+        folder.write(f"suites/routing/{name}", text)
+    return folder
+
+
+def asked(server: FakeOpenAI) -> list[str]:
+    return [item.body["messages"][-1]["content"] for item in server.received]
+
+
+def in_production(project: ProjectFolder, server: FakeOpenAI) -> None:
+    assert project.run("run", "suites/routing", "--promote").code == 0
+    server.received.clear()
+
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_each_step_gets_the_answers_before_it(project: ProjectFolder, server: FakeOpenAI) -> None:
+    ended = project.run("run", "suites/routing", "--case", "bill", "--json")
+    assert ended.code == 0, ended.out + ended.err
+    assert asked(server) == [
+        'Which of ["bill", "other"] is it? my bill is wrong',
+        'Answer {"intent": "bill"}, which is bill: my bill is wrong',
+    ]
+    # The attempt is the sum of its steps; a function takes no tokens.
+    assert record(project, "SELECT outcome, steps, tries, input_tokens, output_tokens FROM attempt") == [
+        ("passed", 3, 3, 22, 14)
+    ]
+    [run] = ended.data["runs"]
+    assert [(row["step"], row["checked"], row["figures"]["passed"]) for row in run["steps"]] == [
+        ("candidates", True, 1),
+        ("choose", True, 1),
+        ("reply", False, 1),
+        ("whole chain", True, 1),
+    ]
+    assert [item["name"] for item in run["results"][0]["called"]] == ["candidates", "choose", "reply"]
+
+
+def test_checks_are_of_their_step_and_scored_again(project: ProjectFolder, server: FakeOpenAI) -> None:
+    server.script = lambda body: '{"intent": "other"}'
+    ended = project.run("run", "suites/routing")
+    assert "choose: intent: expected 'bill'" not in ended.out, "it is one of the two"
+    assert "expect: intent: expected 'bill', got 'other'" in flat(ended.out)
+    project.edit("suites/routing/suite.yaml", "expect at candidates: [bill, other]", "expect at candidates: [bill]")
+    project.edit("suites/routing/suite.yaml", "labels: '{{steps.candidates.intents}}'", "labels: [bill, parcel]")
+    out = flat(project.run("runs", "rescore").out)
+    assert "candidates: expect: intents: " in out
+    assert "choose: intent: intent: expected one of the 2 labels, got 'other'" in out
+    assert len(server.received) == 4, "no call was made to score again"
+
+
+def test_an_unreadable_answer_ends_the_chain(project: ProjectFolder, server: FakeOpenAI) -> None:
+    server.script = lambda body: "The bill, I think."
+    ended = project.run("run", "suites/routing", "--case", "bill")
+    assert "answer: 'reply' was not called: the answer of 'choose' is not readable as JSON" in flat(ended.out)
+    assert asked(server) == ['Which of ["bill", "other"] is it? my bill is wrong']
+    assert record(project, "SELECT outcome, steps FROM attempt") == [("failed", 2)]
+    server.script = [error(400, "too long")]
+    project.edit("suites/routing/choose.prompt", "Which", "What")
+    assert project.run("run", "suites/routing", "--case", "bill").code == 4
+    assert record(project, "SELECT outcome FROM attempt ORDER BY started DESC LIMIT 1") == [("errored",)]
+
+
+def test_equal_steps_are_one_call(project: ProjectFolder, server: FakeOpenAI) -> None:
+    in_production(project, server)
+    project.write("suites/routing/reply.prompt", REPLY.replace("Answer", "Reply to"))
+    assert project.run("run", "suites/routing").code == 0
+    assert sorted(text[:6] for text in asked(server)) == ["Answer"] * 2 + ["Reply "] * 2 + ["Which "] * 2
+    query = "SELECT sum(tries), count(DISTINCT request_hash) FROM step GROUP BY run, step ORDER BY min(started)"
+    assert record(project, query)[-3:] == [(4, 2), (4, 2), (4, 4)], "each attempt has the figures of all its steps"
+
+
+def test_the_step_that_broke_a_case_is_named(project: ProjectFolder, server: FakeOpenAI) -> None:
+    in_production(project, server)
+    project.write("suites/routing/choose.prompt", CHOOSE.replace("{{text}}", "{{text}} or a parcel? Say it."))
+    server.script = lambda body: '{"intent": "parcel"}' if "Say it" in str(body) else chooses(body)
+    one = flat(project.run("run", "suites/routing").out)
+    assert "only 'choose' differs from production: its answer changed in 1 of 2 cases, in 1 of them" in one
+    assert "with the same input; 1 broke (bill)" in one
+    assert "'candidates' has the right one in 100 % (2 of 2 answers); of these 'reply' takes it in 50 %" in one
+    # The code of production runs beside that of the candidate.
+    project.write("suites/routing/words.txt", "bill")
+    server.script = chooses
+    several = flat(project.run("run", "suites/routing").out)
+    assert "broken by 'candidates', whose checks pass in production: 1 case (parcel)" in several
+
+
+@pytest.mark.slow
+def test_a_killed_run_repeats_no_step(project: ProjectFolder, server: FakeOpenAI) -> None:
+    process = project.start("run", "suites/routing", "--case", "bill")
+
+    def kill(body: dict[str, Any]) -> str | Step:
+        if "Answer" in str(body):
+            os.kill(process.pid, signal.SIGKILL)
+        return chooses(body)
+
+    server.script = kill
+    process.communicate(timeout=60)
+    server.script = chooses
+    assert [text[:6] for text in asked(server)] == ["Which ", "Answer"]
+    assert record(project, "SELECT count(*) FROM step") == [(2,)], "that of the function, too"
+    assert project.run("run", "suites/routing", "--case", "bill").code == 0
+    assert [text[:6] for text in asked(server)] == ["Which ", "Answer", "Answer"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "at", "message"),
+    [
+        (
+            "steps.candidates.intents}} is",
+            "steps.candidate.intents}} is",
+            "choose.prompt:4:10",
+            "unknown step 'candidate'",
+        ),
+        ("steps.candidates.intents}} is", "steps.reply}} is", "choose.prompt:4:10", "'reply' has not run before it"),
+        ("'{{steps.candidates.intents}}'", "'{{steps.choose.x}}'", "suite.yaml:11:", "'choose' has not run before it"),
+        ("'{{expect.intent}}'", "'{{expct.intent}}'", "suite.yaml:8:", "unknown variable {{expct.intent}}"),
+        (
+            "expect: {intent: parcel}",
+            "note: x",
+            "suite.yaml:22:",
+            "uses {{expect.intent}}, which 'parcel' does not have",
+        ),
+        (
+            "    prompt: reply.prompt",
+            "    prompt: reply.prompt\n    model: python/find.py:two",
+            "suite.yaml:12:",
+            "'prompt', or 'model' and its 'files', and not both",
+        ),
+        ("step: reply", "step: choose", "suite.yaml:12:", "two steps are named 'choose'"),
+        ("expect at candidates", "expect at candidate", "suite.yaml:21:", "unknown step 'candidate'"),
+        (
+            "models: [openai/fake]",
+            "models: [openai/fake]\nprompt: a.prompt",
+            "suite.yaml:15:",
+            "a suite with 'steps' has no 'prompt'",
+        ),
+        ("files: words.txt", "files: word.txt", "suite.yaml:", "word.txt"),
+        ("python/find.py:two", "openai/fake", "suite.yaml:4:", "gets messages, and this step has none"),
+        (
+            "[contains: '{{expect.intent}}']",
+            "[{rubric: {judge: openai/j, passes if: it is}}]",
+            "suite.yaml:8:",
+            "the answers of steps are not judged",
+        ),
+        ("[contains: '{{expect.intent}}']", "[contians: x]", "suite.yaml:8:", "unknown check 'contians'"),
+    ],
+)
+def test_bad_input_has_its_line(project: ProjectFolder, old: str, new: str, at: str, message: str) -> None:
+    project.edit(f"suites/routing/{'suite.yaml' if old in SUITE else 'choose.prompt'}", old, new)
+    ended = project.run("validate")
+    assert ended.code == 2
+    found = [text for text in ended.out.splitlines() if text.startswith(f"suites/routing/{at}")]
+    assert any(message in text for text in found), ended.out
+
+
+def test_a_prompt_of_a_step_can_be_selected(project: ProjectFolder, server: FakeOpenAI) -> None:
+    for name in ("choose.a", "choose.b", "chose"):
+        project.write(f"suites/routing/{name}.prompt", CHOOSE.replace("Which", name))
+    options = [word for name in ("choose.a", "choose.b") for word in ("--prompt", f"suites/routing/{name}.prompt")]
+    ended = project.run("run", "suites/routing", *options, "--json")
+    assert [item["candidate"] for item in ended.data["runs"][0]["judgements"]] == ["choose.a", "choose.b"]
+    ended = project.run("run", "suites/routing", "--prompt", "suites/routing/chose.prompt")
+    assert (ended.code, "did you mean 'choose'?" in ended.err) == (2, True)
