@@ -161,6 +161,15 @@ def test_what_is_not_supported_is_discarded_and_counted(shop: ProjectFolder, ser
     assert "2 of the 9 asked for" in generate(shop, "--count", "9", "--unanswerable", "0", output="b.csv").out
 
 
+def test_a_model_that_writes_more_than_it_should(shop: ProjectFolder, server: FakeOpenAI) -> None:
+    server.script = [
+        written(*GOOD.values(), *[(f"{text} Or when it is dark?", *rest) for text, *rest in GOOD.values()])
+    ]
+    data = generate(shop, "--count", "1", "--unanswerable", "0", "--json").data
+    assert data["kept"]["questions"] == 1
+    assert data["discarded"] == {"the source sentence is not in the passage": 4, "a duplicate of another question": 1}
+
+
 def test_an_unanswerable_question_that_the_passage_answers(shop: ProjectFolder, server: FakeOpenAI) -> None:
     server.script = lambda body: honest(
         {"messages": [{"content": body["messages"][-1]["content"].replace("Only this", "")}]}

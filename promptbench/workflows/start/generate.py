@@ -183,8 +183,9 @@ class _Author:
     def write(self, passages: Sequence[Passage], wanted: int, *, unanswerable: bool) -> list[_Question]:
         """Return at most `wanted` questions, none nearly equal to another. Fewer if the model writes no more."""
         kept: list[_Question] = []
-        queue = islice(cycle(passages), _MOST_CALLS * len(passages))
-        while batch := list(islice(queue, min(wanted - len(kept), len(passages)))):
+        queue, more = islice(cycle(passages), _MOST_CALLS * len(passages)), 1
+        while batch := list(islice(queue, min(more * max(0, wanted - len(kept)), len(passages)))):
+            more *= 2  # What was discarded before will be again: few rounds with many calls at once.
             count = min(_MOST_QUESTIONS, -((len(kept) - wanted) // len(batch)))
             asked = []
             for passage in batch:
