@@ -64,7 +64,9 @@ class SettingsFile(BaseModel):
     machine_price_per_hour: float | None = Field(
         default=None, ge=0, description="cost per hour of the machine for local models, in US dollars"
     )
-    max_file_mb: float = Field(default=20, gt=0, description="the largest image or PDF of a case, in MB")
+    max_file_mb: float = Field(
+        default=20, gt=0, description="the largest image or PDF of a case, and document of `generate`, in MB"
+    )
     prices: str | None = Field(
         default=None,
         min_length=1,
