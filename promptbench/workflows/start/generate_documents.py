@@ -21,7 +21,8 @@ _LONGEST, _SHORTEST = 1_500, 80
 _TEXT, _HTML, _PDF = (".md", ".markdown", ".mdx", ".txt", ".text", ".rst"), (".html", ".htm", ".xhtml"), (".pdf",)
 _NO_CONTENT = ["script", "style", "noscript", "template", "svg", "nav", "header", "footer", "aside", "form"]
 _MARKS = ["a", "img", "b", "strong", "i", "em", "code"]
-_FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n|<!--.*?-->", re.DOTALL)
+# What readers do not see. A comment has a longest length, so that the time is linear also if none ends.
+_HIDDEN = re.compile(r"\A---\n.*?\n---\n|<!--.{0,2000}?-->", re.DOTALL)
 # A fenced block is one block: it may have blank lines, and a # in it is not a heading.
 _FENCED = re.compile(r"(^(?:```|~~~)[^\n]*\n.*?^(?:```|~~~)[^\n]*$)", re.DOTALL | re.MULTILINE)
 _HEADING = re.compile(r"^#{1,6} +(.*?)[ #]*$", re.MULTILINE)
@@ -73,7 +74,7 @@ def _text(path: Path, shown: str, most_mb: float) -> str:
     if path.stat().st_size > size:
         raise ValueError(f"the file is larger than {most_mb:g} MB (max-file-mb)")
     if kind in _TEXT:
-        return _FRONT_MATTER.sub("", read_source(path, shown, max_bytes=size).text)
+        return _HIDDEN.sub("", read_source(path, shown, max_bytes=size).text)
     try:
         text = _pdf_text(path) if kind in _PDF else _html_text(path)
     except ImportError:
