@@ -22,7 +22,6 @@ from promptbench.yaml.paths import below
 
 FORMAT = "export/1"  # of a manifest
 _WORD = re.compile(r"\w+")
-_SHORT = 20  # words of a text whose order is ignored
 MOST_ALIKE = 100  # training data that a text is compared with, for each band of its signature
 # Words of a value that is compared on its own, such as a question next to its context; fewer are a label or a name.
 _FEWEST_WORDS = 8
@@ -45,10 +44,8 @@ def traits_of(case: Case | PreparedCase, defaults: Mapping[str, Json]) -> CaseTr
     texts = list(dict.fromkeys(("\n".join(texts), *long)))
     named = [case.origin[key] for key in _DOCUMENT if case.origin.get(key)] if isinstance(case.origin, dict) else []
     shared = {"cluster": case.cluster, "document": named[0] if named else case.origin}
-    keys = [[kind, value] for kind, value in shared.items() if value] + [
-        ["text", sorted(words) if len(words) <= _SHORT else words]
-        for words in (_WORD.findall(text.casefold()) for text in texts)
-    ]
+    keys = [[kind, value] for kind, value in shared.items() if value]
+    keys += [["text", sorted(_WORD.findall(text.casefold()))] for text in texts]
     return [sha256(canonical(key).encode()).hexdigest() for key in keys], [*filter(None, map(sign, texts))]
 
 
