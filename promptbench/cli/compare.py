@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,10 +22,10 @@ from promptbench.cli.options import (
 from promptbench.cli.reporting import CommandLine, Reports, verdicts
 from promptbench.core.errors import Exit, InputError
 from promptbench.core.subset import Subset
+from promptbench.core.types import Json
 
 if TYPE_CHECKING:
-    from promptbench.project import Project
-    from promptbench.workflows.judge.compare import Matchup
+    from promptbench.workflows.judge.compare import ComparisonPlan
 
 
 @verdicts
@@ -60,9 +61,11 @@ def compare(
     Two runs, and two versions, are compared by their recorded answers. Two versions with a SUITE, and one prompt on two
     models, are run now, side by side.
     """
+    from dataclasses import asdict
+
     from promptbench.cli.progress import Progress
     from promptbench.workflows.judge.budgets import Spending
-    from promptbench.workflows.judge.compare import Matchup
+    from promptbench.workflows.judge.compare import Matchup, plan_comparison
     from promptbench.workflows.judge.compare import compare as compare_variants
     from promptbench.workflows.judge.run_report import run_report
 
@@ -72,26 +75,25 @@ def compare(
     matchup = Matchup(tuple(what or ()), tuple(model or ()), prompt, tuple(case or ()), tuple(tag or ()), part)
     spending = Spending.read(max_cost, max_calls, max_minutes)
     if dry_run:
-        return _dry_run(command.project, matchup, as_json=command.as_json)
+        plan = plan_comparison(command.project, matchup)
+        data = {"comparison": asdict(plan) if plan else None}
+        return show_plans([plan] if plan else [], data if command.as_json else None)
     with Progress(quiet=command.quiet) as progress:
         report = compare_variants(command.project, matchup, spending=spending, listen=progress.listen)
     return [run_report(report)]
 
 
-def _dry_run(project: Project, matchup: Matchup, *, as_json: bool) -> int:
-    from dataclasses import asdict
-
+def show_plans(plans: Sequence[ComparisonPlan], data: Mapping[str, Json] | None) -> int:
+    """Print the calls that comparisons would make, as JSON if `data` is given."""
     from promptbench.cli.output import out, out_json
     from promptbench.core.words import number_of
-    from promptbench.workflows.judge.compare import plan_comparison
     from promptbench.workflows.judge.forecast import describe_estimate
 
-    plan = plan_comparison(project, matchup)
-    if as_json:
-        out_json({"schema_version": 1, "comparison": asdict(plan) if plan else None})
-    elif plan is None:
+    if data is not None:
+        out_json({"schema_version": 1, **data})
+    elif not plans:
         out("would make no calls: recorded answers are compared")
-    else:
+    for plan in () if data is not None else plans:
         out(f"{plan.suite}: {plan.candidate} against {plan.champion}, {number_of(plan.cases, 'case')}")
         for name, estimate in plan.expected.items():
             out(f"  would make {number_of(estimate.calls, 'call')} to {name}{describe_estimate(estimate)}")

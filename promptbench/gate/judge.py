@@ -143,6 +143,11 @@ class ModelVerdict:
     bounds: tuple[Bound, ...] = ()
     complete: bool = True
 
+    @property
+    def p_worse(self) -> float:
+        """The p of the claim that the candidate is worse (`Trial.p_worse`); on a deterministic model that is a fact."""
+        return self.trial.p_worse if self.trial else float(self.result is not Result.FAIL)
+
     def count(self, outcome: CaseOutcome) -> int:
         """Return the number of cases with an outcome."""
         return sum(item.outcome is outcome for item in self.cases)

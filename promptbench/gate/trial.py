@@ -215,6 +215,16 @@ class Trial:
         """True if the passing cases together may pass less often."""
         return LOSS < self.p_spread <= UNSURE
 
+    @property
+    def p_worse(self) -> float:
+        """The p of the claim that the candidate breaks a case or loses passes: at most `BROKEN` + `LOSS` where it does.
+
+        The smaller of Holm's first p over the doubtful cases and that of the spread, each by its share of the level.
+        """
+        doubtful = [case.loss.p_worse for case in self.cases if case.doubtful]
+        broken = len(doubtful) * min(doubtful, default=1.0)
+        return min(1.0, (BROKEN + LOSS) * min(broken / BROKEN, self.p_spread / LOSS))
+
     def level(self, number: int = -1) -> float:
         """Return the level of one of the looks, the last by default."""
         return level(self.looks[number]) * self.share

@@ -51,7 +51,7 @@ _ELSEWHERE = {
 _ROLES: dict[str, Role] = {"system": "system", "user": "user", "model": "assistant", "assistant": "assistant"}
 _ROLE = re.compile(r"""role\s+(["'])(?P<role>[^"']*)\1\Z""")
 _OPENING = re.compile(r"\A\s*---[ \t]*$", re.MULTILINE)
-_FRONT = re.compile(r"\A\s*---[ \t]*\n(?P<yaml>.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+FRONT = re.compile(r"\A\s*---[ \t]*\n(?P<yaml>.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _LATE_FRONT = re.compile(
     r"\A\s*^#[^\n]*\n(?:[ \t]*(?:#[^\n]*)?\n)*(?P<dashes>---)[ \t]*\n(?:config|description|input|model|output):",
     re.MULTILINE,
@@ -74,7 +74,7 @@ def load(path: Path, shown: str, found: Diagnostics) -> Prompt | None:
         found.extend([error.diagnostic])
         return None
     before = len(found.errors)
-    front = _FRONT.match(source.text)
+    front = FRONT.match(source.text)
     if front and path.suffix.lower() == ".prompt":
         source = with_tools_file(source, front.end("yaml"), path.parent, found)
     source = expand(source, path.parent, found)
@@ -85,7 +85,7 @@ def parse_prompt(source: Source, found: Diagnostics) -> Prompt | None:
     """Parse the prompt in a text. Add problems to `found` and return None if there are errors."""
     before = len(found.errors)
     suffix = PurePath(source.path).suffix.lower()
-    front = _FRONT.match(source.text) if suffix == ".prompt" else None
+    front = FRONT.match(source.text) if suffix == ".prompt" else None
     if not _is_prompt_file(source, front is not None, found):
         return None
     head = _read_head(source, front, found)

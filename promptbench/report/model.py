@@ -69,6 +69,12 @@ class Row:
     by_input_tokens: Sequence[TokenTimes] = ()
     by_output_tokens: Sequence[TokenTimes] = ()
 
+    @property
+    def mean_input_tokens(self) -> float | None:
+        """The mean of the calls that were made."""
+        made = self.attempts - self.cached
+        return self.input_tokens / made if self.input_tokens and made else None
+
 
 @dataclass(frozen=True, slots=True)
 class StepRow:

@@ -55,11 +55,11 @@ class StoredPrompt:
 
 @dataclass(frozen=True, slots=True)
 class ComparedVersions:
-    """Two versions of a prompt to compare; only a candidate if it is compared on several models."""
+    """Versions of a prompt to compare with one of it; without a champion if one is compared on several models."""
 
     prompt: str
     champion: StoredPrompt | None
-    candidate: StoredPrompt
+    candidates: tuple[StoredPrompt, ...]
 
 
 @dataclass(frozen=True, slots=True)

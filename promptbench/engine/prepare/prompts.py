@@ -28,9 +28,10 @@ def load_prompts(suite: Suite, options: PrepareOptions, found: Diagnostics) -> l
 def load_candidates(suite: Suite, options: PrepareOptions, found: Diagnostics) -> tuple[Variant, ...]:
     """Return the candidates, each version once. Add an error to `found` if they belong to different prompts."""
     if options.compared is not None:
-        stored = options.compared.candidate
-        parsed = parse_version(Source(f"{options.compared.prompt}.compared.prompt", stored.source), found)
-        return (Variant(parsed, Side.CANDIDATE, stored.label),) if parsed else ()
+        file = f"{options.compared.prompt}.compared.prompt"
+        read = [(item.label, parse_version(Source(file, item.source), found)) for item in options.compared.candidates]
+        known = {prompt.hash: Variant(prompt, Side.CANDIDATE, label) for label, prompt in reversed(read) if prompt}
+        return tuple(reversed(known.values()))
     if suite.steps:
         return load_chains(suite, lambda path, location: _load(path, location, options, found), options, found)
     prompts: dict[str, Prompt] = {}

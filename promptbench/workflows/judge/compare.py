@@ -30,7 +30,7 @@ from promptbench.store.runs import RunInfo, RunStore
 from promptbench.workflows.judge.budgets import Spending, estimate_calls
 from promptbench.workflows.judge.comparison_sides import End, Pair, Pairing
 from promptbench.workflows.judge.determinism import varying_notes
-from promptbench.workflows.judge.execute import case_infos, execute, policy_of
+from promptbench.workflows.judge.execute import JudgedRun, case_infos, execute, policy_of
 from promptbench.workflows.judge.recorded_results import expected_of
 from promptbench.workflows.judge.report import build_comparison
 
@@ -131,19 +131,24 @@ def compare(
             command=matchup.command,
             selection={"prompt": [], **matchup.selection.flags, "compared": [*matchup.words, *matchup.models]},
             budgets=spending.budgets(spending.budget(), prepared),
-            pairing=pairing,
+            pairings=[pairing],
         )
-        pairing = pairing.confirmed(done.prepared)
-        report = build_comparison(
-            runs,
-            pairing,
-            (done.info, done.info),
-            pairing.joint(done.table, done.table),
-            done.verdict,
-            command=matchup.command,
-            expected=partial(expected_of, prepared),
-        )
-        return replace(report, notes=[*varying_notes(done.prepared), *report.notes])
+        return live_report(runs, pairing, done, matchup.command)
+
+
+def live_report(runs: RunStore, pairing: Pairing, done: JudgedRun, command: str) -> RunReport:
+    """Return the result of a comparison whose sides ran now, in one run."""
+    pairing = pairing.confirmed(done.prepared)
+    report = build_comparison(
+        runs,
+        pairing,
+        (done.info, done.info),
+        pairing.joint(done.table, done.table),
+        done.verdict,
+        command=command,
+        expected=partial(expected_of, done.prepared),
+    )
+    return replace(report, notes=[*varying_notes(done.prepared), *report.notes])
 
 
 def plan_comparison(project: Project, matchup: Matchup) -> ComparisonPlan | None:
@@ -173,16 +178,10 @@ def _prepare(
     if len(words) == 2:
         return None
     champion, candidate = _two_versions(store, matchup)
-    compared = ComparedVersions(
-        candidate.prompt, StoredPrompt(champion.label, champion.source), StoredPrompt(candidate.label, candidate.source)
-    )
-    prepared = _assemble(project, store, runs, matchup, Path(words[2]), compared)
-    pairs = [
-        Pair(End(champion.hash, name, same), End(candidate.hash, name, same))
-        for name, same in ((model.name, prepared.deterministic(model)) for model in prepared.models)
-    ]
-    labels = (champion.label, candidate.label)
-    return prepared, Pairing(labels, ComparisonLabels(*labels), pairs, case_infos(prepared), policy_of(prepared))
+    first, second = (StoredPrompt(version.label, version.source) for version in (champion, candidate))
+    compared = ComparedVersions(candidate.prompt, first, (second,))
+    prepared = assemble_versions(project, store, runs, matchup.selection, Path(words[2]), compared)
+    return prepared, Pairing.of(prepared, prepared.candidates[0])
 
 
 def _prepare_models(
@@ -195,8 +194,8 @@ def _prepare_models(
     if others:
         raise InputError("there are several suites", hint="name one: `promptbench compare SUITE --model A --model B`")
     version = _version_to_run(project, store, runs, path, matchup.prompt)
-    compared = ComparedVersions(version.prompt, None, StoredPrompt(version.label, version.source))
-    prepared = _assemble(project, store, runs, matchup, path, compared)
+    compared = ComparedVersions(version.prompt, None, (StoredPrompt(version.label, version.source),))
+    prepared = assemble_versions(project, store, runs, matchup.selection, path, compared, own=True)
     own = {model.name: model.own_prompt for model in prepared.models if not model.uses_prompt}
     ends = {
         it.name: End(version.hash if it.uses_prompt else slot_of(it.own_prompt), it.name, prepared.deterministic(it))
@@ -217,14 +216,21 @@ def _prepare_models(
     return prepared, Pairing(labels, versus, pairs, case_infos(prepared), policy_of(prepared))
 
 
-def _assemble(
-    project: Project, store: Store, runs: RunStore | None, matchup: Matchup, path: Path, compared: ComparedVersions
+def assemble_versions(
+    project: Project,
+    store: Store,
+    runs: RunStore | None,
+    selection: Selection,
+    path: Path,
+    compared: ComparedVersions,
+    *,
+    own: bool = False,
 ) -> PreparedSuite:
-    """Assemble the suite with these versions and only the models that use a prompt."""
-    selection = replace(matchup.selection, paths=(project.suite_file(path),))
+    """Assemble the suite with these versions and only the models that get them; `own` adds the others."""
+    selection = replace(selection, paths=(project.suite_file(path),))
     [prepared], _ = project.assemble(selection, store=store, runs=runs, compared=compared)
     # A model that does not get the versions is only compared with another model.
-    compared_models = (model for model in prepared.models if model.uses_prompt or len(matchup.models) == 2)
+    compared_models = (model for model in prepared.models if model.uses_prompt or own)
     models = tuple(replace(model, gated=True) for model in compared_models)
     if not models:
         raise InputError(f"no model of the suite '{prepared.suite.name}' uses a prompt", hint="name one: --model")
@@ -250,6 +256,9 @@ def _compare_recorded(store: Store, runs: RunStore, matchup: Matchup) -> RunRepo
 
 def recorded_comparison(runs: RunStore, info: RunInfo) -> RunReport:
     """Return the report on a comparison that was run, from its recorded answers."""
+    if sum(item.side is Side.CANDIDATE for item in info.variants) > 1:
+        hint = f"`{info.facts['command']}` makes it again"
+        raise InputError(f"run {info.id} is of `ablate`, whose report is not kept", hint=hint)
     chosen, by_side = info.facts["selection"], {item.side: item for item in info.variants}
     second = _side_in(info, by_side[Side.CANDIDATE].hash, by_side[Side.CANDIDATE].name)
     first = second

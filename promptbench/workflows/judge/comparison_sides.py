@@ -9,12 +9,12 @@ from functools import partial
 from promptbench.core.types import AttemptKey, Side
 from promptbench.core.words import number_of
 from promptbench.engine.plan import in_random_order
-from promptbench.engine.prepare.prepared_suite import PreparedSuite
+from promptbench.engine.prepare.prepared_suite import PreparedSuite, Variant
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.case_outcomes import CaseInfo, PromptPair
 from promptbench.gate.judge import GatedModel, Result, Verdict, judge
-from promptbench.gate.policy import ComparisonLabels, Policy
-from promptbench.workflows.judge.execute import undecided
+from promptbench.gate.policy import NO_CORRECTION, ComparisonLabels, HolmCorrection, Policy
+from promptbench.workflows.judge.execute import case_infos, policy_of, undecided
 
 # The sides in a joint table, instead of version hashes, which may be the same.
 CHAMPION, CANDIDATE = Side.CHAMPION.value, Side.CANDIDATE.value
@@ -49,13 +49,28 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """A comparison of A with B: is the candidate's side, B, worse? `labels` are the full names of A and B."""
+    """A comparison of A with B: is the candidate's side, B, worse? `labels` are the full names of A and B.
+
+    `holm` is the correction if B is one of several.
+    """
 
     labels: tuple[str, str]
     versus: ComparisonLabels
     pairs: Sequence[Pair]
     cases: Sequence[CaseInfo]
     policy: Policy
+    holm: HolmCorrection = NO_CORRECTION
+
+    @classmethod
+    def of(cls, prepared: PreparedSuite, candidate: Variant, holm: HolmCorrection = NO_CORRECTION) -> Pairing:
+        """Return the comparison of a candidate with the champion on all models of a suite."""
+        assert prepared.champion is not None
+        champion, labels = prepared.champion, (prepared.champion.label, candidate.label)
+        pairs = [
+            Pair(End(champion.hash, name, same), End(candidate.hash, name, same))
+            for name, same in ((model.name, prepared.deterministic(model)) for model in prepared.models)
+        ]
+        return cls(labels, ComparisonLabels(*labels), pairs, case_infos(prepared), policy_of(prepared), holm)
 
     def joint(self, champion: AttemptMatrix, candidate: AttemptMatrix) -> AttemptMatrix:
         """Return both sides in one table; they are from one run or from two."""
@@ -100,6 +115,7 @@ class Pairing:
             cases=self.cases,
             policy=self.policy,
             asked_all=asked_all,
+            holm=self.holm,
             versus=self.versus,
         )
 
@@ -120,7 +136,7 @@ class Pairing:
 
     def _needed(self, joint: AttemptMatrix, pair: Pair) -> dict[str, int]:
         what = (joint, CHAMPION, CANDIDATE, pair.model, self.cases, self.policy, pair.deterministic)
-        return PromptPair(*what).needed_tries()
+        return PromptPair(*what, holm=self.holm).needed_tries()
 
 
 def _tries(table: AttemptMatrix, end: End, case: str) -> int:

@@ -128,7 +128,8 @@ def execute(
     budgets: Sequence[Budget] = (),
     limiters: dict[str, RateLimiter] | None = None,
     earlier: ProductionBaseline | None = None,
-    pairing: Pairing | None = None,
+    pairings: Sequence[Pairing] = (),
+    ends: bool = True,
     champions: Sequence[str] = (),
 ) -> JudgedRun:
     """Make the run of one suite, or resume an interrupted one, and judge it. If a budget ends, nothing is decided.
@@ -138,7 +139,8 @@ def execute(
         selection: what the command selects of the suite, by flag.
         limiters: those of earlier suites, so that the known rate limits stay known.
         earlier: earlier answers of the production version, to notice drift.
-        pairing: judge this comparison, instead of the candidates by the gate.
+        pairings: judge these comparisons, in this order, instead of the candidates by the gate.
+        ends: False to keep the run open, so that the same command resumes what follows it.
         champions: the production versions whose looks are counted together, by default the present one.
 
     Raises:
@@ -147,9 +149,9 @@ def execute(
     prices = prices_of(project, prepared)
     # A comparison makes calls that a trial of candidates may make too, and must not pass for one.
     plan = plan_hash(
-        prepared, cache, RULE, *(["compared"] if pairing else []), *(["redacted"] if project.secrets.redacts else [])
+        prepared, cache, RULE, *(["compared"] if pairings else []), *(["redacted"] if project.secrets.redacts else [])
     )
-    if not pairing:
+    if not pairings:
         _continue(prepared, runs, plan, champions, listen)
     info, _ = runs.start(
         plan,
@@ -192,20 +194,19 @@ def execute(
             engine.run(repeated, attempts, attempts.workers)
             prepared = as_confirmed(prepared, runs, info, ended=number + 1 == CASES_TO_CONFIRM)
         listen(MoreWanted(first_round_size(prepared, repeats_of(prepared)) - size))
-        pairing = pairing.confirmed(prepared) if pairing else None
+        pairings = [pairing.confirmed(prepared) for pairing in pairings]
         looks = looks_of(prepared, runs, info, champions)
         attempts = Attempts(prepared, engine, record, take, *known)
-        more = _more(prepared, table, partial(pairing.wanted, seed=info.id) if pairing else looks.wanted)
+        more = _more(prepared, table, partial(_wanted, pairings, info.id) if pairings else looks.wanted)
         for tasks in attempts.rounds(repeats_of(prepared), table.answered, more, info.id):
             engine.run(tasks, attempts, attempts.workers)
     prepared = as_confirmed(prepared, runs, info)
     warn_of_shutdowns()
     if engine.stopped:
         raise Interrupted(f"stopped; {table.answers()} answers are on record", hint=f"`{command}` resumes the run")
-    if pairing:
-        pairing = pairing.confirmed(prepared)
-        verdicts: tuple[Verdict, ...] = (pairing.judge(pairing.joint(table, table), asked_all=attempts.complete),)
-    else:
+    pairings = [pairing.confirmed(prepared) for pairing in pairings]
+    verdicts = tuple(item.judge(item.joint(table, table), asked_all=attempts.complete) for item in pairings)
+    if not pairings:
         verdicts = judge_all(prepared, table, asked_all=attempts.complete, earlier=earlier, record=looks.record)
     for why in attempts.rejecting.values() if verdicts[0].result is Result.NO_VERDICT else ():
         verdicts = tuple(undecided(item, item.result, f"{item.sentence}; {why}") for item in verdicts)
@@ -214,10 +215,16 @@ def execute(
         verdicts = tuple(undecided(verdict, Result.NO_VERDICT, sentence) for verdict in verdicts)
     else:
         verdicts = without_judges(project, prepared, runs, info, verdicts)
-    judged = finish(runs, JudgedRun(prepared, info, verdicts, table, NO_RECORD if pairing else looks.record))
-    if not pairing and judged.verdict.result is not Result.NO_VERDICT:
+    judged = JudgedRun(prepared, info, verdicts, table, NO_RECORD if pairings else looks.record)
+    judged = finish(runs, judged) if ends else judged
+    if not pairings and judged.verdict.result is not Result.NO_VERDICT:
         looks.finish(verdicts)
     return judged
+
+
+def _wanted(pairings: Sequence[Pairing], seed: str, table: AttemptMatrix) -> Collection[AttemptKey]:
+    """Return the further attempts that comparisons need, each once."""
+    return dict.fromkeys(key for pairing in pairings for key in pairing.wanted(table, seed)).keys()
 
 
 def _continue(prepared: PreparedSuite, runs: RunStore, plan: str, champions: Sequence[str], listen: Listener) -> None:
