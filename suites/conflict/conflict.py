@@ -15,7 +15,7 @@ _SAYS_SO = re.compile(
 
 
 def outcome(answer: str, variables: dict[str, Any], argument: dict[str, Any]) -> tuple[bool, str]:
-    """Decide by `argument`: `facts` are what the notes say, `counts` is the one that a rule chooses, if there is one."""
+    """Decide by `argument`: `facts` are what the notes say, `counts` is the one that a rule chooses, if any."""
     named = [fact for fact in argument["facts"] if re.search(rf"(?<!\w){re.escape(fact)}(?!\w)", answer, re.IGNORECASE)]
     others = [fact for fact in argument["facts"] if fact not in named]
     if not named:
