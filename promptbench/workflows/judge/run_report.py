@@ -182,7 +182,7 @@ def _steps(steps: Sequence[StepRow]) -> Iterator[Block]:
     rows = [item.figures for item in steps]
     names = [f"{item.figures.prompt}: {item.step}" for item in steps]
     columns = {
-        TableColumn("right"): [f"{it.figures.passed}/{it.figures.attempts}" if it.checked else "–" for it in steps],
+        TableColumn("passes"): [f"{it.figures.passed}/{it.figures.attempts}" if it.checked else "–" for it in steps],
         TableColumn("p50"): [duration(row.p50_ms) for row in rows],
         TableColumn("p99"): [tail(row.p99_ms, few=row.few) for row in rows],
         TableColumn("$/1,000", drop=1): [money(row.cost_per_1000) for row in rows],

@@ -28,6 +28,10 @@ class StepTallies:
         self._tallies: dict[tuple[str, str, str], Tally] = {}  # By chain, model and step.
         self._right: Counter[tuple[str, str, str]] = Counter()  # Right last answers after passes of the step.
         self._checked: set[str] = set()  # Steps with checks that count.
+        # Steps whose checks look for what the case expects.
+        self._retrieving = {
+            step.name for step in prepared.suite.steps if any("{{expect" in repr(it.argument) for it in step.checks)
+        }
         # The hashes of the answers of all steps in the first try, by model, case and chain.
         self._answers: dict[tuple[str, str], dict[str, list[int]]] = {}
 
@@ -37,6 +41,7 @@ class StepTallies:
         for step, one in zip(chain.steps if chain and attempt.answer else (), attempt.steps, strict=False):
             passed, slot = _passes(attempt, step.name), (key.variant, key.model, step.name)
             self._checked |= set() if passed is None else {step.name}
+            self._retrieving |= {step.name for score in attempt.scores if score.check == f"{step.name}: expect"}
             self._right[slot] += passed is not False and attempt.outcome is Outcome.PASSED
             outcome = Outcome.FAILED if passed is False else Outcome.PASSED
             alone = replace(attempt, outcome=outcome, answer=one.answer, tries=one.tries, cost=one.cost, rung=None)
@@ -62,10 +67,10 @@ class StepTallies:
         for (variant, model, name), tally in self._tallies.items() if chain else ():
             assert chain is not None
             last, right = chain.steps[-1].name, self._right[variant, model, name]
-            if variant == version and name in self._checked and name != last and tally.passed:
-                found = f"{share(tally.passed, tally.answered)} ({tally.passed} of {tally.answered} answers)"
-                of_these = f"of these '{last}' takes it in {share(right, tally.passed)} on {model}"
-                yield f"'{name}' has the right one in {found}; {of_these}"
+            if variant == version and name in self._retrieving and name != last and tally.answered:
+                of_these = f"; of these '{last}' takes it in {share(right, tally.passed)}" if tally.passed else ""
+                found = f"{share(tally.passed, tally.answered)} ({tally.passed} of {tally.answered} answers){of_these}"
+                yield f"'{name}' has the right one in {found} on {model}"
 
     def causes(self, champion: str, candidate: str, broken: Mapping[str, Sequence[str]], shown: Shown) -> Iterator[str]:
         """Yield which step of the candidate broke the cases that are `broken` on each model."""
@@ -103,7 +108,8 @@ def _of_one_step(
 ) -> str:
     changed = [(before, now) for before, now in pairs if before[number:][:1] != now[number:][:1]]
     same = sum(before[:number] == now[:number] for before, now in changed)
-    cases = f"{len(changed)} of {number_of(len(pairs), 'case')}, in {same} of them with the same input"
+    cases = f"{len(changed)} of {number_of(len(pairs), 'case')}"
+    cases += f", in {same} of them with the same input" if changed else ""
     broke = f"{len(broken)} broke ({list_names(broken)})" if broken else "none broke"
     return f"only '{name}' differs from production: its answer changed in {cases}; {broke} on {model}"
 
