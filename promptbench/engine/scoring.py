@@ -62,8 +62,8 @@ def checked_answers(
         outputs = prepared.outputs(chain, [step.answer.text for step in steps])
         values = {**case.variables, STEPS: outputs}
         found = [
-            CheckedAnswer(step.answer, of_case.checks, values, facts, of_case.name)
-            for step, facts, of_case in zip(steps, facts_of, case.steps[variant], strict=False)
+            CheckedAnswer(step.answer, checks, values, facts, name)
+            for step, facts, (name, checks) in zip(steps, facts_of, case.steps[variant], strict=False)
         ]
         if len(steps) < len(chain.steps):
             return found

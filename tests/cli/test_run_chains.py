@@ -151,6 +151,7 @@ def test_equal_steps_are_one_call(project: ProjectFolder, server: FakeOpenAI) ->
     assert record(project, query)[-3:] == [(4, 2), (4, 2), (4, 4)], "each attempt has the figures of all its steps"
 
 
+@pytest.mark.slow
 def test_the_step_that_broke_a_case_is_named(project: ProjectFolder, server: FakeOpenAI) -> None:
     in_production(project, server)
     project.write("suites/routing/choose.prompt", CHOOSE.replace("{{text}}", "{{text}} or a parcel? Say it."))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptbench.core.diagnostics import Diagnostics
@@ -31,6 +31,7 @@ def read_back(source: str) -> tuple[Chain | None, list[str]]:
     return parsed, [f"{item.location}: {item.message}" for item in found]
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(_NAMES, st.dictionaries(_NAMES, _LF), st.booleans(), _LF), min_size=1, max_size=4), _NAMES)
 def test_a_chain_is_read_back_from_its_source(steps: list[tuple[str, dict[str, str], bool, str]], name: str) -> None:
     chain = Chain.of(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from promptbench.core.call_config import laid_over
 from promptbench.core.canonical import digest
 from promptbench.core.diagnostics import Location
+from promptbench.core.pinned import NOTHING_PINNED
 from promptbench.core.protocols import Check, JudgedCheck, Provider
 from promptbench.core.types import Json, LoggedCall, Message, ModelRef, Request, Rung, Side
 from promptbench.parsing.ladder import BUILT_IN, Ladder
@@ -126,14 +127,8 @@ class PreparedCase:
     turns: tuple[PreparedTurn, ...] = ()
     tools: ToolResults | None = None  # With them, the model continues after it called tools.
     origin: Json = None
-    steps: Mapping[str, tuple[StepOfCase, ...]] = field(default_factory=dict)  # Of each chain, by its hash.
-
-
-class StepOfCase(NamedTuple):
-    """A step of a chain, and the checks of its answer to one case."""
-
-    name: str
-    checks: tuple[Check, ...]
+    # Of each chain, by its hash: the names of the steps with the checks of their answers.
+    steps: Mapping[str, Sequence[tuple[str, tuple[Check, ...]]]] = field(default_factory=dict)
 
 
 class UnreadableStep(ValueError):
@@ -353,8 +348,8 @@ class PreparedSuite:
                 raise UnreadableStep(why)
             values = self._with_outputs(prompt, values, answers)
             if step.prompt is None:
-                assert step.model is not None
-                return Request(ModelRef.parse(step.model), (), {}, None, values, repeat, pinned=step.pinned)
+                pinned = None if step.pinned == NOTHING_PINNED else step.pinned
+                return Request(ModelRef.parse(step.model or ""), (), {}, None, values, repeat, pinned=pinned)
             prompt = step.prompt
         return Request(
             model=model.ref,

@@ -14,7 +14,7 @@ from promptbench.core.types import Json, Score
 from promptbench.engine.prepare import checks
 from promptbench.engine.prepare.chains import report_reference
 from promptbench.engine.prepare.evaluate import needs_judge
-from promptbench.engine.prepare.prepared_suite import StepOfCase, Variant
+from promptbench.engine.prepare.prepared_suite import Variant
 from promptbench.prompts.chain import STEPS, Chain, ChainStep, is_output
 from promptbench.suite.models import Case, Suite, SuiteStep, WrittenCheck
 from promptbench.text.templates import lookup, render_value
@@ -71,7 +71,7 @@ class StepChecks:
             (key, step.name): self._build(step) for key, chain in self._chains.items() for step in chain.steps
         }
 
-    def of(self, case: Case) -> Mapping[str, tuple[StepOfCase, ...]]:
+    def of(self, case: Case) -> Mapping[str, Sequence[tuple[str, tuple[Check, ...]]]]:
         """Return the steps of each chain with the checks of their answers, by the chain's hash.
 
         Raise ValueError if a check finds what the case expects invalid.
@@ -92,7 +92,7 @@ class StepChecks:
                 hint = "write the right answer under 'expect:'"
                 self._found.add(Code.MISSING_VARIABLE, message, case.where.location("case"), hint=hint)
         return {
-            key: tuple(StepOfCase(step.name, tuple(self._checks(case, key, step, values))) for step in chain.steps)
+            key: [(step.name, tuple(self._checks(case, key, step, values))) for step in chain.steps]
             for key, chain in self._chains.items()
         }
 
@@ -110,7 +110,7 @@ class StepChecks:
                 yield from checks.all_with_expected(expected, {"": (check,)})[""]
 
     def _build(self, step: ChainStep) -> list[Check]:
-        """Return the checks of a step; none for one that only production has."""
+        # A step that only production has has none.
         context, specs = self._context_of(step), self._steps[step.name].checks if step.name in self._steps else ()
         built = (
             CheckOfStep(spec, context, {})
@@ -148,7 +148,6 @@ class StepChecks:
 
 
 def _names(argument: Json) -> Iterator[str]:
-    """Yield the names in `{{…}}` in an argument, at any depth."""
     if isinstance(argument, str):
         yield from (match["name"] for match in _TAG.finditer(argument))
     elif isinstance(argument, (list, dict)):

@@ -64,9 +64,9 @@ class StepTallies:
     def ceilings(self, version: str) -> Iterator[str]:
         """Yield how often a step before the last has the right answer, and how often the chain then has."""
         chain = self._prepared.chain_of(version)
-        for (variant, model, name), tally in self._tallies.items() if chain else ():
-            assert chain is not None
-            last, right = chain.steps[-1].name, self._right[variant, model, name]
+        last = chain.steps[-1].name if chain else ""
+        for (variant, model, name), tally in self._tallies.items():
+            right = self._right[variant, model, name]
             if variant == version and name in self._retrieving and name != last and tally.answered:
                 of_these = f"; of these '{last}' takes it in {share(right, tally.passed)}" if tally.passed else ""
                 found = f"{share(tally.passed, tally.answered)} ({tally.passed} of {tally.answered} answers){of_these}"
