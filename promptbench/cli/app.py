@@ -47,7 +47,7 @@ app = typer.Typer(
 # The commands as `--help` shows them. The panels are the folders of `workflows/` and the sections of the guides.
 PANELS = {
     "Start": ("init", "models", "new", "validate", "explain", "docs", "schema", "sheet", "generate"),
-    "Judge": ("run", "compare", "ablate"),
+    "Judge": ("run", "compare", "ablate", "suggest"),
     "Logs": ("import", "failures", "capture", "replay"),
     "Store": ("adopt", "promote", "rollback", "retire", "prompts", "get", "export", "store"),
     "Trust": ("suite", "repairs"),

@@ -1,18 +1,22 @@
-"""The looks at fixes, and the cases to watch: two tables of `runs.sqlite` that outlive the runs that filled them.
+"""The looks at fixes, the cases to watch, and the uses of held-out cases: tables of `runs.sqlite` that outlive the runs
+that filled them.
 
 A look is counted when its fresh tries are planned, whatever becomes of the run, and pruning runs does not lower the
-count. Otherwise a candidate could be tried until it passes by chance.
+count. Otherwise a candidate could be tried until it passes by chance. A use of held-out cases is counted for the same
+reason: its result says something about them, and the next proposals follow it.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 
+from promptbench.core.clock import now
 from promptbench.store.run_table import RunTable
 
 
 class Looks(RunTable):
-    """The tables `look` and `watched_case`."""
+    """The tables `look`, `watched_case` and `held_out_use`."""
 
     def take(self, run: str, suite: str, model: str, champion: str, champions: Collection[str]) -> int:
         """Count one more look of a run on a model, and return its number m.
@@ -60,3 +64,19 @@ class Looks(RunTable):
         for model, case in self._rows(sql, [suite, champion]):
             found.setdefault(model, []).append(case)
         return found
+
+    def use_held_out(self, run: str, suite: str, champion: str, cases: Collection[str]) -> None:
+        """Count the use of held-out cases by a run, once."""
+        with self.transaction() as connection:
+            row = [run, suite, champion, json.dumps([*cases]), now()]
+            connection.execute("INSERT OR IGNORE INTO held_out_use VALUES (?, ?, ?, ?, ?)", row)
+
+    def held_out_uses(self, suite: str, cases: Collection[str], run: str = "") -> list[str]:
+        """Return the production version of each use, that of `run` excepted.
+
+        Uses count that had at least half of these cases: a few new cases do not make the others unused.
+        """
+        sql = "SELECT champion, cases FROM held_out_use WHERE suite = ? AND run <> ?"
+        return [
+            it for it, used in self._rows(sql, [suite, run]) if 2 * len({*json.loads(used)} & {*cases}) >= len(cases)
+        ]

@@ -295,6 +295,16 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
             PRIMARY KEY (run, variant, model, case_name, repeat, step)
         ) STRICT, WITHOUT ROWID""",
     ),
+    "0017_held_out": (
+        # No reference to `run`: cases stay used when runs are pruned.
+        """CREATE TABLE held_out_use (
+            run TEXT PRIMARY KEY,
+            suite TEXT NOT NULL,
+            champion TEXT NOT NULL,
+            cases TEXT NOT NULL,
+            used TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID""",
+    ),
 }
 
 COLUMNS: dict[str, dict[str, str]] = {
@@ -305,7 +315,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "prompt": "the prompt's name in the store",
         "started": "ISO 8601, UTC",
         "finished": "ISO 8601, UTC; null while it runs or when it was interrupted",
-        "result": "PASS, FAIL, INCONCLUSIVE or NO VERDICT; SHARD of a part that is judged when it is merged",
+        "result": "PASS, FAIL, INCONCLUSIVE or NO VERDICT; SHARD of a part that is judged when it is merged; SEARCH of "
+        "proposals that another run judges",
         "sentence": "the verdict in one sentence",
         "tool_version": "version of promptbench",
         "facts": "JSON: path of the suite, hashes of suite, checks and policy, the policy, the models",
@@ -425,6 +436,13 @@ COLUMNS: dict[str, dict[str, str]] = {
         "model": "provider/name",
         "champion": "hash of the production version",
         "number": "m, counted over all candidates against this production version on this machine",
+    },
+    "held_out_use": {
+        "run": "the run of `suggest` that proposed the judged prompts; it may be pruned",
+        "suite": "the suite's name",
+        "champion": "hash of the version that they were judged against",
+        "cases": "JSON list of the held-out cases",
+        "used": "ISO 8601, UTC",
     },
     "watched_case": {
         "run": "the run that found the case broken or unstable, or did not finish while it was in doubt",

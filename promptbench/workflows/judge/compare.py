@@ -193,7 +193,7 @@ def _prepare_models(
     path, *others = project.suite_files(list(map(Path, matchup.words)))
     if others:
         raise InputError("there are several suites", hint="name one: `promptbench compare SUITE --model A --model B`")
-    version = _version_to_run(project, store, runs, path, matchup.prompt)
+    version = version_to_run(project, store, runs, path, matchup.prompt)
     compared = ComparedVersions(version.prompt, None, (StoredPrompt(version.label, version.source),))
     prepared = assemble_versions(project, store, runs, matchup.selection, path, compared, own=True)
     own = {model.name: model.own_prompt for model in prepared.models if not model.uses_prompt}
@@ -479,7 +479,7 @@ def _version_in_file(path: Path) -> _Version:
     return _Version(prompt.name, path.name.removesuffix(".prompt"), prompt.source, prompt.hash)
 
 
-def _version_to_run(project: Project, store: Store, runs: RunStore | None, path: Path, file: Path | None) -> _Version:
+def version_to_run(project: Project, store: Store, runs: RunStore | None, path: Path, file: Path | None) -> _Version:
     """Return the version to run on two models: that of a file, else the one in production, else the suite's own."""
     if file is not None:
         return _version_in_file(file)

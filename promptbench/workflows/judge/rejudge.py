@@ -148,6 +148,9 @@ def prepare_again(project: Project, store: Store, runs: RunStore, info: RunInfo)
     if selected.get("compared"):
         hint = "`promptbench runs report` shows it again"
         raise InputError(f"run {info.id} is a comparison, which does not judge a candidate", hint=hint)
+    if "suggested" in selected:
+        hint = f"`{info.facts['command']}` made it"
+        raise InputError(f"run {info.id} is of `suggest`, which judges a part of the suite", hint=hint)
     champion = next((StoredPrompt(item.name, item.source) for item in info.variants if item.side == "champion"), None)
     selection = Selection(
         paths=(root / info.facts["path"],),

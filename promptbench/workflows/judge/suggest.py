@@ -1,0 +1,361 @@
+"""Let a model propose better versions of a prompt, and judge the best ones on cases that no proposal was made from."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from difflib import unified_diff
+from functools import partial
+from itertools import count
+from math import ceil, log2
+from pathlib import Path
+
+from promptbench import __version__
+from promptbench.core.canonical import digest
+from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import EnvironmentFailure, Exit, InputError, Interrupted
+from promptbench.core.events import Listener, RunStarted
+from promptbench.core.types import CacheMode, Json, Side
+from promptbench.core.words import number_of
+from promptbench.engine.estimate import estimates
+from promptbench.engine.plan import Repeats
+from promptbench.engine.prepare.assemble import ModelConnector
+from promptbench.engine.prepare.options import ComparedVersions, Selection, StoredPrompt
+from promptbench.engine.prepare.prepared_suite import PreparedJudge, PreparedSuite, Variant
+from promptbench.engine.runner import Engine
+from promptbench.gate.attempt_matrix import AttemptMatrix
+from promptbench.gate.case_outcomes import CaseOutcome
+from promptbench.gate.clusters import discordant
+from promptbench.gate.judge import ModelVerdict, Result, Verdict
+from promptbench.gate.power import PowerForecast
+from promptbench.gate.trial import RULE, level
+from promptbench.gateway import Budget
+from promptbench.project import Project, input_error
+from promptbench.report.document import CodeBlock, Document, Report, Section, TableBlock, TableColumn, Text
+from promptbench.stats.beta import binomial_at_most
+from promptbench.stats.holm import holm_levels
+from promptbench.store.runs import RunStore, RunVariant
+from promptbench.workflows.judge import execute as judging
+from promptbench.workflows.judge.budgets import Spending
+from promptbench.workflows.judge.compare import version_to_run
+from promptbench.workflows.judge.forecast import describe_estimate
+from promptbench.workflows.judge.looks import champions_since_fix
+from promptbench.workflows.judge.run_record import RunRecord
+from promptbench.workflows.judge.suggest_search import Halted, PromptSearch, TriedVersion, shortlist
+
+_SEARCH = "SEARCH"  # The result of a run with proposals, which another run judges.
+# With fewer held-out cases that can be fixed, fixes of half of them prove nothing about new cases.
+_FEWEST_TARGETS, _MOST_JUDGED = 12, 3
+_LUCK = "INCONCLUSIVE: so few fixes may be luck; more failing cases decide"
+
+_WORN = 3  # The use of held-out cases from which on new ones are recommended.
+
+
+def split(prepared: PreparedSuite) -> tuple[list[str], list[str]]:
+    """Return the cases to propose from and those held out, by a hash of their cluster: a case stays on its side.
+
+    Critical cases are on both sides: they are kept, and nothing is learned from them. Quarantined ones are on neither.
+    """
+    sides: tuple[list[str], list[str]] = ([], [])
+    for info in judging.case_infos(prepared):
+        own = int(digest([info.cluster, "" if info.cluster else info.name])[-1], 16) % 2
+        for number in (0, 1) if info.critical else (own,):
+            sides[number].extend([] if info.review_by else [info.name])
+    return sides
+
+
+def judge_use(verdicts: Sequence[Verdict], use: int) -> list[tuple[Verdict, float, float]]:
+    """Return the verdicts on held-out cases, each with the p of its fixes and the level that it must not exceed.
+
+    Use m of the cases has the level 0.05 · 6 / (π² m²), by Holm's procedure among the verdicts. A deterministic model
+    answers once, so what its fixes prove about new cases is the sign test over clusters (one-sided and exact); on any
+    other model p is that of the gate. A PASS above its level becomes INCONCLUSIVE.
+    """
+    targets = [[it for it in verdict.models if any(case.target for case in it.cases)] for verdict in verdicts]
+    p_values = [max(map(_p_of_fixes, models), default=1.0) for models in targets]
+    passed = [p if it.result is Result.PASS else 1.0 for it, p in zip(verdicts, p_values, strict=True)]
+    found = []
+    for verdict, p, bound in zip(verdicts, p_values, holm_levels(passed, level(use)), strict=True):
+        lucky = verdict.result is Result.PASS and p > bound
+        counted = judging.undecided(verdict, Result.INCONCLUSIVE, _LUCK) if lucky else verdict
+        found.append((counted, p, min([bound, *(it.trial.level() for it in verdict.models if it.trial)])))
+    return found
+
+
+def _p_of_fixes(model: ModelVerdict) -> float:
+    better, worse = discordant(model.cases)
+    return model.trial.p_fixed if model.trial else binomial_at_most(worse, better + worse, 0.5)
+
+
+def suggest(
+    project: Project,
+    suite: Path,
+    by: str,
+    *,
+    prompt: Path | None = None,
+    proposals: int = 10,
+    growth: float = 1.5,
+    spending: Spending | None = None,
+    dry_run: bool = False,
+    listen: Listener = lambda _: None,
+) -> dict[str, Json]:
+    """Search for better versions of a prompt on one half of a suite's cases, and judge the best on the other half.
+
+    Return what `--json` prints. The gap of a version is its gain on the cases that it was made from, minus that on the
+    others, as shares of each: a large one is overfit.
+
+    Versions that do not fail are written next to the prompt. Nothing is promoted.
+
+    Args:
+        by: the model that writes proposals.
+        prompt: the file to start from, instead of the version in production.
+        growth: how many times as long as that a version may be.
+
+    Raises:
+        InputError: a file or an option is invalid.
+        EnvironmentFailure: a budget or an outage ends the calls before a verdict.
+        Interrupted: the user stops. In both cases the answers until then are on record.
+    """
+    spending, path = spending or Spending(), project.suite_file(suite)
+    words = [
+        "suggest",
+        project.shown(path.parent),
+        "--by",
+        by,
+        "--proposals",
+        str(proposals),
+        "--growth",
+        f"{growth:g}",
+    ]
+    command = shlex.join(["promptbench", *words, *(["--prompt", prompt.as_posix()] if prompt else [])])
+    with project.prompts() as store, project.recordings() if dry_run else project.runs() as runs:
+        version = version_to_run(project, store, runs, path, prompt)
+        seed = StoredPrompt(version.label, version.source)
+
+        def assemble(*versions: StoredPrompt) -> tuple[PreparedSuite, Diagnostics]:
+            compared = ComparedVersions(version.prompt, seed, versions)
+            [prepared], found = project.assemble(Selection((path,)), store=store, runs=runs, compared=compared)
+            return prepared, found
+
+        prepared, found = assemble(seed)
+        options = project.prepare_options(Selection(models=(by,)), store, runs)
+        writers = ModelConnector(prepared.suite, options, found).connect(())
+        if not writers:
+            raise input_error(found)
+        # The writer is limited and priced like a judge.
+        called = replace(prepared, judges={**prepared.judges, by: PreparedJudge(writers[0], frozenset())})
+        spending.check(project, [called])
+        names, held = split(prepared)
+        earlier = runs.looks().held_out_uses(prepared.suite.name, held) if runs else []
+        data: dict[str, Json] = {
+            "schema_version": 1,
+            "suite": prepared.suite.name,
+            "prompt": version.label,
+            "by": by,
+            "command": command,
+            "made_from": len(names),
+            "held_out": len(held),
+            "use": 1 + len(earlier),
+            "result": None,
+            "sentence": "nothing was called",
+        }
+        few = partial(_too_few, prepared, held, 1 + len(earlier))
+        if why := few(_may_fail(prepared, held, runs)):
+            return _ended(data, Result.INCONCLUSIVE, why)
+        if dry_run or runs is None:
+            return {**data, "calls": [*_calls(project, called, names), f"up to {proposals:,} calls to {by}"]}
+        start, budgets = _part(prepared, names), spending.budgets(spending.budget(), prepared)
+        with _searching(project, runs, start, called, command, budgets, listen) as (engine, record):
+            search = PromptSearch(start, assemble, writers[0], engine, record, listen, growth)
+            first = search.first(names)
+            why = few(ceil((1 - first.passes / len(names)) * len(held)))
+            versions = [] if why else shortlist(search.run(first, proposals))
+        data |= {"run": record.run, "proposals": search.made, "discarded": dict(search.discarded), "suggestions": []}
+        if not versions:
+            none = f"no proposal passes more than {seed.label} of the {number_of(len(names), 'case')} to propose from"
+            data = _ended(data, Result.INCONCLUSIVE if why else Result.FAIL, why or none)
+            runs.finish(record.run, _SEARCH, data["sentence"])
+            return data
+        runs.looks().use_held_out(record.run, prepared.suite.name, version.hash, held)
+        judged, _ = assemble(*(StoredPrompt(it.version.label, it.version.prompt.source) for it in versions))
+        since = champions_since_fix(store, prepared) if version.stored else [version.hash]
+        done = judging.execute(
+            project,
+            _part(judged, held),
+            runs,
+            listen,
+            command=command,
+            selection={"suggested": [record.run]},
+            budgets=budgets,
+            champions=[*since, *earlier],
+        )
+        if done.verdict.result is Result.NO_VERDICT:
+            raise EnvironmentFailure(done.verdict.sentence, hint=f"`{command}` resumes it")
+        folder = (prompt or path.parent / prepared.suite.prompts[0]).parent
+        rows = [_row(*item, first, versions, data, folder) for item in judge_use(done.verdicts, data["use"])]
+        best = min(rows, key=lambda row: row["result"] != Result.PASS.value)
+        data |= {"judged": done.info.id, "suggestions": rows, "result": best["result"], "sentence": best["sentence"]}
+        runs.finish(record.run, _SEARCH, best["sentence"])
+        return data
+
+
+def _part(prepared: PreparedSuite, names: Sequence[str]) -> PreparedSuite:
+    # With another hash, so that no run of the whole suite resumes its run.
+    hashed = digest([prepared.suite_hash, *names])
+    return replace(prepared, cases=prepared.cases.only(names), suite_hash=hashed, partial=True)
+
+
+def _ended(data: Mapping[str, Json], result: Result, why: str) -> dict[str, Json]:
+    return {**data, "result": result.value, "sentence": f"{result.value}: {why}"}
+
+
+def _may_fail(prepared: PreparedSuite, held: Sequence[str], runs: RunStore | None) -> int:
+    """Return how many held-out cases the present version is not known to pass, by its newest run; no critical ones."""
+    version, models = prepared.candidates[0].hash, [model.name for model in prepared.models if model.gated]
+    found = runs.cases().runs_with([version]) if runs else []
+    newest = next((run for run, suite in found if suite == prepared.suite.name), "")
+    table = AttemptMatrix(runs.outcomes(newest) if runs else ())
+    tries = {name: [table.cell(version, model, name) for model in models] for name in held}
+    passed = {
+        name
+        for name, cells in tries.items()
+        # A model that a case is not for has no tries.
+        if any(it.total for it in cells) and all(2 * it.passes > it.total for it in cells if it.total)
+    }
+    return len({*held} - passed - prepared.cases.critical)
+
+
+def _too_few(prepared: PreparedSuite, held: Sequence[str], use: int, failing: int) -> str | None:
+    """Return why the held-out cases can prove nothing if at most so many of them fail; None if they can."""
+    needed = max(_FEWEST_TARGETS, ceil(-log2(level(use) / _MOST_JUDGED)))
+    if failing < needed:
+        which = f"at most {failing} of {number_of(len(held), 'held-out case')} can be fixed"
+        return f"{which}, and use {use} of them needs {needed}; add failing cases (`promptbench capture`)"
+    deterministic = all(model.deterministic for model in judging.gated_models(prepared))
+    tagged = {tag: len(names & {*held}) for tag, names in prepared.cases.tagged.items()}
+    power = PowerForecast.of(len(held), judging.policy_of(prepared), deterministic=deterministic, tagged=tagged)
+    return next((line for it in power.margins if it.missing for line in it.lines(power.passing)), None)
+
+
+def _calls(project: Project, called: PreparedSuite, names: Sequence[str]) -> Iterator[str]:
+    found = estimates(_part(called, names), Repeats(1), judging.prices_of(project, called).of_tokens)
+    for name, each in found.items():
+        yield f"{number_of(each.calls, 'call')} to {name} for each version{describe_estimate(each)}"
+
+
+@contextmanager
+def _searching(
+    project: Project,
+    runs: RunStore,
+    start: PreparedSuite,
+    called: PreparedSuite,
+    command: str,
+    budgets: Sequence[Budget],
+    listen: Listener,
+) -> Iterator[tuple[Engine, RunRecord]]:
+    """Start or resume the run with the proposals. Raise Interrupted or EnvironmentFailure if it cannot go on."""
+    version, prices = start.candidates[0], judging.prices_of(project, called)
+    info, _ = runs.start(
+        judging.plan_hash(start, CacheMode.OFF, RULE, _SEARCH, command),
+        start.suite.name,
+        start.prompt_name,
+        judging.run_facts(project, start, prices, runs, command, {"suggested": []}, CacheMode.OFF),
+        [RunVariant(version.hash, Side.CHAMPION, version.label, version.prompt.source)],
+        __version__,
+    )
+    runs.cases().keep(info.id, judging.run_cases(start))
+    runs.forget_errors(info.id)
+    kept = sum(1 for _ in runs.outcomes(info.id))
+    listen(RunStarted(info.id, start.suite.name, kept, kept))
+    record = RunRecord(runs, info.id, project.secrets, judging.same_judges(start), start.own_names)
+    limiters, halted = judging.limiters_of(project, called, None), True
+    gateway = judging.gateway_of(project, called.reachable, prices, budgets, limiters, listen)
+    with Engine(gateway, listen) as engine, suppress(Halted):
+        yield engine, record
+        halted = False
+    if engine.stopped:
+        raise Interrupted("stopped; the answers until now are on record", hint=f"`{command}` resumes it")
+    if halted:
+        down = f"stopped at the budget: {engine.spent}" if engine.spent else "; ".join(engine.down.values())
+        raise EnvironmentFailure(f"NO VERDICT: {down}", hint=f"`{command}` resumes it")
+
+
+def _row(
+    verdict: Verdict,
+    p: float,
+    bound: float,
+    first: TriedVersion,
+    versions: Sequence[TriedVersion],
+    data: Mapping[str, Json],
+    folder: Path,
+) -> dict[str, Json]:
+    """Return the figures of a version that was judged; it is written to a file unless it fails."""
+    tried = next(item for item in versions if item.version.hash == verdict.candidate)
+    file = None if verdict.result is Result.FAIL else _write(folder, tried.version)
+    fixed, broken = (sum(it.count(of) for it in verdict.models) for of in (CaseOutcome.FIXED, CaseOutcome.BROKEN))
+    gain, name = tried.passes - first.passes, file or tried.version.label
+    lines = (it.version.prompt.source.splitlines() for it in (first, tried))
+    return {
+        "name": name,
+        "hash": tried.version.hash,
+        "file": file,
+        "gain": gain,
+        "fixed": fixed,
+        "broken": broken,
+        "gap": gain / data["made_from"] - (fixed - broken) / len(verdict.models) / data["held_out"],
+        "p": p,
+        "level": bound,
+        "result": verdict.result.value,
+        "sentence": f"on the {data['made_from']} cases it was made from {gain:+g}; on {data['held_out']} it never saw "
+        f"+{fixed} −{broken}, p = {p:.2g} (use {data['use']} of these cases: at most {bound:.2g}): "
+        f"{'PASS' if verdict.result is Result.PASS else verdict.sentence}",
+        "source": tried.version.prompt.source,
+        "diff": "\n".join(unified_diff(*lines, first.version.label, name, lineterm="")),
+    }
+
+
+def _write(folder: Path, version: Variant) -> str:
+    """Write a version next to its prompt, never over a file, and return the file's name. Raise InputError."""
+    source = version.prompt.source
+    paths = (folder / f"{version.prompt.name}.suggested-{number}.prompt" for number in count(1))
+    try:
+        path = next(path for path in paths if not path.exists() or path.read_text(encoding="utf-8") == source)
+        path.write_text(source, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise InputError(f"cannot write into {folder}: {error.strerror}") from None
+    return path.name
+
+
+def suggest_report(data: Mapping[str, Json]) -> Report:
+    """Return the report on what `suggest` returned."""
+    rows, result = data.get("suggestions", ()), data["result"]
+    lost = ", ".join(f"{number} {cause}" for cause, number in data.get("discarded", {}).items())
+    lines = [f"made from {number_of(data['made_from'], 'case')}, {data['held_out']} held out", *data.get("calls", ())]
+    lines += [f"{number_of(data['proposals'], 'proposal')}; not tried: {lost or 'none'}"] if "proposals" in data else []
+    worn = f"use {data['use']} of the held-out cases: new ones from the log prove more (`promptbench capture`)"
+    lines += [worn] if data["use"] >= _WORN else []
+    lines += ["read a file, then `promptbench run SUITE --prompt FILE` judges it on all cases"] if rows else []
+    heads = [TableColumn(head, numeric=False) for head in ("suggestion", "result")]
+    table = TableBlock(
+        [*heads, *map(TableColumn, ("made from", "held out", "gap", "p"))],
+        [
+            (
+                row["name"],
+                row["result"],
+                f"{row['gain']:+g}",
+                f"+{row['fixed']} −{row['broken']}",
+                f"{row['gap'] * 100:+.0f} points",
+                f"{row['p']:.2g}",
+            )
+            for row in rows
+        ],
+        label="Suggestions",
+    )
+    diffs = [Section([CodeBlock(row["diff"], language="diff")], title=row["name"]) for row in rows]
+    sections = [Section([*map(Text, lines), *([table] if rows else [])]), *diffs]
+    title = f"{data['suite']}: better versions of {data['prompt']}, proposed by {data['by']}"
+    code = Result(result).exit if result else Exit.YES
+    document = Document(title, sections, data["sentence"])
+    return Report(data["suite"], document, lambda: dict(data), code, result or "", command=data["command"])
