@@ -172,7 +172,10 @@ def suggest(
             first = search.first(names)
             why = few(ceil((1 - first.passes / len(names)) * len(held)))
             versions = [] if why else shortlist(search.run(first, proposals))
-        data |= {"run": record.run, "proposals": search.made, "discarded": dict(search.discarded), "suggestions": []}
+        # A resumed run has used the cases already, perhaps.
+        earlier = runs.looks().held_out_uses(prepared.suite.name, held, record.run)
+        data |= {"run": record.run, "use": 1 + len(earlier), "proposals": search.made}
+        data |= {"discarded": dict(search.discarded), "suggestions": []}
         if not versions:
             none = f"no proposal passes more than {seed.label} of the {number_of(len(names), 'case')} to propose from"
             data = _ended(data, Result.INCONCLUSIVE if why else Result.FAIL, why or none)
