@@ -315,8 +315,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "prompt": "the prompt's name in the store",
         "started": "ISO 8601, UTC",
         "finished": "ISO 8601, UTC; null while it runs or when it was interrupted",
-        "result": "PASS, FAIL, INCONCLUSIVE or NO VERDICT; SHARD of a part that is judged when it is merged; SEARCH of "
-        "proposals that another run judges",
+        "result": "PASS, FAIL, INCONCLUSIVE or NO VERDICT; SHARD of a part that is judged when it is merged",
         "sentence": "the verdict in one sentence",
         "tool_version": "version of promptbench",
         "facts": "JSON: path of the suite, hashes of suite, checks and policy, the policy, the models",
@@ -438,7 +437,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "number": "m, counted over all candidates against this production version on this machine",
     },
     "held_out_use": {
-        "run": "the run of `suggest` that proposed the judged prompts; it may be pruned",
+        "run": "the run of `suggest` that judged prompts on them; it may be pruned",
         "suite": "the suite's name",
         "champion": "hash of the version that they were judged against",
         "cases": "JSON list of the held-out cases",

@@ -157,7 +157,7 @@ def execute(
         plan,
         prepared.suite.name,
         prepared.prompt_name,
-        run_facts(project, prepared, prices, runs, command, selection, cache),
+        _facts(project, prepared, prices, runs, command, selection, cache),
         [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in prepared.by_hash.values()],
         __version__,
     )
@@ -417,7 +417,7 @@ def prices_for(project: Project, models: Sequence[PreparedModel]) -> Prices:
     return Prices(market, file)
 
 
-def run_facts(
+def _facts(
     project: Project,
     prepared: PreparedSuite,
     prices: Prices,
@@ -426,7 +426,6 @@ def run_facts(
     selection: Mapping[str, Sequence[str]],
     cache: CacheMode,
 ) -> dict[str, object]:
-    """Return what a run records of its plan."""
     watched = runs.looks().watched(prepared.suite.name, prepared.champion.hash) if prepared.champion else {}
     return {
         "rule": RULE,

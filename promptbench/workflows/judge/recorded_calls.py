@@ -14,7 +14,7 @@ from promptbench.core.types import Answer, Json, Request
 from promptbench.engine.prepare.assemble import assemble
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.engine.runner import CallPlan, Engine
-from promptbench.gateway import Reply
+from promptbench.gateway import Budget, Reply
 from promptbench.project import SUITE_FILE, Project, Selection, input_error
 from promptbench.prompts.parser import load as load_prompt
 from promptbench.store.prompts import Store
@@ -31,11 +31,17 @@ class RecordedCalls:
     """Calls of the models and judges of a prepared suite, within `spending`. A context manager.
 
     `failures` are the requests that got no answer, by key, with the reason. `made` and `cost`, in US dollars or None if
-    unknown, are of all calls until now.
+    unknown, are of all calls until now. `budgets` are those that other calls share; by default a new one.
     """
 
     def __init__(
-        self, project: Project, prepared: PreparedSuite, runs: RunStore, spending: Spending, listen: Listener
+        self,
+        project: Project,
+        prepared: PreparedSuite,
+        runs: RunStore,
+        spending: Spending,
+        listen: Listener,
+        budgets: Sequence[Budget] = (),
     ) -> None:
         self.failures: dict[str, str] = {}
         self.made = 0
@@ -46,10 +52,10 @@ class RecordedCalls:
         self._limits_cost = spending.max_cost is not None
         self._same = same_judges(prepared)
         self._answers: dict[str, Answer] = {}
-        self._prices = prices_of(project, prepared)
+        self.prices = prices_of(project, prepared)
         limiters = limiters_of(project, prepared, None)
-        budgets = [spending.budget()]
-        gateway = gateway_of(project, prepared.reachable, self._prices, budgets, limiters, listen)
+        budgets = budgets or [spending.budget()]
+        gateway = gateway_of(project, prepared.reachable, self.prices, budgets, limiters, listen)
         self._engine = Engine(gateway, listen)
 
     def __enter__(self) -> Self:
@@ -79,7 +85,7 @@ class RecordedCalls:
         called = {str(request.model) for _, request in missing}
         models = {str(model.ref): model for model in self._prepared.reachable if str(model.ref) in called}
         if self._limits_cost:
-            require_prices(self._prices, models.values())
+            require_prices(self.prices, models.values())
         if missing:
             self._engine.run(missing, self, {name: self._engine.gateway.concurrency(name) for name in models})
         if self._engine.stopped:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 from difflib import unified_diff
 from functools import partial
@@ -12,40 +11,36 @@ from itertools import count
 from math import ceil, log2
 from pathlib import Path
 
-from promptbench import __version__
 from promptbench.core.canonical import digest
 from promptbench.core.diagnostics import Diagnostics
-from promptbench.core.errors import EnvironmentFailure, Exit, InputError, Interrupted
-from promptbench.core.events import Listener, RunStarted
-from promptbench.core.types import CacheMode, Json, Side
+from promptbench.core.errors import EnvironmentFailure, Exit, InputError
+from promptbench.core.events import Listener
+from promptbench.core.types import Json
 from promptbench.core.words import number_of
 from promptbench.engine.estimate import estimates
 from promptbench.engine.plan import Repeats
 from promptbench.engine.prepare.assemble import ModelConnector
 from promptbench.engine.prepare.options import ComparedVersions, Selection, StoredPrompt
 from promptbench.engine.prepare.prepared_suite import PreparedJudge, PreparedSuite, Variant
-from promptbench.engine.runner import Engine
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.case_outcomes import CaseOutcome
 from promptbench.gate.clusters import discordant
 from promptbench.gate.judge import ModelVerdict, Result, Verdict
 from promptbench.gate.power import PowerForecast
-from promptbench.gate.trial import RULE, level
-from promptbench.gateway import Budget
+from promptbench.gate.trial import level
 from promptbench.project import Project, input_error
 from promptbench.report.document import CodeBlock, Document, Report, Section, TableBlock, TableColumn, Text
 from promptbench.stats.beta import binomial_at_most
 from promptbench.stats.holm import holm_levels
-from promptbench.store.runs import RunStore, RunVariant
+from promptbench.store.runs import RunStore
 from promptbench.workflows.judge import execute as judging
 from promptbench.workflows.judge.budgets import Spending
 from promptbench.workflows.judge.compare import version_to_run
 from promptbench.workflows.judge.forecast import describe_estimate
 from promptbench.workflows.judge.looks import champions_since_fix
-from promptbench.workflows.judge.run_record import RunRecord
-from promptbench.workflows.judge.suggest_search import Halted, PromptSearch, TriedVersion, shortlist
+from promptbench.workflows.judge.recorded_calls import RecordedCalls
+from promptbench.workflows.judge.suggest_search import PromptSearch, TriedVersion, shortlist
 
-_SEARCH = "SEARCH"  # The result of a run with proposals, which another run judges.
 # With fewer held-out cases that can be fixed, fixes of half of them prove nothing about new cases.
 _FEWEST_TARGETS, _MOST_JUDGED = 12, 3
 _LUCK = "INCONCLUSIVE: so few fixes may be luck; more failing cases decide"
@@ -166,22 +161,16 @@ def suggest(
             return _ended(data, Result.INCONCLUSIVE, why)
         if dry_run or runs is None:
             return {**data, "calls": [*_calls(project, called, names), f"up to {proposals:,} calls to {by}"]}
-        start, budgets = _part(prepared, names), spending.budgets(spending.budget(), prepared)
-        with _searching(project, runs, start, called, command, budgets, listen) as (engine, record):
-            search = PromptSearch(start, assemble, writers[0], engine, record, listen, growth)
+        budgets = spending.budgets(spending.budget(), prepared)
+        with RecordedCalls(project, called, runs, spending, listen, budgets) as calls:
+            search = PromptSearch(_part(prepared, names), assemble, writers[0].ref, calls, growth, len(earlier))
             first = search.first(names)
             why = few(ceil((1 - first.passes / len(names)) * len(held)))
             versions = [] if why else shortlist(search.run(first, proposals))
-        # A resumed run has used the cases already, perhaps.
-        earlier = runs.looks().held_out_uses(prepared.suite.name, held, record.run)
-        data |= {"run": record.run, "use": 1 + len(earlier), "proposals": search.made}
-        data |= {"discarded": dict(search.discarded), "suggestions": []}
+        data |= {"proposals": search.made, "discarded": dict(search.discarded), "suggestions": []}
         if not versions:
             none = f"no proposal passes more than {seed.label} of the {number_of(len(names), 'case')} to propose from"
-            data = _ended(data, Result.INCONCLUSIVE if why else Result.FAIL, why or none)
-            runs.finish(record.run, _SEARCH, data["sentence"])
-            return data
-        runs.looks().use_held_out(record.run, prepared.suite.name, version.hash, held)
+            return _ended(data, Result.INCONCLUSIVE if why else Result.FAIL, why or none)
         judged, _ = assemble(*(StoredPrompt(it.version.label, it.version.prompt.source) for it in versions))
         since = champions_since_fix(store, prepared) if version.stored else [version.hash]
         done = judging.execute(
@@ -190,7 +179,7 @@ def suggest(
             runs,
             listen,
             command=command,
-            selection={"suggested": [record.run]},
+            selection={"suggested": [by]},
             budgets=budgets,
             champions=[*since, *earlier],
         )
@@ -199,8 +188,8 @@ def suggest(
         folder = (prompt or path.parent / prepared.suite.prompts[0]).parent
         rows = [_row(*item, first, versions, data, folder) for item in judge_use(done.verdicts, data["use"])]
         best = min(rows, key=lambda row: row["result"] != Result.PASS.value)
-        data |= {"judged": done.info.id, "suggestions": rows, "result": best["result"], "sentence": best["sentence"]}
-        runs.finish(record.run, _SEARCH, best["sentence"])
+        data |= {"run": done.info.id, "suggestions": rows, "result": best["result"], "sentence": best["sentence"]}
+        runs.looks().use_held_out(done.info.id, prepared.suite.name, version.hash, held)
         return data
 
 
@@ -246,43 +235,6 @@ def _calls(project: Project, called: PreparedSuite, names: Sequence[str]) -> Ite
     found = estimates(_part(called, names), Repeats(1), judging.prices_of(project, called).of_tokens)
     for name, each in found.items():
         yield f"{number_of(each.calls, 'call')} to {name} for each version{describe_estimate(each)}"
-
-
-@contextmanager
-def _searching(
-    project: Project,
-    runs: RunStore,
-    start: PreparedSuite,
-    called: PreparedSuite,
-    command: str,
-    budgets: Sequence[Budget],
-    listen: Listener,
-) -> Iterator[tuple[Engine, RunRecord]]:
-    """Start or resume the run with the proposals. Raise Interrupted or EnvironmentFailure if it cannot go on."""
-    version, prices = start.candidates[0], judging.prices_of(project, called)
-    info, _ = runs.start(
-        judging.plan_hash(start, CacheMode.OFF, RULE, _SEARCH, command),
-        start.suite.name,
-        start.prompt_name,
-        judging.run_facts(project, start, prices, runs, command, {"suggested": []}, CacheMode.OFF),
-        [RunVariant(version.hash, Side.CHAMPION, version.label, version.prompt.source)],
-        __version__,
-    )
-    runs.cases().keep(info.id, judging.run_cases(start))
-    runs.forget_errors(info.id)
-    kept = sum(1 for _ in runs.outcomes(info.id))
-    listen(RunStarted(info.id, start.suite.name, kept, kept))
-    record = RunRecord(runs, info.id, project.secrets, judging.same_judges(start), start.own_names)
-    limiters, halted = judging.limiters_of(project, called, None), True
-    gateway = judging.gateway_of(project, called.reachable, prices, budgets, limiters, listen)
-    with Engine(gateway, listen) as engine, suppress(Halted):
-        yield engine, record
-        halted = False
-    if engine.stopped:
-        raise Interrupted("stopped; the answers until now are on record", hint=f"`{command}` resumes it")
-    if halted:
-        down = f"stopped at the budget: {engine.spent}" if engine.spent else "; ".join(engine.down.values())
-        raise EnvironmentFailure(f"NO VERDICT: {down}", hint=f"`{command}` resumes it")
 
 
 def _row(

@@ -10,26 +10,22 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
 from typing import Any, NamedTuple
 
 from promptbench.checks._context import strings
+from promptbench.core.canonical import digest
 from promptbench.core.diagnostics import Code, Diagnostics
-from promptbench.core.errors import InputError
-from promptbench.core.events import Listener, MoreWanted
-from promptbench.core.types import Attempt, Json, Outcome, Side
-from promptbench.engine.attempts import Attempts
+from promptbench.core.errors import EnvironmentFailure, InputError
+from promptbench.core.types import Answer, Attempt, Json, Judging, Message, ModelRef, Outcome, Request
 from promptbench.engine.plan import Task
 from promptbench.engine.prepare.lint.texts import static_text
 from promptbench.engine.prepare.options import StoredPrompt
-from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedModel, PreparedSuite, Variant
-from promptbench.engine.runner import Engine
+from promptbench.engine.prepare.prepared_suite import PreparedSuite, Variant
+from promptbench.engine.scoring import judge_requests_of, score_attempt
 from promptbench.prompts.parser import FRONT, parse_prompt
 from promptbench.prompts.prompt import Prompt, Template
-from promptbench.suite.models import Common
 from promptbench.text.templates import all_tags, literals
-from promptbench.workflows.judge.run_record import RunRecord
+from promptbench.workflows.judge.recorded_calls import RecordedCalls
 from promptbench.yaml.source import Source
 
 # What the model is told that rewrites a message; GEPA fills in the two names in angle brackets.
@@ -56,8 +52,8 @@ _WORD = re.compile(r"[^\W\u2e80-\U0010ffff]+|[\u2e80-\U0010ffff]")
 _ALWAYS_ALLOWED = 400
 
 
-class Halted(BaseException):
-    """The end of a search by the user, a budget or an outage. Not an Exception, because GEPA catches those."""
+class _Halted(BaseException):
+    """The end of the calls. Not an Exception, because GEPA goes on after those."""
 
 
 class TriedVersion(NamedTuple):
@@ -129,6 +125,7 @@ class PromptSearch:
         assemble: prepares the suite with another version. It raises InputError if that is not valid.
         writer: the model that rewrites.
         growth: how many times as long a version may be.
+        search: the number of the search: another one makes other proposals.
     """
 
     propose_new_texts = None  # GEPA then calls `write` and reads the answer itself.
@@ -137,16 +134,14 @@ class PromptSearch:
         self,
         start: PreparedSuite,
         assemble: Callable[[StoredPrompt], tuple[PreparedSuite, Diagnostics]],
-        writer: PreparedModel,
-        engine: Engine,
-        record: RunRecord,
-        listen: Listener,
+        writer: ModelRef,
+        calls: RecordedCalls,
         growth: float,
+        search: int,
     ) -> None:
         self.discarded = Counter[str]()  # Proposals that were not tried, by cause.
         self.made = 0
-        self._start, self._assemble, self._writer = start, assemble, writer
-        self._engine, self._record, self._listen = engine, record, listen
+        self._start, self._assemble, self._writer, self._calls, self._search = start, assemble, writer, calls, search
         self._seed = start.candidates[0].prompt
         self._suites = {with_bodies(self._seed, {}): start}
         own = _words(static_text(self._seed))
@@ -157,7 +152,7 @@ class PromptSearch:
         """Return the version to rewrite, tried on the cases to propose from.
 
         Raises:
-            Halted: the engine may make no more calls. All methods raise it.
+            EnvironmentFailure: a budget or an outage ends the calls. So does `run`.
         """
         scores = self.evaluate([*names], {}).scores
         return TriedVersion.of(self._start.candidates[0], dict(zip(names, scores, strict=True)))
@@ -167,19 +162,22 @@ class PromptSearch:
         from gepa import optimize
 
         names = list(first.scores)
-        found = optimize(
-            bodies(self._seed),
-            # Nothing is learned from critical cases: they are among the held-out ones too.
-            [name for name in names if first.scores[name] < 1 and name not in self._start.cases.critical],
-            names,
-            adapter=self,
-            reflection_lm=self.write,
-            reflection_prompt_template=_TASK,
-            logger=self,
-            # An iteration in which all answers pass makes no proposal.
-            stop_callbacks=lambda state: self.made >= proposals or state.i > 5 * proposals,
-            track_best_outputs=False,
-        )
+        try:
+            found = optimize(
+                bodies(self._seed),
+                # Nothing is learned from critical cases: they are among the held-out ones too.
+                [name for name in names if first.scores[name] < 1 and name not in self._start.cases.critical],
+                names,
+                adapter=self,
+                reflection_lm=self.write,
+                reflection_prompt_template=_TASK,
+                logger=self,
+                # An iteration in which all answers pass makes no proposal.
+                stop_callbacks=lambda state: self.made >= proposals or state.i > 5 * proposals,
+                track_best_outputs=False,
+            )
+        except _Halted as halted:
+            raise EnvironmentFailure(str(halted)) from None
         versions = [self._suites[with_bodies(self._seed, texts)].candidates[0] for texts in found.candidates]
         by_name = [{name: scores[at] for at, name in enumerate(names)} for scores in found.val_subscores]
         return list(map(TriedVersion.of, versions, by_name))
@@ -188,16 +186,11 @@ class PromptSearch:
         """Drop a message of GEPA."""
 
     def write(self, text: str) -> str:
-        """Return the writer's answer to the request for the next proposal, which is recorded like an attempt."""
-        text = self._record.secrets.mask(text)
-        prompt = Prompt("proposal", "", "", (Template("user", text, (text,)),), {}, None, None, {})
-        version = Variant(prompt, Side.BASELINE, prompt.name)
-        case = PreparedCase(prompt.name, {}, (), {version.hash: ()}, critical=False, tags=(), was=(), logged=False)
-        suite = replace(self._start.suite, common=Common())
-        prepared = replace(self._start, suite=suite, models=(self._writer,), candidates=(version,))
-        [attempt] = self._attempts(prepared, [Task(version, self._writer, case, self.made)])
+        """Return the writer's answer to the request for the next proposal."""
+        number = 1000 * self._search + self.made
         self.made += 1
-        return attempt.answer.text if attempt.answer else ""
+        [answer] = self._answers([Request(self._writer, (Message("user", text),), {}, None, {}, number)])
+        return answer.text if answer else ""
 
     def evaluate(self, batch: list[str], candidate: Mapping[str, str], capture_traces: bool = False) -> Any:
         """Try a version on some cases, with one try of each gated model. One that is not worth a call passes none."""
@@ -208,19 +201,13 @@ class PromptSearch:
             self.discarded[cause] += 1
             return EvaluationBatch(batch, [0.0] * len(batch), [(name, []) for name in batch])
         prepared = self._suites[source]
-        version, cases = prepared.candidates[0], prepared.cases
-        tasks = [
-            [
-                Task(version, it, cases[name], 0)
-                for it in prepared.models
-                if it.gated and cases.terms(name).allow(it.name)
-            ]
-            for name in batch
-        ]
-        found = iter(self._attempts(prepared, [task for group in tasks for task in group]))
-        tries = [[next(found) for _ in group] for group in tasks]
-        shares = [sum(it.outcome is Outcome.PASSED for it in group) / max(1, len(group)) for group in tries]
-        return EvaluationBatch(shares, shares, [*zip(batch, tries, strict=True)])
+        version, cases, models = prepared.candidates[0], prepared.cases, [it for it in prepared.models if it.gated]
+        on = {name: [model for model in models if cases.terms(name).allow(model.name)] for name in batch}
+        tasks = [Task(version, model, cases[name], 0) for name in batch for model in on[name]]
+        scored = iter(self._scored(prepared, tasks))
+        tries = {name: [next(scored) for _ in on[name]] for name in batch}
+        shares = [sum(it.outcome is Outcome.PASSED for it in its) / max(1, len(its)) for its in tries.values()]
+        return EvaluationBatch(shares, shares, [*tries.items()])
 
     def make_reflective_dataset(self, candidate: Json, eval_batch: Any, components_to_update: list[str]) -> Json:
         """Return what the writer reads: values, answers, and the sentences of the checks."""
@@ -235,17 +222,31 @@ class PromptSearch:
         ]
         return dict.fromkeys(components_to_update, records)
 
-    def _attempts(self, prepared: PreparedSuite, tasks: Sequence[Task]) -> list[Attempt]:
-        """Return an attempt at each task. Those on record are not made again."""
-        kept = partial(self._record.runs.attempt, self._record.run)
-        if missing := [task for task in tasks if kept(task.key) is None]:
-            self._listen(MoreWanted(len(missing)))
-            attempts = Attempts(prepared, self._engine, self._record, self._listen)
-            self._engine.run(missing, attempts, attempts.workers)
-            if not attempts.complete:
-                raise Halted
-        found = (kept(task.key) for task in tasks)
-        return [attempt for attempt in found if attempt]
+    def _answers(self, requests: Sequence[Request]) -> list[Answer | None]:
+        keys = [digest(request.as_dict()) for request in requests]
+        try:
+            found = self._calls.answers(dict(zip(keys, requests, strict=True)))
+        except EnvironmentFailure as error:
+            raise _Halted(f"stopped at the budget: {error}") from None
+        if requests and not found:
+            raise _Halted(f"{requests[0].model} does not answer: {self._calls.failures[keys[0]]}")
+        return [found.get(key) for key in keys]
+
+    def _scored(self, prepared: PreparedSuite, tasks: Sequence[Task]) -> list[Attempt]:
+        """Return an attempt at each task, scored as in a run."""
+        requests = [prepared.request(task.model, task.variant, task.case, 0) for task in tasks]
+        made = []
+        for task, request, answer in zip(tasks, requests, self._answers(requests), strict=True):
+            cost = self._calls.prices.cost(request.model, answer) if answer else None
+            made.append(Attempt(task.key, Outcome.ERRORED, "", answer, error="no answer", cost=cost))
+        pairs = list(zip(tasks, made, strict=True))
+        asked = [it.request for task, attempt in pairs for it, _ in judge_requests_of(prepared, task.case, attempt)]
+        asked = [*map(prepared.as_sent, asked)]
+        judged = [
+            Judging(digest(request.as_dict()), str(request.model), "", "", answer, None)
+            for request, answer in zip(asked, self._answers(asked), strict=True)
+        ]
+        return [score_attempt(prepared, task.case, attempt, judged) for task, attempt in pairs]
 
     def _flaw(self, source: str) -> str | None:
         """Prepare the suite with a new version. Return why it is not tried; None if it is."""
