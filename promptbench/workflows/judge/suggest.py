@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import unified_diff
 from functools import partial
+from importlib.util import find_spec
 from itertools import count
 from math import ceil, log2
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 from promptbench.core.canonical import digest
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import EnvironmentFailure, Exit, InputError
-from promptbench.core.events import Listener
+from promptbench.core.events import Listener, RunStarted
 from promptbench.core.types import Json
 from promptbench.core.words import number_of
 from promptbench.engine.estimate import estimates
@@ -52,11 +53,13 @@ def split(prepared: PreparedSuite) -> tuple[list[str], list[str]]:
     """Return the cases to propose from and those held out, by a hash of their cluster: a case stays on its side.
 
     Critical cases are on both sides: they are kept, and nothing is learned from them. Quarantined ones are on neither.
+    Conversations and cases with results of tools are only held out, because a proposal is tried with one call a case.
     """
     sides: tuple[list[str], list[str]] = ([], [])
     for info in judging.case_infos(prepared):
-        own = int(digest([info.cluster, "" if info.cluster else info.name])[-1], 16) % 2
-        for number in (0, 1) if info.critical else (own,):
+        several = bool(prepared.cases[info.name].turns or prepared.cases[info.name].tools)
+        own = several or int(digest([info.cluster, "" if info.cluster else info.name])[-1], 16) % 2
+        for number in (0, 1) if info.critical and not several else (own,):
             sides[number].extend([] if info.review_by else [info.name])
     return sides
 
@@ -157,13 +160,16 @@ def suggest(
             "sentence": "nothing was called",
         }
         few = partial(_too_few, prepared, held, 1 + len(earlier))
-        if why := few(_may_fail(prepared, held, runs)):
+        if why := few(_may_fail(prepared, held, runs) if names else 0):
             return _ended(data, Result.INCONCLUSIVE, why)
         if dry_run or runs is None:
             return {**data, "calls": [*_calls(project, called, names), f"up to {proposals:,} calls to {by}"]}
+        if find_spec("gepa") is None:
+            raise InputError("suggest needs the package gepa", hint="pip install 'promptbench-gate[suggest]'")
         budgets = spending.budgets(spending.budget(), prepared)
+        listen(RunStarted("", f"{prepared.suite.name}: proposals", 0, 0))
         with RecordedCalls(project, called, runs, spending, listen, budgets) as calls:
-            search = PromptSearch(_part(prepared, names), assemble, writers[0].ref, calls, growth, len(earlier))
+            search = PromptSearch(_part(prepared, names), assemble, writers[0].ref, calls, growth, len(earlier), listen)
             first = search.first(names)
             why = few(ceil((1 - first.passes / len(names)) * len(held)))
             versions = [] if why else shortlist(search.run(first, proposals))
@@ -232,8 +238,10 @@ def _too_few(prepared: PreparedSuite, held: Sequence[str], use: int, failing: in
 
 
 def _calls(project: Project, called: PreparedSuite, names: Sequence[str]) -> Iterator[str]:
-    found = estimates(_part(called, names), Repeats(1), judging.prices_of(project, called).of_tokens)
-    for name, each in found.items():
+    """Yield the calls that each version takes on the cases to propose from, by model."""
+    models = tuple(model for model in called.models if model.gated)
+    part = replace(_part(called, names), models=models, confirmed=dict.fromkeys((it.name for it in models), True))
+    for name, each in estimates(part, Repeats(1), judging.prices_of(project, called).of_tokens).items():
         yield f"{number_of(each.calls, 'call')} to {name} for each version{describe_estimate(each)}"
 
 

@@ -16,6 +16,7 @@ from promptbench.checks._context import strings
 from promptbench.core.canonical import digest
 from promptbench.core.diagnostics import Code, Diagnostics
 from promptbench.core.errors import EnvironmentFailure, InputError
+from promptbench.core.events import AttemptDone, Listener, MoreWanted
 from promptbench.core.types import Answer, Attempt, Json, Judging, Message, ModelRef, Outcome, Request
 from promptbench.engine.plan import Task
 from promptbench.engine.prepare.lint.texts import static_text
@@ -138,10 +139,12 @@ class PromptSearch:
         calls: RecordedCalls,
         growth: float,
         search: int,
+        listen: Listener,
     ) -> None:
         self.discarded = Counter[str]()  # Proposals that were not tried, by cause.
         self.made = 0
-        self._start, self._assemble, self._writer, self._calls, self._search = start, assemble, writer, calls, search
+        self._start, self._assemble, self._writer = start, assemble, writer
+        self._calls, self._search, self._listen = calls, search, listen
         self._seed = start.candidates[0].prompt
         self._suites = {with_bodies(self._seed, {}): start}
         own = _words(static_text(self._seed))
@@ -235,6 +238,7 @@ class PromptSearch:
     def _scored(self, prepared: PreparedSuite, tasks: Sequence[Task]) -> list[Attempt]:
         """Return an attempt at each task, scored as in a run."""
         requests = [prepared.request(task.model, task.variant, task.case, 0) for task in tasks]
+        self._listen(MoreWanted(len(tasks)))
         made = []
         for task, request, answer in zip(tasks, requests, self._answers(requests), strict=True):
             cost = self._calls.prices.cost(request.model, answer) if answer else None
@@ -246,7 +250,10 @@ class PromptSearch:
             Judging(digest(request.as_dict()), str(request.model), "", "", answer, None)
             for request, answer in zip(asked, self._answers(asked), strict=True)
         ]
-        return [score_attempt(prepared, task.case, attempt, judged) for task, attempt in pairs]
+        scored = [score_attempt(prepared, task.case, attempt, judged) for task, attempt in pairs]
+        for attempt in scored:
+            self._listen(AttemptDone(attempt))
+        return scored
 
     def _flaw(self, source: str) -> str | None:
         """Prepare the suite with a new version. Return why it is not tried; None if it is."""
