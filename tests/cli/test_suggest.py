@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+import time
+
 import pytest
 
 from tests.helpers.fake_openai import Body, FakeOpenAI, Step
@@ -135,6 +140,42 @@ def test_a_budget_ends_it_and_the_same_command_resumes(triage: ProjectFolder, se
     assert len(codes) > 3
     assert len(server.received) == calls, "no call is made twice"
     assert ended.out.splitlines()[-1] == sentence
+
+
+def test_it_is_interrupted_and_the_same_command_resumes(triage: ProjectFolder, server: FakeOpenAI) -> None:
+    writer = Writer(ONE_WORD)
+
+    def press(body: Body) -> str | Step:
+        if len(server.received) == 10:
+            os.kill(os.getpid(), signal.SIGINT)
+        return writer(body)
+
+    server.script = press
+    ended = triage.run(*SUGGEST)
+    assert ended.code == 130
+    assert "resumes" in ended.err
+    ended = triage.run(*SUGGEST, "--json")
+    assert ended.code == 0
+    sent = [str(item.body) for item in server.received]
+    judged = ended.data["held_out"] * 2 + 1
+    assert len(sent) == ended.data["made_from"] * 2 + 1 + judged, "no call is made twice"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("calls", [5, 30, 60])
+def test_it_is_killed_and_the_same_command_resumes(triage: ProjectFolder, server: FakeOpenAI, calls: int) -> None:
+    server.script = Writer(ONE_WORD)
+    process = triage.start(*SUGGEST, PYTHONPATH=os.pathsep.join(sys.path), OPENAI_API_KEY="k")
+    while len(server.received) < calls and process.poll() is None:
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+    in_flight = 2 * server.most_at_once
+    ended = triage.run(*SUGGEST, "--json")
+    assert ended.code == 0, ended.err
+    assert ended.data["use"] == 1
+    whole = ended.data["made_from"] * 2 + 1 + ended.data["held_out"] * 2 + 1
+    assert len(server.received) <= whole + in_flight
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from promptbench.engine.plan import Repeats
 from promptbench.engine.prepare.assemble import ModelConnector
 from promptbench.engine.prepare.options import ComparedVersions, Selection, StoredPrompt
 from promptbench.engine.prepare.prepared_suite import PreparedJudge, PreparedSuite, Variant
-from promptbench.gate.attempt_matrix import AttemptMatrix
+from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
 from promptbench.gate.case_outcomes import CaseOutcome
 from promptbench.gate.clusters import discordant
 from promptbench.gate.judge import ModelVerdict, Result, Verdict
@@ -46,7 +46,8 @@ from promptbench.workflows.judge.suggest_search import PromptSearch, TriedVersio
 _FEWEST_TARGETS, _MOST_JUDGED = 12, 3
 _LUCK = "INCONCLUSIVE: so few fixes may be luck; more failing cases decide"
 
-_WORN = 3  # The use of held-out cases from which on new ones are recommended.
+# The use of held-out cases from which on new ones are recommended.
+_WORN, _WEAR = 3, "use {} of the held-out cases: new ones from the log prove more (`promptbench capture`)"
 
 
 def split(prepared: PreparedSuite) -> tuple[list[str], list[str]]:
@@ -215,14 +216,14 @@ def _may_fail(prepared: PreparedSuite, held: Sequence[str], runs: RunStore | Non
     found = runs.cases().runs_with([version]) if runs else []
     newest = next((run for run, suite in found if suite == prepared.suite.name), "")
     table = AttemptMatrix(runs.outcomes(newest) if runs else ())
-    tries = {name: [table.cell(version, model, name) for model in models] for name in held}
-    passed = {
-        name
-        for name, cells in tries.items()
-        # A model that a case is not for has no tries.
-        if any(it.total for it in cells) and all(2 * it.passes > it.total for it in cells if it.total)
-    }
+    cells = {name: [table.cell(version, model, name) for model in models] for name in held}
+    # A model that a case is not for has no tries.
+    passed = {name for name, its in cells.items() if any(it.total for it in its) and not any(map(_fails, its))}
     return len({*held} - passed - prepared.cases.critical)
+
+
+def _fails(cell: AttemptCell) -> bool:
+    return 0 < cell.total >= 2 * cell.passes
 
 
 def _too_few(prepared: PreparedSuite, held: Sequence[str], use: int, failing: int) -> str | None:
@@ -295,11 +296,13 @@ def suggest_report(data: Mapping[str, Json]) -> Report:
     """Return the report on what `suggest` returned."""
     rows, result = data.get("suggestions", ()), data["result"]
     lost = ", ".join(f"{number} {cause}" for cause, number in data.get("discarded", {}).items())
-    lines = [f"made from {number_of(data['made_from'], 'case')}, {data['held_out']} held out", *data.get("calls", ())]
-    lines += [f"{number_of(data['proposals'], 'proposal')}; not tried: {lost or 'none'}"] if "proposals" in data else []
-    worn = f"use {data['use']} of the held-out cases: new ones from the log prove more (`promptbench capture`)"
-    lines += [worn] if data["use"] >= _WORN else []
-    lines += ["read a file, then `promptbench run SUITE --prompt FILE` judges it on all cases"] if rows else []
+    lines = [
+        f"made from {number_of(data['made_from'], 'case')}, {data['held_out']} held out",
+        *data.get("calls", ()),
+        f"{number_of(data['proposals'], 'proposal')}; not tried: {lost or 'none'}" if "proposals" in data else "",
+        _WEAR.format(data["use"]) if data["use"] >= _WORN else "",
+        "read a file, then `promptbench run SUITE --prompt FILE` judges it on all cases" if rows else "",
+    ]
     heads = [TableColumn(head, numeric=False) for head in ("suggestion", "result")]
     table = TableBlock(
         [*heads, *map(TableColumn, ("made from", "held out", "gap", "p"))],
@@ -317,8 +320,7 @@ def suggest_report(data: Mapping[str, Json]) -> Report:
         label="Suggestions",
     )
     diffs = [Section([CodeBlock(row["diff"], language="diff")], title=row["name"]) for row in rows]
-    sections = [Section([*map(Text, lines), *([table] if rows else [])]), *diffs]
+    sections = [Section([*map(Text, filter(None, lines)), *([table] if rows else [])]), *diffs]
     title = f"{data['suite']}: better versions of {data['prompt']}, proposed by {data['by']}"
-    code = Result(result).exit if result else Exit.YES
-    document = Document(title, sections, data["sentence"])
+    document, code = Document(title, sections, data["sentence"]), Result(result).exit if result else Exit.YES
     return Report(data["suite"], document, lambda: dict(data), code, result or "", command=data["command"])

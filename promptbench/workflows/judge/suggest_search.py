@@ -239,18 +239,23 @@ class PromptSearch:
         """Return an attempt at each task, scored as in a run."""
         requests = [prepared.request(task.model, task.variant, task.case, 0) for task in tasks]
         self._listen(MoreWanted(len(tasks)))
-        made = []
-        for task, request, answer in zip(tasks, requests, self._answers(requests), strict=True):
-            cost = self._calls.prices.cost(request.model, answer) if answer else None
-            made.append(Attempt(task.key, Outcome.ERRORED, "", answer, error="no answer", cost=cost))
-        pairs = list(zip(tasks, made, strict=True))
-        asked = [it.request for task, attempt in pairs for it, _ in judge_requests_of(prepared, task.case, attempt)]
-        asked = [*map(prepared.as_sent, asked)]
+        price, answers = self._calls.prices.cost, self._answers(requests)
+        made = [
+            Attempt(
+                task.key, Outcome.ERRORED, "", it, error="no answer", cost=price(task.model.ref, it) if it else None
+            )
+            for task, it in zip(tasks, answers, strict=True)
+        ]
+        asked = [
+            prepared.as_sent(item.request)
+            for task, attempt in zip(tasks, made, strict=True)
+            for item, _ in judge_requests_of(prepared, task.case, attempt)
+        ]
         judged = [
             Judging(digest(request.as_dict()), str(request.model), "", "", answer, None)
             for request, answer in zip(asked, self._answers(asked), strict=True)
         ]
-        scored = [score_attempt(prepared, task.case, attempt, judged) for task, attempt in pairs]
+        scored = [score_attempt(prepared, task.case, it, judged) for task, it in zip(tasks, made, strict=True)]
         for attempt in scored:
             self._listen(AttemptDone(attempt))
         return scored
