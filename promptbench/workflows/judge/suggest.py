@@ -139,6 +139,10 @@ def suggest(
             return prepared, found
 
         prepared, found = assemble(seed)
+        if prepared.suite.steps:
+            raise InputError(
+                "suggest rewrites one prompt, and this suite has steps", hint="name a suite of one of them"
+            )
         options = project.prepare_options(Selection(models=(by,)), store, runs)
         writers = ModelConnector(prepared.suite, options, found).connect(())
         if not writers:
@@ -172,7 +176,8 @@ def suggest(
         with RecordedCalls(project, called, runs, spending, listen, budgets) as calls:
             search = PromptSearch(_part(prepared, names), assemble, writers[0].ref, calls, growth, len(earlier), listen)
             first = search.first(names)
-            why = few(ceil((1 - first.passes / len(names)) * len(held)))
+            failing = sum(1 - first.scores[name] for name in names if name not in prepared.cases.critical)
+            why = few(ceil(failing / len(names) * len(held)))
             versions = [] if why else shortlist(search.run(first, proposals))
         data |= {"proposals": search.made, "discarded": dict(search.discarded), "suggestions": []}
         if not versions:
@@ -260,7 +265,7 @@ def _row(
     file = None if verdict.result is Result.FAIL else _write(folder, tried.version)
     fixed, broken = (sum(it.count(of) for it in verdict.models) for of in (CaseOutcome.FIXED, CaseOutcome.BROKEN))
     gain, name = tried.passes - first.passes, file or tried.version.label
-    lines = (it.version.prompt.source.splitlines() for it in (first, tried))
+    old, new = (it.version.prompt.source.splitlines() for it in (first, tried))
     return {
         "name": name,
         "hash": tried.version.hash,
@@ -276,7 +281,7 @@ def _row(
         f"+{fixed} −{broken}, p = {p:.2g} (use {data['use']} of these cases: at most {bound:.2g}): "
         f"{'PASS' if verdict.result is Result.PASS else verdict.sentence}",
         "source": tried.version.prompt.source,
-        "diff": "\n".join(unified_diff(*lines, first.version.label, name, lineterm="")),
+        "diff": "\n".join(unified_diff(old, new, first.version.label, name, lineterm="")),
     }
 
 

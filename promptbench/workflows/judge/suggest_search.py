@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from promptbench.checks._context import strings
 from promptbench.core.canonical import digest
@@ -94,7 +94,9 @@ def with_bodies(prompt: Prompt, texts: Mapping[str, str]) -> str:
 
 def phrases(prepared: PreparedSuite) -> set[str]:
     """Return the phrases of all cases: in what is said, in what is expected, and in logged answers."""
-    cases = [[dict(it.variables), [message.content for message in it.history], [*it.was]] for it in prepared.cases]
+    cases: list[Json] = [
+        [dict(it.variables), [message.content for message in it.history], [*it.was]] for it in prepared.cases
+    ]
     for it in prepared.suite.cases.scan(Diagnostics()):
         cases.append([it.expect, it.should_be, [[turn.user, turn.expect] for turn in it.turns]])
     return {
@@ -162,17 +164,17 @@ class PromptSearch:
 
     def run(self, first: TriedVersion, proposals: int) -> list[TriedVersion]:
         """Return the versions that were tried on all cases, `first` included."""
-        from gepa import optimize
+        from gepa.api import optimize
 
         names = list(first.scores)
         try:
-            found = optimize(
+            found: Any = optimize(
                 bodies(self._seed),
                 # Nothing is learned from critical cases: they are among the held-out ones too.
                 [name for name in names if first.scores[name] < 1 and name not in self._start.cases.critical],
                 names,
-                adapter=self,
-                reflection_lm=self.write,
+                adapter=cast(Any, self),
+                reflection_lm=cast(Any, self.write),
                 reflection_prompt_template=_TASK,
                 logger=self,
                 # An iteration in which all answers pass makes no proposal.
@@ -197,7 +199,7 @@ class PromptSearch:
 
     def evaluate(self, batch: list[str], candidate: Mapping[str, str], capture_traces: bool = False) -> Any:
         """Try a version on some cases, with one try of each gated model. One that is not worth a call passes none."""
-        from gepa import EvaluationBatch
+        from gepa.core.adapter import EvaluationBatch
 
         source = with_bodies(self._seed, candidate)
         if source not in self._suites and (cause := self._flaw(source)):
