@@ -41,7 +41,7 @@ def suggest(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> int:
-    """Propose better prompts, and judge them on cases that they were not made from.
+    """Propose better prompts, and judge them on unseen cases.
 
     Writes NAME.suggested-1.prompt and others next to the prompt, and promotes nothing. The same command resumes a
     search that was interrupted.

@@ -14,6 +14,24 @@ from collections.abc import Collection
 from promptbench.core.clock import now
 from promptbench.store.run_table import RunTable
 
+HELD_OUT = (
+    # No reference to `run`: cases stay used when runs are pruned.
+    """CREATE TABLE held_out_use (
+        run TEXT PRIMARY KEY,
+        suite TEXT NOT NULL,
+        champion TEXT NOT NULL,
+        cases TEXT NOT NULL,
+        used TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+)
+HELD_OUT_COLUMNS = {
+    "run": "the run of `suggest` that judged prompts on them; it may be pruned",
+    "suite": "the suite's name",
+    "champion": "hash of the version that they were judged against",
+    "cases": "JSON list of the held-out cases",
+    "used": "ISO 8601, UTC",
+}
+
 
 class Looks(RunTable):
     """The tables `look`, `watched_case` and `held_out_use`."""

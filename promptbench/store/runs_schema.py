@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from promptbench.store import run_views
+from promptbench.store import looks, run_views
 
 SET = "runs"
 
@@ -295,16 +295,7 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
             PRIMARY KEY (run, variant, model, case_name, repeat, step)
         ) STRICT, WITHOUT ROWID""",
     ),
-    "0017_held_out": (
-        # No reference to `run`: cases stay used when runs are pruned.
-        """CREATE TABLE held_out_use (
-            run TEXT PRIMARY KEY,
-            suite TEXT NOT NULL,
-            champion TEXT NOT NULL,
-            cases TEXT NOT NULL,
-            used TEXT NOT NULL
-        ) STRICT, WITHOUT ROWID""",
-    ),
+    "0017_held_out": looks.HELD_OUT,
 }
 
 COLUMNS: dict[str, dict[str, str]] = {
@@ -436,13 +427,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "champion": "hash of the production version",
         "number": "m, counted over all candidates against this production version on this machine",
     },
-    "held_out_use": {
-        "run": "the run of `suggest` that judged prompts on them; it may be pruned",
-        "suite": "the suite's name",
-        "champion": "hash of the version that they were judged against",
-        "cases": "JSON list of the held-out cases",
-        "used": "ISO 8601, UTC",
-    },
+    "held_out_use": looks.HELD_OUT_COLUMNS,
     "watched_case": {
         "run": "the run that found the case broken or unstable, or did not finish while it was in doubt",
         "suite": "the suite's name",

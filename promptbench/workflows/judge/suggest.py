@@ -232,7 +232,7 @@ def _fails(cell: AttemptCell) -> bool:
 
 
 def _too_few(prepared: PreparedSuite, held: Sequence[str], use: int, failing: int) -> str | None:
-    """Return why the held-out cases can prove nothing if at most so many of them fail; None if they can."""
+    """Return why the held-out cases can prove nothing if at most `failing` of them fail; None if they can."""
     needed = max(_FEWEST_TARGETS, ceil(-log2(level(use) / _MOST_JUDGED)))
     if failing < needed:
         which = f"at most {failing} of {number_of(len(held), 'held-out case')} can be fixed"

@@ -54,7 +54,7 @@ _ALWAYS_ALLOWED = 400
 
 
 class _Halted(BaseException):
-    """The end of the calls. Not an Exception, because GEPA goes on after those."""
+    """The end of the calls. Not an Exception, because GEPA continues after those."""
 
 
 class TriedVersion(NamedTuple):
