@@ -6,14 +6,13 @@ function that never returns, and because what such code does to modules, signals
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
-import inspect
 import json
 import operator
 import os
 import signal
 import sys
+import time
 import traceback
 from types import ModuleType
 from typing import Any, TextIO
@@ -34,7 +33,7 @@ def main() -> None:
         _alarm(first["seconds"])
         module = _load(path, first["source"])
     except BaseException as error:  # noqa: BLE001 - the user's code
-        _reply(out, {"error": _describe(error, path, shown)})
+        _reply(out, {"error": _describe(error, path, shown), "kind": "FATAL"})
         return
     _reply(out, {})
     for line in sys.stdin:
@@ -61,14 +60,13 @@ def _result(module: ModuleType, request: dict[str, Any], path: str, shown: str) 
     except AttributeError:
         function = None
     if not callable(function):
-        return {"error": f"{shown} has no function '{name}'"}
+        return {"error": f"{shown} has no function '{name}'", "kind": "FATAL"}
+    began = time.perf_counter()
     try:
         result = function(*request["arguments"])
-        if inspect.isawaitable(result):
-            result = asyncio.run(_finish(result))
+        result = _awaited(result) if hasattr(result, "__await__") else result
         if request["plain"]:
-            json.dumps(result)  # Raises where the result is not plain data.
-            return {"value": result}
+            return {"ms": (time.perf_counter() - began) * 1000, "value": _plain(result, name)}
         value, reason = result if isinstance(result, tuple) and len(result) == 2 else (result, "")
         value = value if isinstance(value, bool) else _share(value, name)
         return {"value": value, "reason": str(reason or "")[:500]}
@@ -76,8 +74,28 @@ def _result(module: ModuleType, request: dict[str, Any], path: str, shown: str) 
         return {"error": _describe(error, path, shown)}
 
 
-async def _finish(awaitable: Any) -> Any:
-    return await awaitable
+def _plain(result: Any, name: str) -> Any:
+    try:
+        json.dumps(result, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        kind = type(result).__name__
+        raise TypeError(f"{name} returned a {kind} that is neither text nor plain data: {error}") from None
+    return result
+
+
+def _awaited(awaitable: Any) -> Any:
+    import asyncio
+
+    async def finish() -> Any:
+        return await awaitable
+
+    # One loop for all calls, because a client that the function keeps belongs to it.
+    if not _runners:
+        _runners.append(asyncio.Runner())
+    return _runners[0].run(finish())
+
+
+_runners: list[Any] = []
 
 
 def _share(value: Any, name: str) -> float:

@@ -18,13 +18,20 @@ _IMPORT_SECONDS = 30.0
 
 
 class FunctionFailure(Exception):
-    """A function has no result. The message is one line."""
+    """A function has no result. The message is one line.
+
+    `kind` is REJECTED, or FATAL if no call can have a result: the import failed, or there is no such function.
+    """
+
+    def __init__(self, message: str, kind: str = "REJECTED") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class PythonProcess:
     """One file's process. It starts at the first call, and again if it was stopped, unless the import fails.
 
-    With `modules`, what the file imports is found there first. `seconds` is the limit of the import.
+    With `modules`, what the file imports is found there first. `seconds` is the limit of the import; 0 for none.
     """
 
     def __init__(
@@ -47,11 +54,6 @@ class PythonProcess:
         """Return `value` and `reason`. Raise FunctionFailure if the function fails."""
         return self._call(function, [answer, variables, argument], seconds, plain=False)
 
-    @property
-    def broken(self) -> bool:
-        """True if the import failed, so that no call can have a result."""
-        return self._broken is not None
-
     def close(self) -> None:
         """End the process. The next call starts another one."""
         if self._process is not None:
@@ -62,11 +64,16 @@ class PythonProcess:
         """Return the function's result, plain data. `function` may be dotted. Raise FunctionFailure if it fails."""
         return self._call(function, list(arguments), seconds, plain=True)["value"]
 
+    def timed(self, function: str, argument: Json) -> tuple[Json, float]:
+        """Return the function's result and how long it took in ms, whatever that is. Raise FunctionFailure."""
+        reply = self._call(function, [argument], 0.0, plain=True)
+        return reply["value"], reply["ms"]
+
     def _call(self, function: str, arguments: list[Json], seconds: float, *, plain: bool) -> dict[str, Json]:
         line = _line({"function": function, "arguments": arguments, "seconds": seconds, "plain": plain})
         with self._lock:
             if self._broken is not None:
-                raise FunctionFailure(self._broken)
+                raise FunctionFailure(self._broken, "FATAL")
             if self._process is None:
                 self._start()
             return self._exchange(line, seconds)
@@ -101,7 +108,8 @@ class PythonProcess:
 
         timer = threading.Timer(seconds, stop)
         timer.daemon = True
-        timer.start()
+        if seconds:
+            timer.start()
         line = ""
         try:
             # The process may have ended: then there is nothing to read either.
@@ -124,7 +132,7 @@ class PythonProcess:
             raise FunctionFailure(f"{self._shown} ended its process (exit code {process.returncode})")
         reply: dict[str, Json] = json.loads(line)
         if "error" in reply:
-            raise FunctionFailure(" ".join(str(reply["error"]).split()))
+            raise FunctionFailure(" ".join(str(reply["error"]).split()), reply.get("kind", "REJECTED"))
         return reply
 
 

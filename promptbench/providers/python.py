@@ -9,19 +9,11 @@ the same says so in the suite, by `deterministic: true`.
 from __future__ import annotations
 
 import ast
-import asyncio
-import copy
 import functools
 import hashlib
 import importlib.util
-import inspect
 import sys
-import time
-import traceback
-from collections.abc import Callable
-from pathlib import Path, PurePosixPath
-from types import ModuleType
-from typing import Any
+from pathlib import PurePosixPath
 
 from promptbench.core import allowed_code
 from promptbench.core.allowed_code import locate, split_name
@@ -35,8 +27,6 @@ from promptbench.providers._worker import Worker
 
 # Below the project's root, in the folder that git ignores: the files of judged versions, by hash.
 PIPELINES = PurePosixPath(".promptbench/pipelines")
-# The limit of a call of a version, and of its import, which may load a model.
-_VERSION_SECONDS = 600.0
 
 
 def shaped_by(name: str, context: ProviderContext) -> Json:
@@ -71,16 +61,16 @@ def _problems(name: str, context: ProviderContext) -> list[Problem]:
 
 
 class PythonFunction(Provider):
-    """One function, called in its own daemon thread, one call at a time."""
+    """One function, called one call at a time in a process of its own; each version of it in another process."""
 
     concurrency = max_concurrency = 1
 
     def __init__(self, name: str, context: ProviderContext) -> None:
         self._name = name
+        self._file, _, self._function = name.rpartition(":")
         self._context = context
         self._worker = Worker(f"python/{name}")
-        self._loaded: _Loaded | None = None
-        self._versions: dict[str, PythonProcess] = {}
+        self._running: dict[str, tuple[PythonProcess, str]] = {}  # By version: its process, and the hash of its code.
 
     async def complete(self, request: Request) -> Answer:
         return await self._worker.run(functools.partial(self._call, request))
@@ -90,134 +80,43 @@ class PythonFunction(Provider):
 
     def _call(self, request: Request) -> Answer:
         # Call the function. Runs in the worker's thread, like everything below.
-        if request.pinned is not None:
-            return self._call_version(request, request.pinned)
-        if self._loaded is None:
-            for problem in _problems(self._name, self._context):
-                raise ProviderFailure(FailureKind.FATAL, problem.message)
-            self._loaded = _Loaded(self._name, self._context)
-        loaded = self._loaded
-        # A copy: the function may change what it is given, and the next repeat must be given the same.
-        variables = map_files(copy.deepcopy(dict(request.variables)), _with_path)
-        began = time.perf_counter()
+        version = request.pinned.hash if request.pinned else ""
+        process, sha256 = self._running[version] = self._running.get(version) or self._start(request.pinned)
         try:
-            value = loaded.call(variables)
-        except BaseException as error:  # noqa: BLE001 - the user's code, which may even raise SystemExit
-            raise ProviderFailure(FailureKind.REJECTED, loaded.describe(error)) from None
-        provider_ms = (time.perf_counter() - began) * 1000
-        return Answer(
-            text=_as_text(value, self._name),
-            model=f"python/{self._name}",
-            params=loaded.params,
-            provider_ms=provider_ms,
-        )
-
-    def _call_version(self, request: Request, pinned: Pinned) -> Answer:
-        # A version runs from its own files, in a process of its own, so that `import helper` finds its own helper.
-        file, _, function = self._name.rpartition(":")
-        process = self._versions.get(pinned.hash) or self._start_version(pinned, PurePosixPath(file))
-        variables = map_files(dict(request.variables), _with_path)
-        began = time.perf_counter()
-        try:
-            value = process.call(function, variables, seconds=_VERSION_SECONDS)
+            value, provider_ms = process.timed(self._function, map_files(dict(request.variables), _with_path))
+            text = value if isinstance(value, str) else canonical(value)
         except FunctionFailure as failure:
-            kind = FailureKind.FATAL if process.broken else FailureKind.REJECTED
-            raise ProviderFailure(kind, str(failure)) from None
-        provider_ms = (time.perf_counter() - began) * 1000
-        params: dict[str, Json] = {"function": f"{PurePosixPath(file).name}:{function}", "sha256": pinned.hash[7:]}
-        return Answer(
-            text=_as_text(value, self._name), model=f"python/{self._name}", params=params, provider_ms=provider_ms
-        )
+            raise ProviderFailure(FailureKind[failure.kind], str(failure)) from None
+        params: dict[str, Json] = {"function": self._name.rpartition("/")[2], "sha256": sha256}
+        return Answer(text=text, model=f"python/{self._name}", params=params, provider_ms=provider_ms)
 
-    def _start_version(self, pinned: Pinned, file: PurePosixPath) -> PythonProcess:
-        context = self._context
-        for problem in allowed_code.pinned_problems(pinned, context.folder, context.root, context.allowed_code):
+    def _start(self, pinned: Pinned | None) -> tuple[PythonProcess, str]:
+        context, path, modules = self._context, (self._context.folder / self._file).resolve(), None
+        problems = _problems(self._name, context)
+        if pinned is not None:
+            problems = allowed_code.pinned_problems(pinned, context.folder, context.root, context.allowed_code)
+        for problem in problems:
             raise ProviderFailure(FailureKind.FATAL, problem.message)
+        shown = allowed_code.relative(path, context.root)
         try:
-            path = pinned.written(context.root / PIPELINES, context.folder).resolve() / file
-            shown = allowed_code.relative((context.folder / file).resolve(), context.root)
-            source = path.read_text(encoding="utf-8-sig")
+            if pinned is not None:
+                # From its own files, and with their folder before all others: `import helper` finds its own helper.
+                path = pinned.written(context.root / PIPELINES, context.folder).resolve() / self._file
+                modules = path.parent
+            source = path.read_bytes()
+            text = importlib.util.decode_source(source)
         except (OSError, ValueError) as error:
             raise ProviderFailure(FailureKind.FATAL, str(error)) from None
-        process = PythonProcess(path, shown, source, modules=path.parent, seconds=_VERSION_SECONDS)
-        self._versions[pinned.hash] = process
-        return process
+        sha256 = pinned.hash.removeprefix("sha256:") if pinned else hashlib.sha256(source).hexdigest()
+        return PythonProcess(path, shown, text, modules=modules, seconds=0.0), sha256
 
     def _leave(self) -> None:
-        for process in self._versions.values():
+        for process, _ in self._running.values():
             process.close()
-        if self._loaded is not None:
-            self._loaded.runner.close()
-
-
-class _Loaded:
-    """The imported file, the function in it, and the event loop for coroutines."""
-
-    def __init__(self, name: str, context: ProviderContext) -> None:
-        file, function = name.rsplit(":", 1)
-        self.path = (context.folder / file).resolve()
-        self._shown = allowed_code.relative(self.path, context.root)
-        source = self.path.read_bytes()
-        sha256 = hashlib.sha256(source).hexdigest()
-        self.params: dict[str, Json] = {"function": f"{self.path.name}:{function}", "sha256": sha256}
-        try:
-            module = _import(self.path, source, sha256)
-        except BaseException as error:  # noqa: BLE001 - the user's code
-            raise ProviderFailure(FailureKind.FATAL, self.describe(error)) from None
-        found = getattr(module, function, None)
-        if not callable(found):
-            raise ProviderFailure(FailureKind.FATAL, f"{self._shown} has no function '{function}'")
-        self._function: Callable[[dict[str, Json]], Any] = found
-        self.runner = asyncio.Runner()
-
-    def call(self, variables: dict[str, Json]) -> Any:
-        value = self._function(variables)
-        return self.runner.run(_finish(value)) if inspect.isawaitable(value) else value
-
-    def describe(self, error: BaseException) -> str:
-        """Return `ValueError: no date (suites/entities/extractor.py:12)`, with the innermost line of this file."""
-        lines = [
-            frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(self.path)
-        ]
-        if isinstance(error, SyntaxError) and error.filename == str(self.path):
-            lines.append(error.lineno)
-        place = f"{self._shown}:{lines[-1]}" if lines else self._shown
-        return f"{type(error).__name__}: {error} ({place})" if str(error) else f"{type(error).__name__} ({place})"
-
-
-async def _finish(awaitable: Any) -> Any:
-    return await awaitable
-
-
-def _import(path: Path, source: bytes, sha256: str) -> ModuleType:
-    # Execute exactly `source`, so that the hash is of the code that runs, without leaving a `__pycache__`.
-    name = f"_promptbench_code_{path.stem}_{sha256[:12]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        exec(compile(source, str(path), "exec"), module.__dict__)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
 
 
 def _with_path(file: FileValue) -> dict[str, Json]:
     return {**file, "path": str(file.path)}
-
-
-def _as_text(value: Any, name: str) -> str:
-    if isinstance(value, str):
-        return value
-    try:
-        return canonical(value)
-    except (TypeError, ValueError, RecursionError) as error:
-        why = str(error) or type(error).__name__
-        raise ProviderFailure(
-            FailureKind.REJECTED, f"{name} returned a {type(value).__name__} that is neither text nor plain data: {why}"
-        ) from None
 
 
 SPEC = ProviderSpec(
