@@ -346,7 +346,7 @@ def _ahead(name: str) -> str:
 def _step(step: Mapping[str, Any], chain: ServedPrompt) -> ServedStep:
     name, content = step["step"], step.get("prompt")
     if content is None:
-        return ServedStep(name, None, step["model"], step["files"], step.get("reported version"))
+        return ServedStep(name, None, step["model"], step["files"], step.get("unverified version"))
     text, tagged = json.dumps(content, ensure_ascii=False), None if chain.is_fallback else digest(content)
     return ServedStep(name, replace(chain, name=name, number=None, hash=tagged, content=text))
 

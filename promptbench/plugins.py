@@ -268,6 +268,10 @@ class ProviderSpec:
     # Return whether the model gets messages. A model that is a function gets only the variables of a case.
     reads_prompt: Callable[[str, ProviderContext], bool] = lambda name, context: True
 
+    # Return whether the model reports the version of its service, and refuses to answer as another one than
+    # `Request.pinned` names.
+    reports_version: Callable[[str, ProviderContext], bool] = lambda name, context: False
+
     # True if its models answer a request with `embeds`.
     embeds: bool = False
 

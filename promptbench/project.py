@@ -21,6 +21,7 @@ from promptbench.core.words import number_of
 from promptbench.engine.prepare.options import ComparedVersions, PrepareOptions, StoredPrompt, display_path
 from promptbench.engine.prepare.options import Selection as Selection  # noqa: PLC0414 - public here
 from promptbench.prompts.chain import parse_version
+from promptbench.prompts.chain import unverified as unverified  # noqa: PLC0414 - public here
 from promptbench.prompts.prompt import Prompt
 from promptbench.settings.settings import Settings
 from promptbench.settings.settings import load as load_settings

@@ -140,12 +140,12 @@ def diff(
 def history(prompt: Name, as_json: AsJson = False) -> int:
     """List every event of a prompt, oldest first."""
     from promptbench.cli.output import out, out_json
-    from promptbench.project import Project
+    from promptbench.project import Project, unverified
     from promptbench.workflows.store.get import describe_event
 
     with Project.open().prompts() as store:
         events = store.history(prompt)
-        numbers = {version.hash: version.number for version in store.versions(prompt)}
+        numbers = {item.hash: f"{item.number}{unverified(item.content)}" for item in store.versions(prompt)}
     if as_json:
         out_json({"schema_version": 1, "prompt": prompt, "events": [asdict(event) for event in events]})
         return Exit.YES

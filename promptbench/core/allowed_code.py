@@ -165,21 +165,26 @@ def pin(
             refused.append(_not_listed(shown, root, importer))
             continue
         found[str(path)] = PinnedFile.read(actual)
-        for module, line in _imports(actual, path, PurePosixPath(file).parent) if path.suffix == ".py" else ():
-            places = (module.with_name(f"{module.name}.py"), module / "__init__.py")
-            waiting += [(place, f"{shown}:{line}: ") for place in places]
+        above = [PurePosixPath(file).parent, *path.parents]
+        for level, name, line in imports(actual.read_bytes()) if path.suffix == ".py" else ():
+            # `import a.b` runs `a` first, and `b` in `from a import b` may be a module.
+            module = above[min(level, len(above) - 1)]
+            for part in name.split("."):
+                module = module / part
+                places = (module.with_name(f"{part}.py"), module / "__init__.py")
+                waiting += [(place, f"{shown}:{line}: ") for place in places]
     return Pinned(dict(sorted(found.items()))), refused
 
 
-def _imports(actual: Path, path: PurePosixPath, base: PurePosixPath) -> Iterator[tuple[PurePosixPath, int]]:
-    """Yield what the imports of a module may name, as paths without a suffix, each with its line."""
+def imports(source: bytes) -> Iterator[tuple[int, str, int]]:
+    """Yield what a module imports: the level of a relative import, else 0, the dotted name, and the line.
+
+    Yield nothing if the source is not valid Python.
+    """
     with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-        for node in ast.walk(ast.parse(actual.read_bytes())):
-            if not isinstance(node, ast.Import | ast.ImportFrom):
-                continue
-            above, module = [base, *path.parents], ""
-            if isinstance(node, ast.ImportFrom):
-                above, module = above[node.level :], f"{node.module}." if node.module else ""
-            for alias in node.names if above else ():
-                parts = f"{module}{alias.name}".split(".")
-                yield from ((above[0].joinpath(*parts[:end]), node.lineno) for end in range(1, len(parts) + 1))
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Import):
+                yield from ((0, alias.name, node.lineno) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                names = (f"{node.module or ''}.{alias.name}".strip(".") for alias in node.names)
+                yield from ((node.level, name, node.lineno) for name in names)

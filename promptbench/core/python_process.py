@@ -54,12 +54,6 @@ class PythonProcess:
         """Return `value` and `reason`. Raise FunctionFailure if the function fails."""
         return self._call(function, [answer, variables, argument], seconds, plain=False)
 
-    def close(self) -> None:
-        """End the process. The next call starts another one."""
-        if self._process is not None:
-            _end(self._process)
-            self._process = None
-
     def call(self, function: str, *arguments: Json, seconds: float) -> Json:
         """Return the function's result, plain data. `function` may be dotted. Raise FunctionFailure if it fails."""
         return self._call(function, list(arguments), seconds, plain=True)["value"]

@@ -90,6 +90,11 @@ class Gateway:
         """Return the most calls at once that a model may get."""
         return self._models[model].most
 
+    @property
+    def disabled(self) -> dict[str, str]:
+        """The models that are disabled for this run, and why."""
+        return {name: model.circuit.reason for name, model in self._models.items() if model.circuit.reason}
+
     async def call(self, request: Request, fallback: ModelRef | None = None) -> Reply:
         """Return the model's reply, or that of the `fallback` if the model is disabled.
 

@@ -32,6 +32,7 @@ from promptbench.yaml.text import mapping_lines
 
 ENGINE_OF_CHAINS = "promptbench/5"
 STEPS = "steps"  # The variable with the outputs of the steps so far, by name.
+_VERSION = "unverified version"  # What a service reports about itself.
 _HEAD = re.compile(r"chain: .+\nsteps:\n")
 
 
@@ -67,7 +68,7 @@ class ChainStep:
 
     @property
     def _version(self) -> dict[str, Json]:
-        return {"reported version": self.pinned.version} if self.pinned.version else {}
+        return {_VERSION: self.pinned.version} if self.pinned.version else {}
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,12 @@ def is_output(name: str) -> bool:
     return name.split(".", maxsplit=1)[0] == STEPS
 
 
+def unverified(content: Mapping[str, Json]) -> str:
+    """Return ` (2.1.0, unverified)` for content with versions that services report about themselves, else nothing."""
+    reported = [step[_VERSION] for step in content.get(STEPS, ()) if _VERSION in step]
+    return f" ({', '.join(reported)}, unverified)" if reported else ""
+
+
 def is_chain(text: str) -> bool:
     """Return whether a stored text is that of a chain and not of a prompt."""
     return _HEAD.match(text) is not None
@@ -183,4 +190,4 @@ def _read_step(document: YamlDocument, index: int, item: Mapping[str, Json], fou
         if not is_inside(path):
             where = document.location((STEPS, index, "files", at, "file"))
             found.add(Code.BAD_VALUE, f"'{path}' is not a path below the suite's folder", where)
-    return ChainStep(name, None, item["model"], Pinned(files, item.get("reported version")))
+    return ChainStep(name, None, item["model"], Pinned(files, item.get(_VERSION)))

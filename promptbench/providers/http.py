@@ -12,7 +12,8 @@ are inserted as data. `answer` is the path of the answer in the reply, such as `
 is the answer. An image or PDF is an object with `file`, `type`, `size` and `sha256`, and with `files = true` also its
 base64: `{{vars.NAME.data}}`. Secrets come from the environment only, as `${NAME}` in a header. Other settings: `local`
 (it runs on this machine, at the machine's price), `timeout` in seconds (120), `concurrency` (at most this many calls at
-once), `context_window` in tokens.
+once), `context_window` in tokens, and `version`: the path in the reply of the version that the service reports about
+itself, or `header NAME`. A suite that judges a version of the service gets an answer of that version, or none.
 """
 
 from __future__ import annotations
@@ -126,6 +127,8 @@ class Endpoint:
             )
         if not isinstance(self.options.get("answer", ""), str):
             found.append(_wrong(f"the setting 'answer' of {model} must be text", 'write it as answer = "data.0.text"'))
+        if not isinstance(self.options.get("version", ""), str):
+            found.append(_wrong(f"the setting 'version' of {model} must be text", 'write version = "meta.version"'))
         return [*found, *self._header_problems(context), *self._template_problems()]
 
     def _table(self, name: str) -> Mapping[str, Json]:
@@ -302,6 +305,8 @@ class HttpEndpoint(Provider):
         kind = response.headers.get("Content-Type", "").partition(";")[0]
         if not 200 <= response.status < 300:
             raise _failures.from_status(self._target, response.status, response.headers, _error_body(kind, whole))
+        if request.pinned and request.pinned.version:
+            self._check_version(request.pinned.version, response.headers, kind, whole)
         limits = _failures.rate_limits(response.headers)
         return Answer(text=self._answer(kind, whole), model=self._target.model, limits=limits, **times)
 
@@ -321,6 +326,18 @@ class HttpEndpoint(Provider):
         texts = {name: templates.render_value(value) for name, value in (query or {}).items()}
         _chat.encode(texts)  # refuses a lone surrogate, which an address cannot carry
         return None if body is None else _chat.encode(body), texts
+
+    def _check_version(self, wanted: str, headers: Mapping[str, str], kind: str, whole: bytes) -> None:
+        # Raises ProviderFailure, which ends the model: a service that changes during a run is not one version.
+        place = str(self._endpoint.options.get("version", ""))
+        try:
+            of_header = headers.get(place.removeprefix("header "), "none")
+            reported = of_header if place.startswith("header ") else find(json.loads(whole), place)
+        except (KeyError, ValueError, RecursionError):
+            reported = "none"
+        if reported != wanted:
+            message = f"{self._target.model} reports version {reported}, and {wanted} is judged"
+            raise ProviderFailure(FailureKind.FATAL, self._target.clean(message))
 
     def _answer(self, kind: str, whole: bytes) -> str:
         if not self._endpoint.answer:
@@ -357,6 +374,7 @@ SPEC = ProviderSpec(
         "body": ProviderOption("table", "what is sent as JSON"),
         "query": ProviderOption("table", "the query string of the address"),
         "answer": ProviderOption("text", "the path of the answer in the response", "the whole response"),
+        "version": ProviderOption("text", "the path of the service's version in the response, or `header NAME`"),
         "sees_prompt": ProviderOption("true or false", "the endpoint gets the prompt", "false"),
         "files": ProviderOption("true or false", "`{{vars.NAME.data}}` is the base64 of an image or PDF", "false"),
         "local": ProviderOption("true or false", "the endpoint runs on this machine, at the machine's price", "false"),
@@ -367,6 +385,7 @@ SPEC = ProviderSpec(
         for name in _options.names(context.options, "endpoints")
         for at in [_endpoint(name, context)]
     ],
+    reports_version=lambda name, context: bool(_endpoint(name, context).options.get("version")),
     # The address does not tell: a server on this machine may be a proxy.
     runs_here=lambda name, context: _endpoint(name, context).options.get("local") is True,
     shaped_by=lambda name, context: _endpoint(name, context).shape(),

@@ -8,7 +8,6 @@ the same says so in the suite, by `deterministic: true`.
 
 from __future__ import annotations
 
-import ast
 import functools
 import hashlib
 import importlib.util
@@ -36,24 +35,11 @@ def shaped_by(name: str, context: ProviderContext) -> Json:
     """
     parts = split_name(name)
     path = locate(parts[0], context.folder, context.root) if parts else None
-    try:
-        source = path.read_bytes() if path else b""
-        modules = _imported_modules(ast.parse(source))
-    except (SyntaxError, ValueError, RecursionError, MemoryError, OSError):
-        return None
-    if parts is None or not modules <= sys.stdlib_module_names:
+    source = path.read_bytes() if path and path.is_file() else b"import unknown"
+    used = {"" if level else at.partition(".")[0] for level, at, _ in allowed_code.imports(source)}
+    if parts is None or not used <= sys.stdlib_module_names or _problems(name, context):
         return None
     return {"function": parts[1], "sha256": hashlib.sha256(source).hexdigest(), "python": sys.version}
-
-
-def _imported_modules(tree: ast.Module) -> set[str]:
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            found.add("" if node.level else (node.module or "").partition(".")[0])
-    return found
 
 
 def _problems(name: str, context: ProviderContext) -> list[Problem]:
@@ -76,7 +62,8 @@ class PythonFunction(Provider):
         return await self._worker.run(functools.partial(self._call, request))
 
     async def close(self) -> None:
-        await self._worker.close(self._leave)
+        # A process ends with its last reference.
+        await self._worker.close(self._running.clear)
 
     def _call(self, request: Request) -> Answer:
         # Call the function. Runs in the worker's thread, like everything below.
@@ -109,10 +96,6 @@ class PythonFunction(Provider):
             raise ProviderFailure(FailureKind.FATAL, str(error)) from None
         sha256 = pinned.hash.removeprefix("sha256:") if pinned else hashlib.sha256(source).hexdigest()
         return PythonProcess(path, shown, text, modules=modules, seconds=0.0), sha256
-
-    def _leave(self) -> None:
-        for process, _ in self._running.values():
-            process.close()
 
 
 def _with_path(file: FileValue) -> dict[str, Json]:

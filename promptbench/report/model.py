@@ -266,6 +266,7 @@ class Promotion:
     returning: Sequence[str] = ()  # Cases that the replaced version had fixed, and that fail again from now on.
     proof: str = ""  # The proof in words; empty without one.
     already: bool = False  # It was like that before: the command was repeated, or somebody else was faster.
+    notes: Sequence[str] = ()  # What somebody should know who relies on the version, or on one next to it.
 
 
 @dataclass(frozen=True, slots=True)

@@ -273,6 +273,22 @@ class ModelFile(Written):
         "one request to confirm it.",
         examples=[True],
     )
+    judged: bool | None = Field(
+        default=None,
+        description="true for a function or service that the suite judges itself, in place of a prompt.",
+        examples=[True],
+    )
+    files: Texts = Field(
+        default_factory=list,
+        description="Files that a judged function reads: part of its version.",
+        examples=["weights.json"],
+    )
+    version: Text | None = Field(
+        default=None, description="The version that a judged service must report.", examples=["2.1.0"]
+    )
+    production: Text | None = Field(
+        default=None, description="Where a judged service is in production.", examples=["http/answers-live"]
+    )
     fallback: Text | None = Field(
         default=None,
         description="The model to call instead in an outage; its answers are shown and prove nothing.",

@@ -17,7 +17,7 @@ from promptbench.suite.cases import SuiteCases, checks_as_written, parse_file, r
 from promptbench.suite.file import GateFile, field_name, is_case_file
 from promptbench.suite.hints import known_key
 from promptbench.suite.models import Case, Common, ModelEntry, Suite, SuiteStep, Where, WrittenCheck
-from promptbench.suite.suite_file import SuiteFile
+from promptbench.suite.suite_file import NO_PROMPT, SuiteFile
 from promptbench.suite.validation import check_keys_once, validate
 from promptbench.yaml.marked import YamlDocument, parse
 from promptbench.yaml.paths import below
@@ -70,7 +70,7 @@ def read(source: Source, path_of_file: Path, found: Diagnostics) -> Suite | None
         about=file.about,
         path=path_of_file,
         document=document,
-        prompts=() if file.steps else tuple(file.prompt),
+        prompts=() if file.prompt == [NO_PROMPT] else tuple(file.prompt),
         models=_models(file, document, found),
         checks=common.expand(checks_as_written(file.checks, Where(document, ("checks",))), found),
         threshold=file.threshold,
@@ -82,8 +82,28 @@ def read(source: Source, path_of_file: Path, found: Diagnostics) -> Suite | None
         tool_results=file.tool_results,
         max_steps=file.max_steps,
         common=common,
-        steps=_steps(file, common, document, found),
+        steps=_pipeline(file, document, found) or _steps(file, common, document, found),
     )
+
+
+def _pipeline(file: SuiteFile, document: YamlDocument, found: Diagnostics) -> tuple[SuiteStep, ...]:
+    """Return the only step of a suite that judges a model: the model itself."""
+    steps: list[SuiteStep] = []
+    for index, item in enumerate(file.models):
+        where = Where(document, ("models", index))
+        for key in ("files", "version", "production") if not item.judged else ():
+            if getattr(item, key):
+                location, hint = where.location(key, key=True), "add 'judged: true', or delete it"
+                found.add(Code.BAD_VALUE, f"only a judged model has '{key}'", location, hint=hint)
+        if item.judged and (ref := _model_ref(item.model, where.location(), Diagnostics())):
+            live = _model_ref(item.production, where.location("production"), found) if item.production else None
+            facts = (tuple(item.files), item.deterministic, None, (), where, item.version, live)
+            steps.append(SuiteStep("answer", (), ref, *facts))
+    if len(steps) > 1 or (steps and (file.steps or file.prompt != [NO_PROMPT])):
+        message = "a suite with a judged model has one of them, and no 'prompt' or 'steps'"
+        location, hint = steps[-1].where.location("judged", key=True), "move each into a suite of its own"
+        found.add(Code.BAD_VALUE, message, location, hint=hint)
+    return tuple(steps[:1])
 
 
 def _steps(file: SuiteFile, common: Common, document: YamlDocument, found: Diagnostics) -> tuple[SuiteStep, ...]:
@@ -189,7 +209,7 @@ def _models(file: SuiteFile, document: YamlDocument, found: Diagnostics) -> tupl
         config, locations = read_config(item.config, partial(_config_location, where), found, over=True)
         if ref is None:
             continue
-        named = (item.own_name, config, locations, item.prompt, tuple(item.trained_on))
+        named = (item.own_name, config, locations, item.prompt, tuple(item.trained_on), bool(item.judged))
         entry = ModelEntry(ref, item.uses_prompt, where.path, fallback, item.deterministic, *named)
         first = entries.setdefault(entry.name, entry)
         # The same entry once more has never changed anything.

@@ -208,6 +208,7 @@ class ModelEntry:
     locations: Mapping[str, Location] = field(default_factory=dict, compare=False)  # of the words of the config
     prompt: str | None = None
     trained_on: tuple[str, ...] = ()
+    judged: bool = False
 
     @property
     def name(self) -> str:
@@ -217,6 +218,9 @@ class ModelEntry:
 @dataclass(frozen=True, slots=True)
 class SuiteStep:
     """A step of a chain: the files of its `prompts`, of which each is a candidate, or its own `model`.
+
+    A suite whose model is judged itself has one step with this model. `version` is what a service must report, and
+    `production` where the version in production answers.
 
     `files` are patterns of what the model reads. `at` is the path of the value that the step's checks look at.
     """
@@ -229,6 +233,8 @@ class SuiteStep:
     at: str | None
     checks: tuple[WrittenCheck, ...]
     where: Where
+    version: str | None = None
+    production: ModelRef | None = None
 
 
 @dataclass(frozen=True, slots=True)

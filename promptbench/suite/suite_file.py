@@ -24,10 +24,12 @@ from promptbench.suite.file import (
 )
 from promptbench.suite.tool_fields import MaxStepsField, ToolResultsField
 
+NO_PROMPT = "-"  # Stands for the `prompt:` of a suite with `steps:`, or with a judged model.
+
 
 def _prompt_or_steps(schema: dict[str, Any]) -> None:
     schema["required"].remove("prompt")
-    schema["oneOf"] = [{"required": ["prompt"]}, {"required": ["steps"]}]
+    schema["not"] = {"required": ["prompt", "steps"]}  # A suite with a judged model has neither.
 
 
 class DefaultsFile(Written):
@@ -173,4 +175,9 @@ class SuiteFile(Written):
     @model_validator(mode="before")
     @classmethod
     def _steps_stand_for_the_prompt(cls, data: Any) -> Any:
-        return {"prompt": "-", **data} if isinstance(data, dict) and "steps" in data else data
+        return {"prompt": NO_PROMPT, **data} if isinstance(data, dict) and _has_no_prompt(data) else data
+
+
+def _has_no_prompt(data: dict[str, Any]) -> bool:
+    models = as_list(data.get("models")) or []
+    return "steps" in data or any(isinstance(item, dict) and item.get("judged") for item in models)

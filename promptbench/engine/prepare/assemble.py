@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -29,6 +29,7 @@ from promptbench.engine.prepare.prepared_suite import (
 )
 from promptbench.engine.prepare.prompts import load_candidates, load_champion, load_own
 from promptbench.engine.prepare.trained_on import TrainedModels
+from promptbench.plugins import ProviderSpec
 from promptbench.prompts.chain import Chain
 from promptbench.prompts.prompt import Prompt
 from promptbench.providers import plugins as providers
@@ -83,7 +84,7 @@ def assemble(suite: Suite, options: PrepareOptions, found: Diagnostics) -> Prepa
     """Return the prepared suite, or None if it has errors. Errors and warnings are added to `found`."""
     before = len(found.errors)
     candidates = load_candidates(suite, options, found)
-    champion = load_champion(candidates, options, found)
+    champion = load_champion(suite, candidates, options, found)
     _warn_changed_schemas(suite, candidates, champion, found)
     variants = [*candidates, *([champion] if champion else [])]
     connector = ModelConnector(suite, options, found)
@@ -267,8 +268,14 @@ class ModelConnector:
     def connect_steps(self, variants: Iterable[Variant]) -> dict[str, PreparedModel]:
         """Return the models of steps that have one, by reference. One that only production has is not validated."""
         models: dict[str, PreparedModel] = {}
+        judged = {str(entry.ref) for entry in self._suite.models if entry.judged}
         for step in (step for step in self._suite.steps if step.model):
             assert step.model is not None
+            if step.production is not None:
+                live = self._model(ModelEntry(step.production, False, ()), step.where.location("production"), (), ())
+                models |= {str(live.ref): replace(live, declared=step.deterministic)} if live else {}
+            if str(step.model) in judged:
+                continue
             location = step.where.location("model")
             model = self._model(ModelEntry(step.model, None, (), deterministic=step.deterministic), location, (), ())
             if model is not None and model.uses_prompt:
@@ -279,7 +286,7 @@ class ModelConnector:
             models |= {str(model.ref): model} if model else {}
         chains = [variant.prompt for variant in variants if isinstance(variant.prompt, Chain)]
         for ref in (ModelRef.parse(step.model) for chain in chains for step in chain.steps if step.model):
-            if ref.provider in providers and str(ref) not in models:
+            if ref.provider in providers and str(ref) not in models.keys() | judged:
                 spec, context = provider_spec(ref.provider), self._context(ref.provider)
                 known = (spec.connect(ref.name, context), False, False, spec.runs_here(ref.name, context))
                 models[str(ref)] = PreparedModel(ref, *known, None, billing=spec.billing(ref.name, context))
@@ -336,7 +343,8 @@ class ModelConnector:
             if entry.name in names or ref.provider not in providers:
                 continue
             if uses_prompt is None:
-                uses_prompt = provider_spec(ref.provider).reads_prompt(ref.name, self._context(ref.provider))
+                spec = provider_spec(ref.provider)
+                uses_prompt = entry.judged or spec.reads_prompt(ref.name, self._context(ref.provider))
             if not entry.prompt and (entry.name in gated if gated else uses_prompt):
                 return True
         return False
@@ -350,7 +358,7 @@ class ModelConnector:
             named = [entry for entry in self._suite.models if entry.name == name]
             named = named or [entry for entry in self._suite.models if str(entry.ref) == name]
             try:
-                for entry in named or [ModelEntry(ModelRef.parse(name), None, ())]:
+                for entry in named or [ModelEntry(ModelRef.parse(name), None, ("models",))]:
                     yield entry, Location(f"--model {name}")
             except ValueError:
                 self._found.add(
@@ -376,7 +384,7 @@ class ModelConnector:
         spec, model = provider_spec(entry.ref.provider), entry.ref.name
         context = self._context(entry.ref.provider)
         problems = list(spec.problems(model, context))
-        sees_prompt = spec.reads_prompt(model, context)
+        sees_prompt = entry.judged or spec.reads_prompt(model, context)
         uses_prompt = sees_prompt if entry.uses_prompt is None else entry.uses_prompt
         if uses_prompt and not sees_prompt:
             problems.append(
@@ -386,7 +394,8 @@ class ModelConnector:
                     "leave 'uses prompt' out",
                 )
             )
-        for key in ("config", "prompt") if not uses_prompt else ():
+        problems += self._pipeline_problems(entry, spec, uses_prompt=uses_prompt)
+        for key in ("config", "prompt") if entry.judged or not uses_prompt else ():
             if getattr(entry, key):
                 message, hint = f"{entry.name} gets no prompt, so it takes no '{key}'", "delete it"
                 problems.append(Problem(Code.BAD_VALUE.name, message, hint))
@@ -429,6 +438,21 @@ class ModelConnector:
             config=entry.config,
             locations=entry.locations,
         )
+
+    def _pipeline_problems(self, entry: ModelEntry, spec: ProviderSpec, *, uses_prompt: bool) -> Iterator[Problem]:
+        """Yield what is wrong with a judged model, and with a model next to it that would need a prompt."""
+        if entry.judged and entry.ref.provider != "python":
+            reports = spec.reports_version(entry.ref.name, self._context(entry.ref.provider))
+            if not (reports and self._suite.steps[0].version):
+                message = f"{entry.ref} must report its version, and 'version' must name the one that is judged"
+                hint = (
+                    "write 'version: 2.1.0', and in the settings of its endpoint 'version = PATH', the path in a reply"
+                )
+                yield Problem(Code.BAD_VALUE.name, message, hint)
+        needs_prompt = uses_prompt and bool(entry.path) and not (entry.judged or entry.prompt)
+        if needs_prompt and any(item.judged for item in self._suite.models):
+            message = f"{entry.name} gets a prompt, and a suite with a judged model has none"
+            yield Problem(Code.BAD_VALUE.name, message, "give it one of its own, as a baseline: 'prompt: FILE'")
 
     def windows(self, models: Sequence[PreparedModel]) -> dict[str, Window]:
         """Return the context windows of the models that get messages, if their providers know them."""

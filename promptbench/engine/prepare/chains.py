@@ -14,7 +14,7 @@ from promptbench.core.pinned import NOTHING_PINNED, Pinned
 from promptbench.core.types import ModelRef, Side
 from promptbench.engine.prepare.options import PrepareOptions, display_path
 from promptbench.engine.prepare.prepared_suite import Variant
-from promptbench.prompts.chain import Chain, ChainStep, is_output
+from promptbench.prompts.chain import Chain, ChainStep, is_output, unverified
 from promptbench.prompts.parser import prompt_name
 from promptbench.prompts.prompt import Prompt
 from promptbench.suite.models import Suite, SuiteStep
@@ -34,7 +34,8 @@ def load_chains(suite: Suite, load: LoadPrompt, options: PrepareOptions, found: 
     for choice in product(*choices):
         chain = Chain.of(suite.chain, choice, suite.document.source.path)
         names = [Path(prompt.file).stem for number in several if (prompt := choice[number].prompt)]
-        chains.setdefault(chain.hash, Variant(chain, Side.CANDIDATE, " + ".join(names) or chain.name))
+        label = (" + ".join(names) or chain.name) + unverified(chain.content)
+        chains.setdefault(chain.hash, Variant(chain, Side.CANDIDATE, label))
     names = [step.name for step in suite.steps]
     for number, steps in enumerate(choices):
         for prompt in (step.prompt for step in steps if step.prompt):
@@ -105,6 +106,8 @@ def _pinned(suite: Suite, step: SuiteStep, model: ModelRef, options: PrepareOpti
         paths = matches(suite.folder, written, location, found, hint=hint)
         named += [path.resolve().relative_to(suite.folder.resolve()).as_posix() for path in paths]
     where = (suite.folder, options.root, options.allowed_code)
+    if step.version:
+        return Pinned({}, step.version)
     # What is wrong with the function itself is reported where its model is connected.
     if model.provider != "python" or allowed_code.problems(model.name, *where):
         return NOTHING_PINNED

@@ -348,8 +348,9 @@ class PreparedSuite:
                 raise UnreadableStep(why)
             values = self._with_outputs(prompt, values, answers)
             if step.prompt is None:
+                live = self.suite.steps[0].production if self.suite.steps and variant is self.champion else None
                 pinned = None if step.pinned == NOTHING_PINNED else step.pinned
-                return Request(ModelRef.parse(step.model or ""), (), {}, None, values, repeat, pinned=pinned)
+                return Request(live or ModelRef.parse(step.model or ""), (), {}, None, values, repeat, pinned=pinned)
             prompt = step.prompt
         return Request(
             model=model.ref,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from promptbench.core.allowed_code import pinned_problems
 from promptbench.core.diagnostics import Code, Diagnostics, Location, did_you_mean
 from promptbench.core.types import Side
 from promptbench.engine.prepare.chains import load_chains
 from promptbench.engine.prepare.options import PrepareOptions, display_path
 from promptbench.engine.prepare.prepared_suite import Variant
-from promptbench.prompts.chain import parse_version
+from promptbench.prompts.chain import Chain, parse_version, unverified
 from promptbench.prompts.parser import load
 from promptbench.prompts.prompt import Prompt
 from promptbench.suite.models import ModelEntry, Suite
@@ -21,7 +22,7 @@ from promptbench.yaml.source import Source
 def load_prompts(suite: Suite, options: PrepareOptions, found: Diagnostics) -> list[Variant]:
     """Return the candidates of a suite and, last, what is in production. Errors are added to `found`."""
     candidates = load_candidates(suite, options, found)
-    champion = load_champion(candidates, options, found)
+    champion = load_champion(suite, candidates, options, found)
     return [*candidates, *([champion] if champion else [])]
 
 
@@ -50,7 +51,9 @@ def load_candidates(suite: Suite, options: PrepareOptions, found: Diagnostics) -
     return tuple(Variant(item, Side.CANDIDATE, Path(item.file).name) for item in prompts.values())
 
 
-def load_champion(candidates: Sequence[Variant], options: PrepareOptions, found: Diagnostics) -> Variant | None:
+def load_champion(
+    suite: Suite, candidates: Sequence[Variant], options: PrepareOptions, found: Diagnostics
+) -> Variant | None:
     """Return what is in production under the name of the candidates, or None if nothing is."""
     if not candidates:
         return None
@@ -58,7 +61,16 @@ def load_champion(candidates: Sequence[Variant], options: PrepareOptions, found:
     if stored is None:
         return None
     prompt = parse_version(Source(f"{stored.label}.prompt", stored.source), found)
-    return Variant(prompt, Side.CHAMPION, stored.label) if prompt else None
+    for step in prompt.steps if isinstance(prompt, Chain) else ():
+        for problem in pinned_problems(step.pinned, suite.folder, options.root, options.allowed_code):
+            found.add(Code[problem.code], problem.message, Location(stored.label), hint=problem.hint)
+    if prompt is None:
+        return None
+    if prompt.hash != candidates[0].hash and unverified(prompt.content) and not suite.steps[0].production:
+        message = f"{stored.label}{unverified(prompt.content)} is in production, and no service answers as this version"
+        where, hint = suite.steps[0].where.location("model"), "add 'production: http/NAME', where it is deployed"
+        found.add(Code.BAD_VALUE, message, where, hint=hint)
+    return Variant(prompt, Side.CHAMPION, stored.label + unverified(prompt.content))
 
 
 def load_own(suite: Suite, entry: ModelEntry, options: PrepareOptions, found: Diagnostics) -> Variant | None:

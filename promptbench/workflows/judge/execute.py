@@ -29,6 +29,7 @@ from promptbench.gate.policy import CRITICAL_REPEATS, Policy, TagPolicy
 from promptbench.gate.trial import NO_RECORD, RULE, LookRecord
 from promptbench.gateway import Budget, Cache, Gateway, Market, PriceFile, Prices, RateLimiter
 from promptbench.project import Project
+from promptbench.prompts.chain import unverified
 from promptbench.store.run_cases import RunCase
 from promptbench.store.runs import SHARD, RunInfo, RunStore, RunVariant
 from promptbench.workflows.judge.baseline import ProductionBaseline
@@ -210,9 +211,8 @@ def execute(
         verdicts = judge_all(prepared, table, asked_all=attempts.complete, earlier=earlier, record=looks.record)
     for why in attempts.rejecting.values() if verdicts[0].result is Result.NO_VERDICT else ():
         verdicts = tuple(undecided(item, item.result, f"{item.sentence}; {why}") for item in verdicts)
-    if engine.spent is not None:
-        sentence = f"NO VERDICT: stopped at the budget: {engine.spent}; the same command resumes it"
-        verdicts = tuple(undecided(verdict, Result.NO_VERDICT, sentence) for verdict in verdicts)
+    if stopped := _why_stopped(prepared, engine):
+        verdicts = tuple(undecided(item, Result.NO_VERDICT, f"NO VERDICT: {stopped}") for item in verdicts)
     else:
         verdicts = without_judges(project, prepared, runs, info, verdicts)
     judged = JudgedRun(prepared, info, verdicts, table, NO_RECORD if pairings else looks.record)
@@ -225,6 +225,17 @@ def execute(
 def _wanted(pairings: Sequence[Pairing], seed: str, table: AttemptMatrix) -> Collection[AttemptKey]:
     """Return the further attempts that comparisons need, each once."""
     return dict.fromkeys(key for pairing in pairings for key in pairing.wanted(table, seed)).keys()
+
+
+def _why_stopped(prepared: PreparedSuite, engine: Engine) -> str:
+    """Return why no verdict is possible although there may be enough answers; empty if one is.
+
+    A service that changed was two versions during the run, even if only its last answer shows it.
+    """
+    if engine.spent is not None:
+        return f"stopped at the budget: {engine.spent}; the same command resumes it"
+    services = any(unverified(item.prompt.content) for item in prepared.variants)
+    return next(iter(engine.gateway.disabled.values()), "") if services else ""
 
 
 def _continue(prepared: PreparedSuite, runs: RunStore, plan: str, champions: Sequence[str], listen: Listener) -> None:

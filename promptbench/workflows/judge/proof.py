@@ -17,6 +17,7 @@ from promptbench.gate.evidence import SuiteProof, evidence
 from promptbench.gate.judge import Result
 from promptbench.parsing.ladder import LADDER
 from promptbench.project import PRODUCTION, Project
+from promptbench.prompts.chain import unverified
 from promptbench.prompts.parser import prompt_name
 from promptbench.report.model import RunReport
 from promptbench.store.prompts import Store
@@ -67,6 +68,9 @@ def prove(project: Project, runs: RunStore, parts: Sequence[JudgedRun]) -> dict[
         )
         proofs.append((proof, runs.attempts(run)))
     found = evidence(parts[0].prepared.prompt_name, proofs, tool=f"promptbench {__version__}", made=now())
+    for variant in parts[0].prepared.variants:
+        if reported := unverified(variant.prompt.content):
+            found.setdefault("unverified", {})[variant.hash] = reported.strip(" ()")
     files = parts[0].info.facts["selection"].get("prompt", ())
     return {**found, PROMPT_FILES: list(files)} if files else found
 
@@ -158,5 +162,5 @@ def other_suites(project: Project, prompt: str, covered: Sequence[Path]) -> Iter
         if path.resolve() in known:
             continue
         suite = load_suite(path, project.shown(path), Diagnostics())
-        if suite and any(prompt_name(written) == prompt for written in suite.prompts):
+        if suite and prompt in ([suite.chain] if suite.steps else map(prompt_name, suite.prompts)):
             yield path

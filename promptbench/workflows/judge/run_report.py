@@ -355,5 +355,6 @@ def promotion_blocks(moved: Promotion) -> Iterator[Block]:
         yield Text(f"proof: {moved.proof}", indent=2)
     if moved.returning:
         yield Text(f"fails again: {', '.join(moved.returning)}", indent=2)
+    yield from (Text(f"note: {note}", indent=2) for note in moved.notes)
     yield CodeBlock(f"promptbench get {moved.prompt}@{moved.label}", label="read it", indent=2)
     yield CodeBlock(moved.undo, label="undo it", indent=2)

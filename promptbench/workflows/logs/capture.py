@@ -15,7 +15,7 @@ from promptbench.core.types import Json, LoggedCall, Rung, StoredCall
 from promptbench.engine.prepare.inputs import CallInput, conversation_of, expectations_in_log, input_of
 from promptbench.parsing.json_text import read as read_json
 from promptbench.project import Project, input_error
-from promptbench.prompts.parser import parse_prompt
+from promptbench.prompts.chain import parse_version
 from promptbench.prompts.prompt import Prompt
 from promptbench.store.prompts import Store
 from promptbench.suite.cases import read_checks
@@ -133,7 +133,7 @@ def capture(
 def _load_versions(store: Store, name: str) -> Iterator[Prompt]:
     # The logged calls may have used any stored version, most likely the latest.
     for version in reversed(store.versions(name)) if name in store.prompts() else ():
-        prompt = parse_prompt(Source(f"{name}.prompt", version.source), Diagnostics())
+        prompt = parse_version(Source(f"{name}.prompt", version.source), Diagnostics())
         if prompt is not None:
             yield prompt
 

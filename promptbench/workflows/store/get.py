@@ -97,8 +97,8 @@ def judge_evidence(project: Project, reference: str) -> tuple[str, dict[str, Jso
         raise NotProven(f"{name}: {error}") from None
 
 
-def describe_event(event: LabelEvent, numbers: Mapping[str, int]) -> Iterator[str]:
-    """Yield the lines about an event of a history; `numbers` are version numbers by hash."""
+def describe_event(event: LabelEvent, numbers: Mapping[str, object]) -> Iterator[str]:
+    """Yield the lines about an event of a history; `numbers` are version numbers by hash, with what to know of them."""
     origin = event.origin
     kind, label = origin.kind.replace("_", " "), origin.label or "all labels"
     if event.merged:
@@ -107,7 +107,7 @@ def describe_event(event: LabelEvent, numbers: Mapping[str, int]) -> Iterator[st
         done = f"merged: {version}, there {kind} {label}, by {origin.actor}"
     else:
         before = f"@{numbers[event.from_hash]} → " if event.from_hash else ""
-        after = f"@{event.to_number}" if event.to_number else "nothing"
+        after = f"@{numbers[event.to_hash]}" if event.to_hash else "nothing"
         done = f"{kind}  {label}: {before}{after}  by {event.actor}"
     yield f"{event.at[:19]}Z  {done}"
     if event.reason:

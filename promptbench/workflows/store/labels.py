@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from promptbench.core.errors import InputError
-from promptbench.project import PRODUCTION, Project
+from promptbench.project import PRODUCTION, SUITE_FILE, Project, Selection, stored_prompt
+from promptbench.prompts.chain import Chain, is_chain
 from promptbench.prompts.parser import prompt_name
 from promptbench.settings.settings import actor
 from promptbench.store.proof import AlreadyDone
@@ -33,14 +34,14 @@ DEFAULT_WHO = Who()
 
 
 def adopt(project: Project, path: Path, *, label: str, who: Who) -> Promotion:
-    """Record the prompt that is in use today under a label, without a verdict.
+    """Record the prompt, or the suite's chain or judged model, that is in use today under a label, without a verdict.
 
     Raises:
         InputError: the label is set, the reason is missing, or the file is not a prompt.
     """
-    source, by = read_prompt(path), actor_of(project, who)
+    by, reason = actor_of(project, who), who.reason or ""
     with project.prompts() as store:
-        name, reason = prompt_name(path.name), who.reason or ""
+        name, source = _read_version(project, store, path)
         return moved(store, partial(store.adopt, name, source, label=label, actor=by, reason=reason))
 
 
@@ -50,10 +51,11 @@ def force(project: Project, prompt: str, path: Path, *, label: str, who: Who) ->
     Raises:
         InputError: the reason is missing, or the file is not a version of this prompt.
     """
-    source, by = read_prompt(path), actor_of(project, who)
-    if prompt_name(path.name) != prompt:
-        raise InputError(f"{path.name} belongs to '{prompt_name(path.name)}', not to '{prompt}'")
+    by = actor_of(project, who)
     with project.prompts() as store:
+        name, source = _read_version(project, store, path)
+        if name != prompt:
+            raise InputError(f"{path.name} belongs to '{name}', not to '{prompt}'")
         change = partial(store.promote, evidence=None, force=True)
         return moved(store, partial(change, prompt, source, label=label, actor=by, reason=who.reason))
 
@@ -97,10 +99,16 @@ def actor_of(project: Project, who: Who) -> str:
     return actor(project.settings, project.environ, who.actor)
 
 
-def read_prompt(path: Path) -> str:
-    """Return a prompt file's text. Raise InputError if it is unreadable."""
+def _read_version(project: Project, store: Store, path: Path) -> tuple[str, str]:
+    """Return the name and text of a prompt file, or of what a suite has instead. Raise InputError if unreadable."""
+    if path.is_dir() or path.name == SUITE_FILE:
+        selection = Selection(paths=(project.suite_file(path),))
+        [prepared], _ = project.assemble(selection, store=store, runs=None, without_keys=True)
+        if len(prepared.candidates) > 1 or not prepared.suite.steps:
+            raise InputError(f"{path} is a suite with prompts", hint="name the prompt file")
+        return prepared.prompt_name, prepared.candidates[0].prompt.source
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return prompt_name(path.name), path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
 
@@ -126,8 +134,28 @@ def described(store: Store, event: LabelEvent, *, already: bool = False) -> Prom
         undo = _rollback(event.prompt, previous, label)
     returning = _fixes_undone(store, event) if event.kind == "rolled_back" else []
     return Promotion(
-        event.prompt, event.label or "", event.to_number, event.to_hash, previous, undo, returning, already=already
+        event.prompt,
+        event.label or "",
+        event.to_number,
+        event.to_hash,
+        previous,
+        undo,
+        returning,
+        already=already,
+        notes=list(_notes(store, event)),
     )
+
+
+def _notes(store: Store, event: LabelEvent) -> Iterator[str]:
+    """Yield which files the version needs that are not in the store, and which chains have a text of the prompt."""
+    moved = stored_prompt(store.get(f"{event.prompt}@{event.to_hash}").source)
+    for step in moved.steps if isinstance(moved, Chain) else ():
+        for path in step.pinned.not_kept:
+            yield f"keep {path}: the prompt store has only its hash, and this version does not run without it"
+    for name in store.prompts() if event.label == PRODUCTION else ():
+        version = store.labels(name).get(PRODUCTION)
+        if version and is_chain(version.source) and f"\n    prompt: {event.prompt}\n" in version.source:
+            yield f"{name}@{version.number} in production keeps its own text of {event.prompt}"
 
 
 def _rollback(prompt: str, number: int, label: str) -> str:

@@ -17,6 +17,7 @@ from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.gate.evidence import rejudge
 from promptbench.gate.judge import Result
 from promptbench.project import PRODUCTION, Project
+from promptbench.prompts.chain import is_chain
 from promptbench.report.model import Promotion
 from promptbench.store.prompts import NotProven, Store
 from promptbench.store.proof import AlreadyDone, proof_of
@@ -135,7 +136,7 @@ def _promote_from(project: Project, store: Store, runs: RunStore, source: str, l
     if found is None:
         raise NotProven(
             f"{version.prompt}@{version.number} has no evidence, so {label} was not moved",
-            hint=_renewal(source, "suites"),
+            hint=_renewal(source, "suites", version.source),
         )
     proof = store.evidence(found)
     try:
@@ -145,7 +146,7 @@ def _promote_from(project: Project, store: Store, runs: RunStore, source: str, l
     if differences:
         raise ConflictError(
             f"the evidence of {source} is inconsistent: {'; '.join(differences)}",
-            hint=_renewal(source, "suites"),
+            hint=_renewal(source, "suites", version.source),
         )
     files = [project.settings.root / suite["path"] for suite in proof["suites"]]
     try:
@@ -160,12 +161,14 @@ def _promote_from(project: Project, store: Store, runs: RunStore, source: str, l
         done = _promote(project, store, version.prompt, version.source, proof, label, who)
     except ConflictError as error:
         folder = project.shown(files[0].parent) if files else "suites"
-        raise ConflictError(error.message, hint=_renewal(source, folder)) from error
+        raise ConflictError(error.message, hint=_renewal(source, folder, version.source)) from error
     return replace(done, proof=f"the evidence of {source}, {proof['verdict']['sentence']}")
 
 
-def _renewal(source: str, folder: str) -> str:
-    # Judge the stored version again, and promote it if it passes.
+def _renewal(source: str, folder: str, text: str) -> str:
+    # Judge the stored version again, and promote it if it passes; a chain is what its suite has now.
+    if is_chain(text):
+        return f"run again: promptbench run {folder} --promote"
     file = f"{folder}/{source.partition('@')[0]}.{source.partition('@')[2] or PRODUCTION}.prompt"
     return f"renew it: promptbench get {source} > {file} && promptbench run {folder} --prompt {file} --promote"
 

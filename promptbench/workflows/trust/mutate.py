@@ -16,7 +16,7 @@ from promptbench.core.types import AttemptKey, CallFacts, Outcome, Side
 from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite, Variant, slot_of
 from promptbench.project import Project
-from promptbench.prompts.parser import parse_prompt
+from promptbench.prompts.chain import parse_version
 from promptbench.prompts.prompt import MissingVariable
 from promptbench.store.runs import RunInfo, RunStore
 from promptbench.workflows.judge.rejudge import check_scorable
@@ -82,7 +82,7 @@ class RecordedAnswers:
         self._repeats = range(info.facts["policy"]["repeats"])
         # The prompts of the run: a prompt that was edited since has good answers all the same.
         files = [(item, f"{item.name.removesuffix('.prompt')}.prompt") for item in info.variants]
-        parsed = [(item, parse_prompt(Source(file, item.source), Diagnostics())) for item, file in files]
+        parsed = [(item, parse_version(Source(file, item.source), Diagnostics())) for item, file in files]
         self._variants = [Variant(prompt, item.side, item.name) for item, prompt in parsed if prompt]
         self._variants.sort(key=lambda item: item.side is not Side.CANDIDATE)
 
