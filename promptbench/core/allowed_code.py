@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import fnmatch
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from promptbench.core.diagnostics import Code, did_you_mean
@@ -171,7 +170,7 @@ def pin(
             module = above[min(level, len(above) - 1)]
             for part in name.split("."):
                 module = module / part
-                places = (module.with_name(f"{part}.py"), module / "__init__.py")
+                places = (module.parent / f"{part}.py", module / "__init__.py")
                 waiting += [(place, f"{shown}:{line}: ") for place in places]
     return Pinned(dict(sorted(found.items()))), refused
 
@@ -179,12 +178,16 @@ def pin(
 def imports(source: bytes) -> Iterator[tuple[int, str, int]]:
     """Yield what a module imports: the level of a relative import, else 0, the dotted name, and the line.
 
-    Yield nothing if the source is not valid Python.
+    If the source is not valid Python, this is one import without a name.
     """
-    with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-        for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.Import):
-                yield from ((0, alias.name, node.lineno) for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                names = (f"{node.module or ''}.{alias.name}".strip(".") for alias in node.names)
-                yield from ((node.level, name, node.lineno) for name in names)
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        yield 0, "", 1
+        return
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from ((0, alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names = (f"{node.module or ''}.{alias.name}".strip(".") for alias in node.names)
+            yield from ((node.level, name, node.lineno) for name in names)

@@ -25,7 +25,6 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
-from promptbench.core.call_config import config_schema
 from promptbench.core.types import Json
 from promptbench.suite.tool_fields import ToolResultsField
 
@@ -236,64 +235,6 @@ class Written(BaseModel):
             return data
         fields = written_keys(cls)
         return {key if key in fields or field_name(key) not in fields else field_name(key): data[key] for key in data}
-
-
-class ModelFile(Written):
-    model: Text = Field(description="The model, as provider/name.", examples=["openai/gpt-5.4-mini"])
-    own_name: Annotated[Text, Field(pattern=r"^[^\s/-][^\r\n\t/]*$")] | None = Field(
-        default=None,
-        alias="as",
-        description="The name of this entry in reports, in the gate and for --model: one model may be there twice.",
-        examples=["careful"],
-    )
-    config: Annotated[dict[str, Any], WithJsonSchema(config_schema())] = Field(
-        default_factory=dict,
-        description="Parameters of its calls, laid over the prompt's config; nothing after the colon removes one.",
-        examples=[{"reasoning effort": "high", "max tokens": 800}],
-    )
-    prompt: Text | None = Field(
-        default=None,
-        description="A prompt of its own: the model is shown with that prompt, as a baseline, and is not judged.",
-        examples=["short.prompt"],
-    )
-    trained_on: Texts = Field(
-        default_factory=list,
-        description="The manifests of the data that it was fine-tuned on, from `promptbench export`: no case of that "
-        "data, or like it, runs on this model.",
-        examples=["tuning.manifest.json"],
-    )
-    uses_prompt: bool | None = Field(
-        default=None,
-        description="false for a model of your own that gets the variables and no prompt.",
-        examples=[False],
-    )
-    deterministic: bool | None = Field(
-        default=None,
-        description="true if the same request always gets the same answer: then each case runs once. Every run repeats "
-        "one request to confirm it.",
-        examples=[True],
-    )
-    judged: bool | None = Field(
-        default=None,
-        description="true for a function or service that the suite judges itself, in place of a prompt.",
-        examples=[True],
-    )
-    files: Texts = Field(
-        default_factory=list,
-        description="Files that a judged function reads: part of its version.",
-        examples=["weights.json"],
-    )
-    version: Text | None = Field(
-        default=None, description="The version that a judged service must report.", examples=["2.1.0"]
-    )
-    production: Text | None = Field(
-        default=None, description="Where a judged service is in production.", examples=["http/answers-live"]
-    )
-    fallback: Text | None = Field(
-        default=None,
-        description="The model to call instead in an outage; its answers are shown and prove nothing.",
-        examples=["anthropic/claude-haiku-5-5"],
-    )
 
 
 class MessageFile(Written):

@@ -19,7 +19,6 @@ from promptbench.suite.file import (
     CaseFile,
     GateFile,
     MessageFile,
-    ModelFile,
     QuarantineFile,
     TagFile,
     TurnFile,
@@ -29,7 +28,7 @@ from promptbench.suite.file import (
 )
 from promptbench.suite.hints import ODD, case_hint, key_hint, known_key, message_hint, type_hint, value_hint
 from promptbench.suite.models import Marked
-from promptbench.suite.suite_file import DefaultsFile, StepFile
+from promptbench.suite.suite_file import DefaultsFile, ModelFile, StepFile
 
 _File = TypeVar("_File", bound=BaseModel)
 _Path = tuple[str | int, ...]
