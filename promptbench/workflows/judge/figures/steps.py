@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeGuard
 
 from promptbench.core.types import Attempt, Outcome
 from promptbench.core.words import number_of
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.prompts.chain import Chain
+from promptbench.prompts.prompt import Prompt
 from promptbench.report.model import StepRow
 from promptbench.report.words import share
 from promptbench.workflows.judge.run_changes import list_names
@@ -54,7 +56,7 @@ class StepTallies:
         """Yield the figures of each step of each chain, and of the `whole` chain."""
         prepared = self._prepared
         for model in (model for model in prepared.models if model.uses_prompt):
-            for chain, item in [(item.prompt, item) for item in prepared.variants if isinstance(item.prompt, Chain)]:
+            for chain, item in [(item.prompt, item) for item in prepared.variants if _has_steps(item.prompt)]:
                 parts = {step.name: self._tallies.get((item.hash, model.name, step.name)) for step in chain.steps}
                 for name, tally in {**parts, _WHOLE: whole.get((item.hash, model.name))}.items():
                     if tally is not None:
@@ -75,6 +77,8 @@ class StepTallies:
     def causes(self, champion: str, candidate: str, broken: Mapping[str, Sequence[str]], shown: Shown) -> Iterator[str]:
         """Yield which step of the candidate broke the cases that are `broken` on each model."""
         before, now = (self._prepared.chain_of(version) for version in (champion, candidate))
+        if not _has_steps(now):
+            return
         steps = [(step.name, step.content) for step in now.steps] if now else []
         old = [(step.name, step.content) for step in before.steps] if before else []
         names = [name for name, _ in steps]
@@ -128,3 +132,8 @@ def _first_broken(names: Sequence[str], before: Attempt | None, now: Attempt | N
         "",
     )
     return f"no check of a step decides what broke{changed}"
+
+
+def _has_steps(prompt: Prompt | None) -> TypeGuard[Chain]:
+    """Return whether a prompt is a chain of several steps: that of one step is a judged model."""
+    return isinstance(prompt, Chain) and len(prompt.steps) > 1
