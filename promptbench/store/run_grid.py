@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from promptbench.core.types import Score
-from promptbench.store.run_table import RunTable
+from promptbench.store.run_table import RunTable, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,7 @@ class RunColumn:
     prompt: str
 
 
-@dataclass(frozen=True, slots=True)
-class CaseTally:
+class CaseTally(NamedTuple):
     """Attempts at a case in a column. `first` and `first_passed` count the answers that enter rates."""
 
     passed: int
@@ -69,12 +69,12 @@ class RunVerdict:
     candidates: str | None
 
 
-_MOST_SHOWN = 600  # characters of an answer in a list
+_MOST_SHOWN = 320  # characters of an answer in a list
 _ORDER = {"champion": 0, "candidate": 1, "baseline": 2}
 # As in the views: only first tries enter rates, and of a deterministic model only the first of all.
-_FIRST = """fallback IS NULL AND (repeat = 0 OR (repeat < coalesce(json_extract(run.facts, '$.policy.repeats'), 1)
-    AND NOT EXISTS (SELECT 1 FROM json_each(run.facts, '$.models') AS stated
-        WHERE json_extract(stated.value, '$.model') = model AND json_extract(stated.value, '$.deterministic'))))"""
+_FIRST = (
+    "fallback IS NULL AND repeat < CASE WHEN model IN (SELECT value FROM json_each(:same)) THEN 1 ELSE :repeats END"
+)
 
 
 class RunGrid(RunTable):
@@ -93,20 +93,26 @@ class RunGrid(RunTable):
     def tallies(self, run: str) -> Iterator[tuple[str, str, str, CaseTally]]:
         """Yield variant, model, case and what its attempts came to."""
         sql = f"""SELECT variant, model, case_name, sum(outcome = 'passed'), sum(outcome = 'failed'),
-                sum(outcome = 'errored'), sum(first AND outcome <> 'errored'), sum(first AND outcome = 'passed')
-            FROM (SELECT variant, model, case_name, outcome, {_FIRST} AS first FROM attempt
-                JOIN run ON run.id = attempt.run WHERE attempt.run = ?)
-            GROUP BY variant, model, case_name"""
-        for variant, model, case, *counts in self._rows(sql, [run]):
-            yield variant, model, case, CaseTally(*counts)
+                sum(outcome = 'errored'), sum(outcome <> 'errored' AND {_FIRST}), sum(outcome = 'passed' AND {_FIRST})
+            FROM attempt WHERE run = :run GROUP BY variant, model, case_name"""
+        for variant, model, case, *counts in self._rows(sql, self._screen(run)):
+            yield variant, model, case, CaseTally._make(counts)
+
+    def _screen(self, run: str) -> dict[str, Value]:
+        """Return the parameters of `_FIRST`."""
+        sql = """SELECT coalesce(json_extract(facts, '$.policy.repeats'), 1), (SELECT
+                json_group_array(json_extract(value, '$.model')) FROM json_each(facts, '$.models')
+                WHERE json_extract(value, '$.deterministic')) FROM run WHERE id = ?"""
+        repeats, same = self._row(sql, [run]) or (1, "[]")
+        return {"run": run, "repeats": repeats, "same": same}
 
     def times(self, run: str) -> dict[tuple[str, str], list[float]]:
         """Return the milliseconds of the calls that enter rates, by prompt and model."""
-        sql = f"""SELECT coalesce(name, ''), model, provider_ms FROM attempt JOIN run ON run.id = attempt.run
+        sql = f"""SELECT coalesce(name, ''), model, provider_ms FROM attempt
             LEFT JOIN variant ON variant.run = attempt.run AND hash = attempt.variant
-            WHERE attempt.run = ? AND provider_ms NOTNULL AND model NOT LIKE 'recorded/%' AND {_FIRST}"""
+            WHERE attempt.run = :run AND provider_ms NOTNULL AND model NOT LIKE 'recorded/%' AND {_FIRST}"""
         found: dict[tuple[str, str], list[float]] = {}
-        for name, model, taken in self._rows(sql, [run]):
+        for name, model, taken in self._rows(sql, self._screen(run)):
             found.setdefault((name.removesuffix(".prompt"), model), []).append(taken)
         return found
 

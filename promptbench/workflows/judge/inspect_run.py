@@ -7,23 +7,26 @@ in its report. Whether a case got worse is what its counts say; whether that is 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from threading import Thread
+from typing import NamedTuple
 
+from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, PromptbenchError
 from promptbench.core.types import Json, Message
-from promptbench.project import Project, Selection, stored_prompt
+from promptbench.project import Project, Selection, input_error, stored_prompt
 from promptbench.report.document import Axis, Chart, Series, TableBlock, TableColumn, Times
 from promptbench.report.model import CaseAttempts, PromptText
 from promptbench.report.templates import written
 from promptbench.report.words import share
 from promptbench.store.run_grid import CaseTally, RunColumn, RunPulse, SampleAnswer
 from promptbench.store.runs import RunInfo, RunStore
-from promptbench.workflows.judge.execute import run_cases
+from promptbench.suite.loader import load as load_suite
 from promptbench.workflows.judge.recorded_results import attempt_row
 
 PAGE = 500  # rows
@@ -45,13 +48,16 @@ class GridColumn:
     answered: int
 
 
-@dataclass(frozen=True, slots=True)
-class GridCase:
-    """A case with its counts by column. `change` is worse, better, same, apart (not comparable), or empty."""
+class GridCase(NamedTuple):
+    """A case with its counts by column, and the filters that it passes.
+
+    `change` is worse, better, same, apart (not comparable), or empty.
+    """
 
     name: str
     cells: Sequence[CaseTally | None]
     change: str
+    filters: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +75,14 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class CaseInput:
-    """What a case is given and what it should get. `content` is a hash of it and its checks."""
+    """What a case is given and what it should get. `text` is what a search looks into."""
 
     variables: Mapping[str, Json]
     expected: Sequence[Json]
     was: Sequence[str]
     tags: Sequence[str]
-    critical: bool
     history: Sequence[Message]
-    content: int
-
-    @property
-    def text(self) -> str:
-        """The values of the variables."""
-        return "\n".join(written(value) for value in self.variables.values())
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,21 +120,17 @@ class GridPage:
     note: str
 
 
-def _failing(case: GridCase) -> bool:
-    return any(cell.failed for cell in case.cells if cell)
-
-
-# In the order in which they are shown, with the words for them.
-FILTERS: dict[str, tuple[str, Callable[[GridCase], bool]]] = {
-    "changed": ("changed", lambda case: case.change in ("worse", "better")),
-    "worse": ("got worse", lambda case: case.change == "worse"),
-    "better": ("got better", lambda case: case.change == "better"),
-    "same": ("as before", lambda case: case.change == "same"),
-    "apart": ("not comparable", lambda case: case.change == "apart"),
-    "failing": ("with a failure", _failing),
-    "unstable": ("unstable", lambda case: any(cell.passed and cell.failed for cell in case.cells if cell)),
-    "errors": ("without an answer", lambda case: any(cell.errored for cell in case.cells if cell)),
-    "all": ("all", lambda case: True),
+# The filters in the order in which they are shown, with the words for them.
+FILTERS = {
+    "changed": "changed",
+    "worse": "got worse",
+    "better": "got better",
+    "same": "as before",
+    "apart": "not comparable",
+    "failing": "with a failure",
+    "unstable": "unstable",
+    "errors": "without an answer",
+    "all": "all",
 }
 _RANK = {"worse": 0, "better": 1, "apart": 2, "same": 3, "": 3}
 
@@ -166,12 +162,27 @@ def _grid(folder: Path, key: Sequence[tuple[str, str | None]]) -> Grid:
                 cases.setdefault(case, [None] * len(columns))[number] = tally
                 passed[number] += tally.first_passed
                 answered[number] += tally.first
-    bases = [_base(columns, column, key[0][0] if len(key) > 1 else "") for column in columns]
+    bases = tuple(_base(columns, column, key[0][0] if len(key) > 1 else "") for column in columns)
     found = [
         GridColumn(column, base, passed[number], answered[number])
         for number, (column, base) in enumerate(zip(columns, bases, strict=True))
     ]
-    return Grid(found, [GridCase(name, tuple(cells), _change(cells, bases)) for name, cells in cases.items()])
+    by_counts = ((name, tuple(cells)) for name, cells in cases.items())
+    return Grid(found, [GridCase(name, cells, *_kinds(cells, bases)) for name, cells in by_counts])
+
+
+# Most cases have the same counts as others.
+@lru_cache(maxsize=1000)
+def _kinds(cells: Sequence[CaseTally | None], bases: Sequence[int | None]) -> tuple[str, frozenset[str]]:
+    """Return how a case changed, and the filters that it passes."""
+    change, known = _change(cells, bases), [cell for cell in cells if cell]
+    flags = {
+        "changed": change in ("worse", "better"),
+        "failing": any(cell.failed for cell in known),
+        "unstable": any(cell.passed and cell.failed for cell in known),
+        "errors": any(cell.errored for cell in known),
+    }
+    return change, frozenset({change, "all", *(name for name, fits in flags.items() if fits)})
 
 
 def _base(columns: Sequence[RunColumn], column: RunColumn, first: str) -> int | None:
@@ -217,13 +228,14 @@ def page(project: Project, infos: Sequence[RunInfo], found: Grid, query: GridQue
             for case in fitting
             if case.name in answered
             or wanted in case.name.casefold()
-            or (case.name in inputs and wanted in inputs[case.name].text[:_SEARCHED].casefold())
+            or (case.name in inputs and wanted in inputs[case.name].text.casefold())
         ]
-    counts = {name: sum(map(fits, fitting)) for name, (_, fits) in FILTERS.items()}
+    counts = Counter(name for case in fitting for name in case.filters)
     default = "changed" if found.compares and counts["changed"] else "all"
     show = query.show if query.show in FILTERS else default
     order = {name: number for number, name in enumerate(inputs)}
-    chosen = sorted(filter(FILTERS[show][1], fitting), key=lambda case: (_RANK[case.change], order.get(case.name, 0)))
+    chosen = [case for case in fitting if show in case.filters]
+    chosen.sort(key=lambda case: (_RANK[case.change], order.get(case.name, 0)))
     pages = max(1, -(-len(chosen) // PAGE))
     number = min(max(1, query.page), pages)
     shown = chosen[(number - 1) * PAGE : number * PAGE]
@@ -234,7 +246,7 @@ def page(project: Project, infos: Sequence[RunInfo], found: Grid, query: GridQue
         GridRow(
             case,
             [by_case.get(case.name) for by_case in samples],
-            inputs[case.name].text[:_SEARCHED] if case.name in inputs else "",
+            inputs[case.name].text if case.name in inputs else "",
             _cause([by_case.get(case.name) for by_case in samples]) if query.by_cause else "",
         )
         for case in shown
@@ -259,8 +271,12 @@ def case_inputs(project: Project, info: RunInfo, patience: float | None = None) 
     be read, TimeoutError if it takes longer than the `patience` in seconds.
     """
     path = project.settings.root / str(info.facts["path"])
-    files = (item.stat() for item in path.parent.rglob("*") if item.is_file())
-    return _reading(project.settings.root, path, max((item.st_mtime_ns for item in files), default=0)).result(patience)
+    return _reading(project.settings.root, path, _changed(path)).result(patience)
+
+
+def _changed(suite: Path) -> int:
+    """Return when a file next to a suite or below was written last, in nanoseconds."""
+    return max((item.stat().st_mtime_ns for item in suite.parent.rglob("*") if item.is_file()), default=0)
 
 
 @lru_cache(maxsize=2)
@@ -279,22 +295,34 @@ def _reading(root: Path, path: Path, changed: int) -> Future[Mapping[str, CaseIn
 
 
 def _read_inputs(project: Project, path: Path) -> Mapping[str, CaseInput]:
-    with project.prompts() as store, project.recordings() as runs:
-        [prepared], _ = project.assemble(Selection(paths=(path,)), store=store, runs=runs, without_keys=True)
-    contents = {case.name: case.content for case in run_cases(prepared)}
-    written = prepared.suite.cases
-    return {
-        name: CaseInput(
-            case.variables,
-            [written[name].expect] if name in written.numbers and written[name].has_expect else [],
-            case.was,
-            case.tags,
-            case.critical,
-            case.history,
-            contents[name],
+    problems = Diagnostics()
+    suite = load_suite(path, project.shown(path), problems)
+    if suite is None:
+        raise input_error(problems)
+    # The checks of cases are not built, which would take three times as long.
+    found = {
+        item.name: CaseInput(
+            variables := {**suite.common.variables, **item.variables},
+            [item.expect] if item.has_expect else [],
+            [item.was] if item.was else [],
+            item.tags,
+            item.messages,
+            _text(variables),
         )
-        for name, case in ((name, prepared.cases[name]) for name in prepared.cases.names)
+        for item in suite.cases.scan(problems)
     }
+    if problems.errors:
+        raise input_error(problems)
+    if suite.logs:
+        with project.prompts() as store, project.recordings() as runs:
+            [prepared], _ = project.assemble(Selection(paths=(path,)), store=store, runs=runs, without_keys=True)
+        for item in (prepared.cases[name] for name in prepared.cases.names if name not in found):
+            found[item.name] = CaseInput(item.variables, [], item.was, item.tags, item.history, _text(item.variables))
+    return found
+
+
+def _text(variables: Mapping[str, Json]) -> str:
+    return "\n".join(written(value) for value in variables.values())[:_SEARCHED]
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +343,11 @@ def inspect_case(project: Project, info: RunInfo, name: str) -> CaseDetails:
     note, given = "", None
     try:
         given = case_inputs(project, info).get(name)
-        note = "" if given else "the suite no longer has this case"
+        changed = _changed(project.settings.root / str(info.facts["path"])) / 1e9
+        if given is None:
+            note = "the suite no longer has this case"
+        elif changed > datetime.fromisoformat(info.finished or info.started).timestamp():
+            note = "files of the suite have changed since this run; the input is today's"
     except PromptbenchError as error:
         note = f"its input cannot be shown: {error.message}"
     models = {item["model"]: item["deterministic"] for item in info.facts["models"]}
@@ -326,15 +358,12 @@ def inspect_case(project: Project, info: RunInfo, name: str) -> CaseDetails:
         attempts = [item for column in columns for item in runs.attempts_at(info.id, *column, name)]
         if not attempts:
             raise InputError(f"run {info.id} has no case '{name}'")
-        before = {case.content for case in runs.cases().of(info.id) if case.name == name}
-        if given and before and given.content not in before:
-            note = "the case or its checks have changed since this run; the input is today's"
         history = runs.grid().case_history(info.suite, name, _MOST_RUNS)
     case = CaseAttempts(
         case=name,
         number=0,
         tags=given.tags if given else (),
-        critical=given is not None and given.critical,
+        critical=given is not None and "critical" in given.tags,
         states={},
         variables=given.variables if given else {},
         expected=given.expected if given else (),
