@@ -114,7 +114,8 @@ class Guard(BaseHTTPMiddleware):
             self._access.offer()
             return _page(403, "This address was used before, or is too old", "The terminal shows a new one now.")
         # Not a redirect: after a link from another program, the browser would not send the cookie with it.
-        response = HTMLResponse('<!DOCTYPE html><meta http-equiv="refresh" content="0; url=/"><a href="/">Open</a>')
+        head = '<!DOCTYPE html><link rel="icon" href="data:,"><meta http-equiv="refresh" content="0; url=/">'
+        response = HTMLResponse(f'{head}<a href="/">Open</a>')
         response.set_cookie(self._access.cookie, self._access.session, httponly=True, samesite="strict")
         return response
 

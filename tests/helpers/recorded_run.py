@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from promptbench import __version__
@@ -41,10 +41,11 @@ output: {{schema: {{team: string, why: string}}}}
 """
 
 
-def write(
-    root: Path, cases: int, models: int = 1, repeats: int = 1, name: Callable[[int], str] = "case {:05}".format
-) -> Path:
-    """Write the project with a prompt in production and a better one, and return its folder."""
+def write(root: Path, cases: int, models: int = 1, repeats: int = 1, texts: Sequence[str] = ()) -> Path:
+    """Write the project with a prompt in production and a better one, and return its folder.
+
+    The first cases have these texts as name, input and tag.
+    """
     dice = random.Random(7)
     folder = root / "suites" / "support"
     folder.mkdir(parents=True)
@@ -57,9 +58,11 @@ def write(
     with (folder / "cases.jsonl").open("w", encoding="utf-8") as file:
         for number in range(cases):
             message = " ".join(dice.choices(_WORDS, k=40))
-            case = {"case": name(number), "vars": {"message": message}, "expect": {"team": TEAMS[number % 4]}}
-            case["tags"] = ["german"] if number % 3 == 0 else []
-            file.write(json.dumps(case, ensure_ascii=False) + "\n")
+            name, tags = f"case {number:05}", ["german"] if number % 3 == 0 else []
+            if number < len(texts):
+                name, message, tags = texts[number], texts[number], [texts[number]]
+            case = {"case": name, "vars": {"message": message}, "expect": {"team": TEAMS[number % 4]}, "tags": tags}
+            file.write(json.dumps(case) + "\n")
     adopt(Project.open(root, {}), folder / "support.plain.prompt", label="production", who=Who("Ada", "in use"))
     return root
 
@@ -100,7 +103,9 @@ def _attempts(prepared: PreparedSuite, dice: random.Random, share: float) -> Ite
                 for repeat in range(prepared.suite.gate.repeats):
                     team = TEAMS[number % 4] if dice.random() > 0.05 else "sales"
                     why = " ".join(dice.choices(_WORDS, k=50))
-                    text = json.dumps({"team": team, "why": why})
+                    if not name.startswith("case "):
+                        team, why = name, name
+                    text = json.dumps({"team": team, "why": why}, ensure_ascii=False)
                     if dice.random() < 0.02:
                         text = f"Here you are:\n```json\n{text}\n```"
                     answer = Answer(text, "m", {}, Usage(90, 70), "stop", dice.lognormvariate(6, 0.5))
