@@ -7,7 +7,7 @@ once against the whole one in a run of its own, because the answers of the first
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -155,7 +155,9 @@ def ablate(
             "file": None,
         }
         if left_out and result is Result.PASS:
-            data["file"] = project.shown(_write(project, prompt, prepared.candidates[0].prompt.source))
+            folder, source = (project.settings.root / prompt.file).parent, prepared.candidates[0].prompt.source
+            names = (f"{prompt.name}.shorter{'' if n == 1 else f'-{n}'}" for n in count(1))
+            data["file"] = project.shown(write_version(folder, names, source))
         if result is not Result.NO_VERDICT:
             runs.finish(done.info.id, result.value, data["sentence"])
         return _report(data, result, prompt.name, command)
@@ -217,10 +219,13 @@ def _not_needed(prompt: Prompt, parts: Sequence[PromptPart], rows: Sequence[Mapp
     return sorted(chosen, key=lambda part: part.start)
 
 
-def _write(project: Project, prompt: Prompt, source: str) -> Path:
-    """Write the shorter prompt next to the whole one, if it is not there yet, under a name that is free."""
-    folder = (project.settings.root / prompt.file).parent
-    paths = (folder / f"{prompt.name}.shorter{'' if n == 1 else f'-{n}'}.prompt" for n in count(1))
+def write_version(folder: Path, names: Iterable[str], source: str) -> Path:
+    """Write a version under the first name that is free, unless it is there already, and return the file.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    paths = (folder / f"{name}.prompt" for name in names)
     path = next(path for path in paths if not path.exists() or path.read_text(encoding="utf-8") == source)
     try:
         with path.open("a", encoding="utf-8", newline="\n") as file:

@@ -22,7 +22,7 @@ from promptbench.engine.estimate import estimates
 from promptbench.engine.plan import Repeats
 from promptbench.engine.prepare.assemble import ModelConnector
 from promptbench.engine.prepare.options import ComparedVersions, Selection, StoredPrompt
-from promptbench.engine.prepare.prepared_suite import PreparedJudge, PreparedSuite, Variant
+from promptbench.engine.prepare.prepared_suite import PreparedJudge, PreparedSuite
 from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
 from promptbench.gate.case_outcomes import CaseOutcome
 from promptbench.gate.clusters import discordant
@@ -35,6 +35,7 @@ from promptbench.stats.beta import binomial_at_most
 from promptbench.stats.holm import holm_levels
 from promptbench.store.runs import RunStore
 from promptbench.workflows.judge import execute as judging
+from promptbench.workflows.judge.ablate import write_version
 from promptbench.workflows.judge.budgets import Spending
 from promptbench.workflows.judge.compare import version_to_run
 from promptbench.workflows.judge.forecast import describe_estimate
@@ -262,7 +263,9 @@ def _row(
 ) -> dict[str, Json]:
     """Return the figures of a version that was judged; it is written to a file unless it fails."""
     tried = next(item for item in versions if item.version.hash == verdict.candidate)
-    file = None if verdict.result is Result.FAIL else _write(folder, tried.version)
+    names = (f"{tried.version.prompt.name}.suggested-{number}" for number in count(1))
+    failed = verdict.result is Result.FAIL
+    file = None if failed else write_version(folder, names, tried.version.prompt.source).name
     fixed, broken = (sum(it.count(of) for it in verdict.models) for of in (CaseOutcome.FIXED, CaseOutcome.BROKEN))
     gain, name = tried.passes - first.passes, file or tried.version.label
     old, new = (it.version.prompt.source.splitlines() for it in (first, tried))
@@ -285,18 +288,6 @@ def _row(
     }
 
 
-def _write(folder: Path, version: Variant) -> str:
-    """Write a version next to its prompt, never over a file, and return the file's name. Raise InputError."""
-    source = version.prompt.source
-    paths = (folder / f"{version.prompt.name}.suggested-{number}.prompt" for number in count(1))
-    try:
-        path = next(path for path in paths if not path.exists() or path.read_text(encoding="utf-8") == source)
-        path.write_text(source, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise InputError(f"cannot write into {folder}: {error.strerror}") from None
-    return path.name
-
-
 def suggest_report(data: Mapping[str, Json]) -> Report:
     """Return the report on what `suggest` returned."""
     rows, result = data.get("suggestions", ()), data["result"]
@@ -317,7 +308,7 @@ def suggest_report(data: Mapping[str, Json]) -> Report:
                 row["result"],
                 f"{row['gain']:+g}",
                 f"+{row['fixed']} −{row['broken']}",
-                f"{row['gap'] * 100:+.0f} points",
+                f"{row['gap'] * 100:+.0f} points".replace("-", "−"),
                 f"{row['p']:.2g}",
             )
             for row in rows
