@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from promptbench.checks._scores import quoted
-from promptbench.core.diagnostics import did_you_mean
+from promptbench.core.diagnostics import suggest
 from promptbench.plugins import Json, ModelRef
 
 COMPARISONS = ("exactly", "at least", "at most", "less than", "more than")
@@ -65,8 +65,7 @@ def schema(*plain: Json, required: Sequence[str] = (), **options: Json) -> Json:
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Return the end of a message about an unknown word: the nearest known one, or all of them."""
     known = list(known)
-    guess = did_you_mean(word, known)
-    return f"did you mean '{guess}'?" if guess else f"known are {', '.join(known)}"
+    return suggest(word, known, f"known are {', '.join(known)}")
 
 
 def option_name(written: str) -> str:

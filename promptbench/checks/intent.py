@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from promptbench.checks import _files, _options
 from promptbench.checks._paths import Path, optional, text_at, value_at
 from promptbench.checks._scores import mismatch, quoted, verdict
-from promptbench.core.diagnostics import did_you_mean
+from promptbench.core.diagnostics import suggest
 from promptbench.plugins import Check, CheckContext, CheckSpec, ExpectingCheck, Json, Score, Subject
 
 
@@ -88,8 +88,7 @@ def fingerprint(argument: Json, context: CheckContext) -> Json:
 
 def _known(label: str, labels: frozenset[str]) -> str:
     if labels and label not in labels:
-        guess = did_you_mean(label, sorted(labels))
-        meant = f"did you mean '{guess}'?" if guess else "add it to 'labels', or fix the case"
+        meant = suggest(label, sorted(labels), "add it to 'labels', or fix the case")
         raise ValueError(f"{quoted(label)} is not one of the {len(labels)} labels: {meant}")
     return label
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from promptbench.core.diagnostics import did_you_mean
+from promptbench.core.diagnostics import suggest
 from promptbench.core.types import FailureTier, Json, LoggedCall, Message, Usage
 from promptbench.ingest._bodies import ResponseBody, is_request, read_input, read_output, read_response
 from promptbench.ingest._chat import is_conversation, read_conversation
@@ -291,10 +291,8 @@ def describe_unknown_field(mapping: Mapping[str, str]) -> str | None:
     """Return an error message for the first unknown field of a mapping; None if all are known."""
     for field in mapping:
         if field not in ALIASES and not (field.startswith(VARIABLE) and field != VARIABLE):
-            guess = did_you_mean(field, ALIASES)
-            return f"unknown field '{field}': " + (
-                f"did you mean '{guess}'?" if guess else f"known fields: {', '.join(ALIASES)}, {VARIABLE}NAME"
-            )
+            known = f"known fields: {', '.join(ALIASES)}, {VARIABLE}NAME"
+            return f"unknown field '{field}': {suggest(field, ALIASES, known)}"
     return None
 
 

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from promptbench.core.diagnostics import Code, Diagnostics, Location, did_you_mean
+from promptbench.core.diagnostics import Code, Diagnostics, Location, suggest
 from promptbench.yaml.source import MAX_BYTES, Source, SourceError, read_source
 
 _TAG = re.compile(r"(?<!\\)\{\{>\s*(?P<name>[A-Za-z0-9_-]+)\s*\}\}")
@@ -96,8 +96,7 @@ class _Expansion:
         path = self._folder / f"_{name}.prompt"
         if not path.is_file() or not path.resolve().is_relative_to(self._folder.resolve()):
             near = [item.stem[1:] for item in self._folder.glob("_*.prompt")]
-            guess = did_you_mean(name, near)
-            hint = f"did you mean '{guess}'?" if guess else f"write its text into {path.name}, next to the prompt"
+            hint = suggest(name, near, f"write its text into {path.name}, next to the prompt")
             self._found.add(Code.FILE_NOT_FOUND, f"the partial's file {path.name} is not found", location, hint=hint)
             return None
         try:

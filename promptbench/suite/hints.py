@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-from promptbench.core.diagnostics import did_you_mean
+from promptbench.core.diagnostics import did_you_mean, suggest
 from promptbench.core.types import Json
 
 # Invisible characters, and those that look like a space.
@@ -129,8 +129,7 @@ def value_hint(key: str, kind: str, value: Json, choices: Sequence[str]) -> str 
         day = re.fullmatch(r"(\d\d?)\.(\d\d?)\.(\d{4})", value.strip())
         return f"write {day[3]}-{int(day[2]):02}-{int(day[1]):02}" if day else None
     if choices and isinstance(value, str):
-        guess = did_you_mean(value, choices)
-        return f"did you mean '{guess}'?" if guess else None
+        return suggest(value, choices, "") or None
     if key in _SHARES and isinstance(value, (int, float)) and 1 < value <= 100:
         return f"if you mean percent, write {value}%"
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from promptbench.core.clock import today
-from promptbench.core.diagnostics import Code, Diagnostics, Severity, did_you_mean
+from promptbench.core.diagnostics import Code, Diagnostics, Severity, suggest
 from promptbench.suite.models import Case, Suite
 
 _CASES_PER_QUARANTINE = 20  # 5 %, so that a suite cannot be emptied case by case.
@@ -54,12 +54,11 @@ def report_terms(suite: Suite, case: Case, found: Diagnostics) -> None:
     names, usual = [entry.name for entry in suite.models], suite.gate.repeats
     for index, name in enumerate(case.only_models):
         if names and name not in names:
-            guess = did_you_mean(name, names)
             found.add(
                 Code.UNKNOWN_MODEL,
                 f"'{name}' is not one of the suite's models",
                 case.where.location("only_models", index),
-                hint=f"did you mean '{guess}'?" if guess else f"models here: {', '.join(names)}",
+                hint=suggest(name, names, f"models here: {', '.join(names)}"),
             )
     if case.repeats is not None and case.repeats < usual:
         found.add(

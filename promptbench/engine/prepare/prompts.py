@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from promptbench.core.allowed_code import pinned_problems
-from promptbench.core.diagnostics import Code, Diagnostics, Location, did_you_mean
+from promptbench.core.diagnostics import Code, Diagnostics, Location, suggest
 from promptbench.core.types import Side
 from promptbench.engine.prepare.chains import load_chains
 from promptbench.engine.prepare.options import PrepareOptions, display_path
@@ -104,8 +104,7 @@ def _load(path: Path, location: Location, options: PrepareOptions, found: Diagno
     if path.is_file():
         return load(path, display_path(path, options.root), found)
     near = [item.name for item in path.parent.glob("*.prompt")] if path.parent.is_dir() else []
-    guess = did_you_mean(path.name, near)
-    hint = f"did you mean '{guess}'?" if guess else f"prompts there: {', '.join(sorted(near)) or 'none'}"
+    hint = suggest(path.name, near, f"prompts there: {', '.join(sorted(near)) or 'none'}")
     if any(char < " " for char in path.name):
         hint = "a backslash is an escape inside double quotes: write / between folders"
     found.add(Code.FILE_NOT_FOUND, f"prompt file '{path.name}' not found", location, hint=hint)

@@ -131,21 +131,25 @@ class LogFiles:
 
     def read(self) -> Iterator[tuple[str, LoggedCall]]:
         """Yield each call with the name of its file. Raise InputError if a file is not a log."""
-        for log in find_logs(self.paths, sys.stdin.buffer, self.columns, self.model):
-            if isinstance(log, UnreadableLog):
-                raise InputError(f"{log.name} {log.reason}")
-            format_ = detect_format(log.file)
-            if format_ is None:
-                if log.named:
-                    hint = "`promptbench import --help` lists what it can read"
-                    raise InputError(f"{log.file.name} {describe_unknown(log.file)}", hint=hint)
-                continue
+        for file, format_ in self.logs(sys.stdin.buffer):
             try:
-                for record in read_records(log.file, format_):
+                for record in read_records(file, format_):
                     if isinstance(record, BadRecord):
                         self.bad[record.reason] += 1
                     else:
-                        yield log.file.name, record
+                        yield file.name, record
             except (OSError, ValueError) as error:
                 reason = getattr(error, "strerror", None) or error
-                raise InputError(f"{log.file.name} cannot be read: {reason}") from None
+                raise InputError(f"{file.name} cannot be read: {reason}") from None
+
+    def logs(self, stdin: BinaryIO) -> Iterator[tuple[LogFile, str]]:
+        """Yield each file with its format. Raise InputError if a file is not a log; in a folder, others may be."""
+        for log in find_logs(self.paths, stdin, self.columns, self.model):
+            if isinstance(log, UnreadableLog):
+                raise InputError(f"{log.name} {log.reason}")
+            format_ = detect_format(log.file)
+            if format_ is not None:
+                yield log.file, format_
+            elif log.named:
+                hint = "`promptbench import --help` lists what it can read"
+                raise InputError(f"{log.file.name} {describe_unknown(log.file)}", hint=hint)

@@ -61,7 +61,7 @@ class RescoreReport:
 
     def as_dict(self) -> dict[str, Json]:
         plain = asdict(replace(self, passing=()))
-        return {"schema_version": 1, "asked": False, **plain, "passing": list(self.passing)}
+        return {"asked": False, **plain, "passing": list(self.passing)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class ReplayReport:
 
     def as_dict(self) -> dict[str, Json]:
         counts = {state.replace(" ", "_"): self.count(state) for state in _STATES}
-        return {"schema_version": 1, "asked": True, "counts": counts, "sentence": self.sentence, **asdict(self)}
+        return {"asked": True, "counts": counts, "sentence": self.sentence, **asdict(self)}
 
     @property
     def sentence(self) -> str:

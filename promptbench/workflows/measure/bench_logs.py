@@ -8,14 +8,13 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import BinaryIO
 
-from promptbench.core.errors import InputError, NothingSelected
+from promptbench.core.errors import NothingSelected
 from promptbench.core.types import BadRecord, FailureTier, LoggedCall, MeasuredCall
 from promptbench.core.words import number_of
 from promptbench.gateway import listed
-from promptbench.ingest import detect_format
 from promptbench.ingest.files.calls import read_records
-from promptbench.ingest.files.log_paths import OpenedLog, UnreadableLog, find_logs
-from promptbench.ingest.files.unknown_log import describe_unknown
+from promptbench.ingest.files.log_file import LogFile
+from promptbench.ingest.files.log_paths import LogFiles
 from promptbench.workflows.measure.advice import advise, costs
 from promptbench.workflows.measure.bench_report import Accuracy, MeasuredModel, MeasurementReport
 from promptbench.workflows.measure.measured_calls import common_notes, contrasts, rate, summed
@@ -40,13 +39,9 @@ def measured_in_logs(
     wrong: Counter[str] = Counter()
     bad: list[BadRecord] = []
     names: list[str] = []
-    for found in find_logs(paths, stdin, columns, model):
-        if isinstance(found, UnreadableLog):
-            raise InputError(f"{found.name} {found.reason}")
-        if not found.named and detect_format(found.file) is None:
-            continue
-        names.append(PurePath(found.file.name).name)
-        for record in _records(found):
+    for file, format_ in LogFiles(paths, columns or {}, model).logs(stdin):
+        names.append(PurePath(file.name).name)
+        for record in _records(file, format_):
             if isinstance(record, BadRecord):
                 bad.append(record)
             elif call := _measured(record, names[-1], calls):
@@ -80,15 +75,11 @@ def measured_in_logs(
     )
 
 
-def _records(found: OpenedLog) -> Iterator[LoggedCall | BadRecord]:
-    name = detect_format(found.file)
-    if name is None:
-        hint = "`promptbench import` lists what it can read"
-        raise InputError(f"{found.file.name} {describe_unknown(found.file)}", hint=hint)
+def _records(file: LogFile, format_: str) -> Iterator[LoggedCall | BadRecord]:
     try:
-        yield from read_records(found.file, name, timings=True)
+        yield from read_records(file, format_, timings=True)
     except (ValueError, OSError) as error:
-        yield BadRecord(found.file.name, str(error))
+        yield BadRecord(file.name, str(error))
 
 
 def _measured(call: LoggedCall, file: str, known: Mapping[str, Sequence[MeasuredCall]]) -> MeasuredCall | None:

@@ -9,15 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 
-from promptbench.core.types import Json
 from promptbench.core.words import number_of, percent
 from promptbench.report.document import Document, ItemList, Report, Section, TableBlock, TableColumn, Text
 from promptbench.report.model import TokenTimes
 from promptbench.report.words import money, times
 from promptbench.stats.quantiles import Interval
 from promptbench.workflows.judge.run_report import by_tokens
-
-SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +129,6 @@ class MeasurementReport:
     notes: Sequence[str]
     per_month: int | None = None
 
-    def as_dict(self) -> dict[str, Json]:
-        return {"schema_version": SCHEMA_VERSION, **asdict(self)}
-
 
 @dataclass(frozen=True, slots=True)
 class HistoryLine:
@@ -185,7 +179,7 @@ def bench_report(found: MeasurementReport) -> Report:
     *others, verdict = sentences(found) or ["; ".join(in_short)]
     sections.append(Section([Text(sentence) for sentence in others]))
     document = Document(found.about, [section for section in sections if section.blocks], verdict, about)
-    return Report("bench", document, found.as_dict, run=found.name, started=found.started)
+    return Report("bench", document, partial(asdict, found), run=found.name, started=found.started)
 
 
 def sentences(found: MeasurementReport) -> list[str]:
@@ -329,7 +323,7 @@ def history_report(lines: Sequence[HistoryLine]) -> Report:
     ]
     empty = "" if rows else "no measurement is recorded; `promptbench bench SUITE` makes one"
     sections = [Section([TableBlock(columns, rows, "Measurements", grouped=True)])] if rows else []
-    data = {"schema_version": SCHEMA_VERSION, "measurements": [asdict(line) for line in lines]}
+    data = {"measurements": [asdict(line) for line in lines]}
     return Report("bench", Document("", sections, empty), lambda: data)
 
 

@@ -12,7 +12,7 @@ from promptbench.checks import _agreement
 from promptbench.checks._agreement import Agreement
 from promptbench.core.canonical import digest, lf
 from promptbench.core.clock import now
-from promptbench.core.diagnostics import Code, Diagnostics, did_you_mean
+from promptbench.core.diagnostics import Code, Diagnostics, suggest
 from promptbench.core.errors import EnvironmentFailure, Exit, InputError
 from promptbench.core.events import Listener
 from promptbench.core.protocols import JudgedCheck, Subject
@@ -183,8 +183,7 @@ def _items(
     items: dict[tuple[str, str], tuple[_Item, Labelled]] = {}
     for row in rows:
         if row.case not in prepared.cases:
-            guess = did_you_mean(row.case, prepared.cases.names)
-            hint = f"did you mean '{guess}'?" if guess else None
+            hint = suggest(row.case, prepared.cases.names, "") or None
             found.add(Code.BAD_VALUE, f"the suite has no case '{row.case}'", row.location("case"), hint=hint)
             continue
         text = row.answer if row.answer is not None else _only_text(row, recorded, found)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from promptbench.checks import expect
 from promptbench.core.canonical import canonical, digest
-from promptbench.core.diagnostics import Diagnostics, did_you_mean
+from promptbench.core.diagnostics import Diagnostics, suggest
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.protocols import CheckContext, Subject
 from promptbench.core.python_process import FunctionFailure
@@ -44,9 +44,8 @@ def backtest(project: Project, name: str, logs: Sequence[Path], suites: Sequence
     """
     rules = {rule.name: rule for rule in project.repair_rules}
     if name not in rules:
-        guess = did_you_mean(name, rules)
         known = f"known are {', '.join(rules)}" if rules else "the setting 'repairs' lists their files"
-        raise InputError(f"unknown repair rule '{name}'", hint=f"did you mean '{guess}'?" if guess else known)
+        raise InputError(f"unknown repair rule '{name}'", hint=suggest(name, rules, known))
     rule = rules[name]
     counts = dict.fromkeys(("rescued", "wrong", "failed", "unchanged"), 0)
     findings: list[BacktestFinding] = []

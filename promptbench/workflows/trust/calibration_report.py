@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
-from promptbench.core.types import Json
 from promptbench.core.words import number_of
 from promptbench.report.document import Block, CodeBlock, Document, Report, Section, TableBlock, TableColumn, Text
 from promptbench.yaml.text import mapping_lines
 
-SCHEMA_VERSION = 1
 _SHOWN = 10
 
 
@@ -82,9 +81,6 @@ class CalibratedSuite:
 class CalibrationReport:
     suites: Sequence[CalibratedSuite]
 
-    def as_dict(self) -> dict[str, Json]:
-        return {"schema_version": SCHEMA_VERSION, **asdict(self)}
-
 
 def calibration_report(found: CalibrationReport) -> Report:
     """Return the report on a calibration."""
@@ -93,7 +89,7 @@ def calibration_report(found: CalibrationReport) -> Report:
     cases, flaky = sum(model.cases for model in models), sum(len(model.flaky) for model in models)
     verb = "is" if flaky == 1 else "are"
     verdict = f"{flaky} of {number_of(cases, 'case')} {verb} flaky" if cases else "nothing to calibrate"
-    return Report("calibrate", Document("", sections, verdict), found.as_dict)
+    return Report("calibrate", Document("", sections, verdict), partial(asdict, found))
 
 
 def _sections(suite: CalibratedSuite) -> Iterator[Section]:

@@ -22,7 +22,6 @@ from promptbench.report.document import (
 )
 from promptbench.report.words import share
 
-SCHEMA_VERSION = 1
 _MOST_GROUPS = 10
 _MOST_LINES = 30
 _MOST_NAMED = 10
@@ -139,7 +138,6 @@ class MutationReport:
 
     def as_dict(self) -> dict[str, Json]:
         return {
-            "schema_version": SCHEMA_VERSION,
             "suites": [suite.as_dict() for suite in self.suites],
             "at_least": self.at_least,
             "sentence": self.sentence,

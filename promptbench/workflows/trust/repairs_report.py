@@ -10,7 +10,6 @@ from promptbench.core.types import Json
 from promptbench.core.words import number_of
 from promptbench.report.document import Block, Document, ItemList, Report, Section, TableBlock, TableColumn, Text
 
-SCHEMA_VERSION = 1
 _MOST_GROUPS = 10
 _SIDES = {"champion": "production", "candidate": "candidate", "baseline": "baseline"}
 
@@ -93,7 +92,7 @@ class RepairsReport:
         return "; ".join(parts)
 
     def as_dict(self) -> dict[str, Json]:
-        return {"schema_version": SCHEMA_VERSION, **asdict(self), "sentence": self.sentence}
+        return {**asdict(self), "sentence": self.sentence}
 
 
 def repairs_report(found: RepairsReport) -> Report:
@@ -183,7 +182,7 @@ class BacktestReport:
         return f"{self.rule} is advisory: {self.advisory}" if self.advisory else f"{self.rule} counts ({self.trust})"
 
     def as_dict(self) -> dict[str, Json]:
-        return {"schema_version": SCHEMA_VERSION, **asdict(self), "sentence": self.sentence}
+        return {**asdict(self), "sentence": self.sentence}
 
 
 def backtest_report(result: BacktestReport) -> Report:

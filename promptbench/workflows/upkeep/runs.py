@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from promptbench.core.diagnostics import did_you_mean
+from promptbench.core.diagnostics import suggest
 from promptbench.core.errors import InputError
 from promptbench.project import Project
 from promptbench.report.document import Block, CodeBlock, Document, Report, Section, TableBlock, TableColumn, Text
@@ -53,9 +53,8 @@ def run_history(project: Project, name: str, *, model: str | None = None, limit:
         found = found or listing.history(suite=None, prompt=name, model=model, limit=limit)
         if not found:
             known = listing.names()
-            guess = did_you_mean(name, known - {name})
             on = f" on {model}" if model else ""
-            hint = f"did you mean '{guess}'?" if guess else f"suites and prompts with runs: {', '.join(sorted(known))}"
+            hint = suggest(name, known - {name}, f"suites and prompts with runs: {', '.join(sorted(known))}")
             raise InputError(f"no finished run of a whole suite or prompt '{name}'{on}", hint=hint)
         return found
 
