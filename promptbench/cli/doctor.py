@@ -6,16 +6,17 @@ from typing import Annotated
 
 import typer
 
-from promptbench.cli.options import AsJson
+from promptbench.cli.reporting import Lines, Project, prints
 from promptbench.core.errors import Exit
 
 
+@prints
 def doctor(
+    project: Project,
     online: Annotated[
         bool, typer.Option("--online", help="Also check each server that has its key, by the list of its models.")
     ] = False,
-    as_json: AsJson = False,
-) -> int:
+) -> Lines:
     """Show installation and settings, and what is wrong.
 
     Each setting with its source, each provider with its address and whether its key is set; exit 4 if something is
@@ -23,15 +24,12 @@ def doctor(
     """
     from dataclasses import asdict, replace
 
-    from promptbench.cli.output import out, out_json, without_keys
-    from promptbench.project import Project
+    from promptbench.cli.output import without_keys
     from promptbench.workflows.upkeep.doctor import doctor
 
-    findings = [replace(item, value=without_keys(item.value)) for item in doctor(Project.open(), online=online)]
-    if as_json:
-        out_json({"schema_version": 1, "findings": [asdict(item) for item in findings]})
-    else:
-        for item in findings:
-            hint = f"\n     hint: {item.hint}" if item.hint else ""
-            out(f"{'ok  ' if item.good else 'BAD '} {item.what}: {item.value}{hint}")
+    findings = [replace(item, value=without_keys(item.value)) for item in doctor(project, online=online)]
+    yield {"findings": [asdict(item) for item in findings]}
+    for item in findings:
+        hint = f"\n     hint: {item.hint}" if item.hint else ""
+        yield f"{'ok  ' if item.good else 'BAD '} {item.what}: {item.value}{hint}"
     return Exit.YES if all(item.good for item in findings) else Exit.ENVIRONMENT

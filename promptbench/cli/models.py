@@ -6,28 +6,26 @@ from typing import Annotated
 
 import typer
 
-from promptbench.cli.options import AsJson
+from promptbench.cli.reporting import Lines, Project, prints
 from promptbench.core.errors import Exit
 
 models = typer.Typer(help="List usable models, install the embedded one.", no_args_is_help=True)
 
 
 @models.command("list")
-def list_(as_json: AsJson = False) -> int:
+@prints
+def list_(project: Project) -> Lines:
     """List the embedded model, the models of servers on this machine, and providers whose key is set.
 
     Looks for servers on the usual ports of Ollama, LM Studio, llama.cpp and vLLM. No other machine is contacted.
     """
-    from promptbench.cli.output import out, out_json, say, visible
-    from promptbench.project import Project
+    from promptbench.cli.output import say, visible
     from promptbench.workflows.start.find_models import available_models
 
-    found = list(available_models(Project.open()))
-    if as_json:
-        out_json({"schema_version": 1, "models": [{"model": item.name, "found": item.source} for item in found]})
-        return Exit.YES
+    found = list(available_models(project))
+    yield {"models": [{"model": item.name, "found": item.source} for item in found]}
     for item in found:
-        out(f"{visible(item.name)}: {item.source}")
+        yield f"{visible(item.name)}: {item.source}"
     if not found:
         say("no model found; `promptbench models install` installs a small local one")
     return Exit.YES

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
-from promptbench.cli.output import out_json
+from promptbench.cli.reporting import Lines
 from promptbench.core.errors import Exit
-from promptbench.report.model import Promotion
+
+if TYPE_CHECKING:
+    from promptbench.report.model import Promotion
 
 
-def show(moved: Promotion, *, as_json: bool) -> Exit:
-    """Print what changed and how to undo it."""
-    from promptbench.cli.output import out
+def moved(found: Promotion) -> Lines:
+    """Yield what changed and how to undo it."""
     from promptbench.report.document import Document, Report, Section
     from promptbench.report.renderers import plain
     from promptbench.report.words import Target
     from promptbench.workflows.judge.run_report import promotion_blocks
 
-    if as_json:
-        out_json({"schema_version": 1, **asdict(moved)})
-        return Exit.YES
-    report = Report(moved.prompt, Document("", [Section(list(promotion_blocks(moved)))], ""), dict)
-    out(plain.render([report], Target()), end="")
+    yield asdict(found)
+    report = Report(found.prompt, Document("", [Section(list(promotion_blocks(found)))], ""), dict)
+    yield plain.render([report], Target()).removesuffix("\n")
     return Exit.YES

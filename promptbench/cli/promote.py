@@ -7,11 +7,15 @@ from typing import Annotated
 
 import typer
 
-from promptbench.cli.options import Actor, AsJson, Reason
+from promptbench.cli.moved import moved
+from promptbench.cli.options import Actor, Reason
+from promptbench.cli.reporting import Lines, Project, prints
 from promptbench.core.errors import InputError
 
 
+@prints
 def promote(
+    project: Project,
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The prompt's name in the store.")],
     run: Annotated[
         str | None, typer.Option("--run", metavar="RUN", help="The run that proves it; the latest by default.")
@@ -30,22 +34,19 @@ def promote(
     ] = None,
     reason: Reason = None,
     actor: Actor = None,
-    as_json: AsJson = False,
-) -> int:
+) -> Lines:
     """Move a label to a candidate that passed.
 
     Candidate, production, suite, checks and gate must be as they were judged, and the proof not too old.
     """
-    from promptbench.cli.moved import show
-    from promptbench.project import Project
     from promptbench.workflows.store import labels
 
     if sum(item is not None for item in (run, evidence, source, force)) > 1:
         raise InputError("give one of --run, --evidence, --from and --force")
-    project, who = Project.open(), labels.Who(actor, reason)
+    who = labels.Who(actor, reason)
     if force is not None:
-        return show(labels.force(project, prompt, force, label=to, who=who), as_json=as_json)
+        return (yield from moved(labels.force(project, prompt, force, label=to, who=who)))
     from promptbench.workflows.store.promote import promote
 
-    moved = promote(project, prompt, run=run, evidence=evidence, source=source, label=to, who=who)
-    return show(moved, as_json=as_json)
+    done = promote(project, prompt, run=run, evidence=evidence, source=source, label=to, who=who)
+    return (yield from moved(done))

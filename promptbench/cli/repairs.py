@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from promptbench.cli.options import AsJson, Run
-from promptbench.cli.reporting import CommandLine, Reports, reports
+from promptbench.cli.options import Run
+from promptbench.cli.reporting import CommandLine, Lines, Project, Reports, prints, reports
 from promptbench.core.errors import Exit
 
 
@@ -46,20 +46,15 @@ def show(
 
 
 @repairs.command("list")
-def list_rules(as_json: AsJson = False) -> int:
+@prints
+def list_rules(project: Project) -> Lines:
     """List the project's own repair rules, and whether each counts."""
-    from promptbench.cli.output import out, out_json
-    from promptbench.project import Project
-
-    rules = Project.open().repair_rules
-    if as_json:
-        keys = ("name", "trust", "file", "hash", "advisory")
-        out_json({"schema_version": 1, "rules": [{key: getattr(rule, key) for key in keys} for rule in rules]})
-        return Exit.YES
+    rules, keys = project.repair_rules, ("name", "trust", "file", "hash", "advisory")
+    yield {"rules": [{key: getattr(rule, key) for key in keys} for rule in rules]}
     for rule in rules:
-        out(f"{rule.name} ({rule.trust}, {rule.file}): {f'advisory: {rule.advisory}' if rule.advisory else 'counts'}")
+        yield f"{rule.name} ({rule.trust}, {rule.file}): {f'advisory: {rule.advisory}' if rule.advisory else 'counts'}"
     if not rules:
-        out("this project has no repair rules; the setting `repairs` lists their files")
+        yield "this project has no repair rules; the setting `repairs` lists their files"
     return Exit.YES
 
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, wraps
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
 
-from promptbench.cli.options import ExitZero, Format, JsonFormat, Output, Quiet, Verbose
+from promptbench.cli.options import AsJson, ExitZero, Format, JsonFormat, Output, Quiet, Verbose
 
 if TYPE_CHECKING:
     from promptbench.cli.rendering import Rendering
-    from promptbench.project import Project
+    from promptbench.project import Project as Project  # noqa: PLC0414 - for the commands
     from promptbench.report.document import Report
 
     Reports = Sequence[Report] | int
+    Lines = Generator[Any, None, int]
 else:
-    Reports = Any
+    Project = Reports = Lines = Any
 
 _OPTIONS = {"format_": (Format, "terminal"), "as_json": (JsonFormat, False), "output": (Output, None),
             "exit_zero": (ExitZero, False), "quiet": (Quiet, False), "verbose": (Verbose, False)}  # fmt: skip
@@ -59,8 +60,38 @@ def reports(command: Callable[..., Reports], *, exit_zero: bool = False) -> Call
         found = command(CommandLine(project, rendering), **values)
         return found if isinstance(found, int) else rendering.write(project, found, exit_zero=zero)
 
-    # Typer reads the signature.
-    whole = signature(command, eval_str=True)
+    return _with_options(run, options)
+
+
+def prints(command: Callable[..., Lines]) -> Callable[..., int]:
+    """Give a command the option `--json`, and print what it yields: its result as data, then as lines.
+
+    With `--json` only the data is printed. What the command returns is the exit code.
+    """
+
+    @wraps(command)
+    def run(as_json: bool, **values: Any) -> int:
+        from promptbench.cli.output import out, out_json
+        from promptbench.project import Project
+
+        found = command(Project.open(), **values)
+        data = next(found)
+        if as_json:
+            out_json({"schema_version": 1, **data})
+        while True:
+            try:
+                line = next(found)
+            except StopIteration as end:
+                return int(end.value)
+            if not as_json:
+                out(line)
+
+    return _with_options(run, {"as_json": (AsJson, False)})
+
+
+def _with_options(run: Callable[..., int], options: Mapping[str, tuple[Any, object]]) -> Callable[..., int]:
+    """Return a wrapped command whose signature, which Typer reads, has these options instead of the first argument."""
+    whole = signature(run, eval_str=True)
     _, *own = whole.parameters.values()
     more = [
         Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=kind)

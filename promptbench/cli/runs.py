@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from promptbench.cli.options import AsJson, Run
-from promptbench.cli.reporting import CommandLine, Reports, reports, verdicts
+from promptbench.cli.options import Run
+from promptbench.cli.reporting import CommandLine, Lines, Project, Reports, prints, reports, verdicts
 from promptbench.core.call_filter import parse_since
 from promptbench.core.errors import Exit, InputError
 from promptbench.core.words import number_of
@@ -144,7 +144,9 @@ def rescore(
 
 
 @runs.command("prune")
+@prints
 def prune(
+    project: Project,
     older_than: Annotated[
         str, typer.Option("--older-than", metavar="WHEN", help="Runs from before then: 90d, 24h or 2026-08-01.")
     ],
@@ -152,15 +154,12 @@ def prune(
         bool, typer.Option("--recordings", help="Also recordings from before then that no remaining run uses.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and remove nothing.")] = False,
-    as_json: AsJson = False,
-) -> int:
+) -> Lines:
     """Remove old runs and what only they used, permanently.
 
     Runs that prove a labelled version stay, and so does the newest of each suite. Imported calls and the prompt store
     are not touched.
     """
-    from promptbench.cli.output import out, out_json
-    from promptbench.project import Project
     from promptbench.workflows.upkeep.prune import prune
 
     try:
@@ -168,23 +167,21 @@ def prune(
     except ValueError:
         hint = "write --older-than 90d, or 24h, or 2026-08-01"
         raise InputError(f"--older-than: expected a time, got '{older_than}'", hint=hint) from None
-    done = prune(Project.open(), before, recordings=recordings, dry_run=dry_run)
-    if as_json:
-        out_json({"schema_version": 1, "dry_run": dry_run, **asdict(done)})
-        return Exit.YES
+    done = prune(project, before, recordings=recordings, dry_run=dry_run)
+    yield {"dry_run": dry_run, **asdict(done)}
     for run, reason in done.kept.items():
-        out(f"{run} stays: {reason}")
+        yield f"{run} stays: {reason}"
     if dry_run:
         for run in done.runs:
-            out(f"{run} would be removed")
-        out(f"{number_of(len(done.runs), 'run')} would be removed; the same command without --dry-run removes them")
+            yield f"{run} would be removed"
+        yield f"{number_of(len(done.runs), 'run')} would be removed; the same command without --dry-run removes them"
         return Exit.YES
     gone = [(done.removed.runs, "run"), (done.removed.answers, "answer"), (done.removed.recordings, "recording")]
     counts = [number_of(count, word) for count, word in gone if count or word == "run"]
     counts += [f"{number_of(done.removed.cached, 'cached answer')}"] if done.removed.cached else []
-    out(f"removed {', '.join(counts)}; freed {(done.bytes_before - done.bytes_after) / 1e6:.1f} MB")
+    yield f"removed {', '.join(counts)}; freed {(done.bytes_before - done.bytes_after) / 1e6:.1f} MB"
     if done.removed.runs:
-        out("  this cannot be undone; --dry-run lists the runs first")
+        yield "  this cannot be undone; --dry-run lists the runs first"
     if not done.compacted:
-        out("  another process uses the record: prune again later to free the disk space")
+        yield "  another process uses the record: prune again later to free the disk space"
     return Exit.YES

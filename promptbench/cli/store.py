@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from promptbench.cli.options import AsJson
+from promptbench.cli.reporting import Lines, Project, prints
 from promptbench.core.canonical import short
 from promptbench.core.errors import Exit, InputError
 from promptbench.core.words import number_of
@@ -28,31 +29,26 @@ def _group() -> None:
 
 
 @store.command("verify")
-def verify(as_json: AsJson = False) -> int:
+@prints
+def verify(project: Project) -> Lines:
     """Find everything that was changed outside promptbench.
 
     In the database and in the text mirror; each finding says how to fix it. Exit 5 if there is one.
     """
-    from promptbench.cli.output import out, out_json
-    from promptbench.project import Project
-
-    with Project.open().prompts() as opened:
+    with project.prompts() as opened:
         synchronized = opened.notes()
         found = opened.verify()
         prompts = len(opened.prompts())
-    if as_json:
-        findings = [asdict(item) for item in found]
-        # The keys are those of the first release.
-        out_json({"schema_version": 1, "sound": not found, "findings": findings, "levelled": synchronized})
-        return Exit.CONFLICT if found else Exit.YES
+    # The keys are those of the first release.
+    yield {"sound": not found, "findings": [asdict(item) for item in found], "levelled": synchronized}
     for line in synchronized:
-        out(f"note: {clean(line)}")
+        yield f"note: {clean(line)}"
     for hint, items in groupby(found, key=lambda item: item.hint):
         for item in items:
-            out(clean(f"{item.prompt or 'store'}: {item.message}"))
-        out(f"  hint: {clean(hint)}")
+            yield clean(f"{item.prompt or 'store'}: {item.message}")
+        yield f"  hint: {clean(hint)}"
     valid = f"valid: {number_of(prompts, 'prompt')}, every event, version and proof as written"
-    out(number_of(len(found), "finding") if found else valid)
+    yield number_of(len(found), "finding") if found else valid
     return Exit.CONFLICT if found else Exit.YES
 
 
@@ -111,22 +107,19 @@ def _ask(contest: LabelConflict) -> str:
 
 
 @store.command("backup")
+@prints
 def backup(
+    project: Project,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The copy; must not exist yet.")],
-    as_json: AsJson = False,
-) -> int:
+) -> Lines:
     """Copy the database, also while others promote."""
-    from promptbench.cli.output import out, out_json, say
-    from promptbench.project import Project
+    from promptbench.cli.output import say
 
-    with Project.open().prompts() as opened:
+    with project.prompts() as opened:
         made = opened.backup(file)
     for prompt, reason in made.left_out.items():
         say(f"warning: {prompt} is copied as in the database, without its text mirror: {reason}")
-    if as_json:
-        facts = {"file": str(made.path), "prompts": made.prompts, "events": made.events, "left_out": made.left_out}
-        out_json({"schema_version": 1, **facts})
-    else:
-        out(f"{file} holds {number_of(made.prompts, 'prompt')} with {number_of(made.events, 'event')}")
-        out("  use it: copy it to prompt_store/prompts.sqlite; newer events of the text mirror are added")
+    yield {"file": str(made.path), "prompts": made.prompts, "events": made.events, "left_out": made.left_out}
+    yield f"{file} holds {number_of(made.prompts, 'prompt')} with {number_of(made.events, 'event')}"
+    yield "  use it: copy it to prompt_store/prompts.sqlite; newer events of the text mirror are added"
     return Exit.YES
