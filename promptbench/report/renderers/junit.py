@@ -6,10 +6,13 @@ The file is red exactly if the exit code is not 0: a case that is wrong without 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from io import BytesIO
 from itertools import groupby
-from xml.etree import ElementTree as xml
+from typing import Any
+from xml.etree import ElementTree
+
+from junitparser import Attr, Error, Failure, IntAttr, JUnitXml, Skipped, TestCase, TestSuite
 
 from promptbench.core.errors import Exit
 from promptbench.plugins import ReportFormatSpec
@@ -22,93 +25,89 @@ from promptbench.report.words import Target
 _NOT_XML = re.compile("[^\t\n\u0020-\u007e\u0085\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+class _Case(TestCase):
+    """A testcase with its location."""
+
+    file = Attr()
+    line = IntAttr()
+
+
 def render(reports: Sequence[Report], target: Target) -> str:
-    root = xml.Element("testsuites", name="promptbench")
+    xml: Any = JUnitXml("promptbench")
     for report in reports:
-        _add(root, report.name, [_verdict(report), *(_skipped(item, report) for item in report.skipped)], report)
+        xml.append(
+            _suite(report.name, [_verdict(report), *(_skipped(item, report) for item in report.skipped)], report)
+        )
         for model, items in groupby(judged(report), key=lambda item: item.model):
-            _add(root, f"{report.name} on {model}", [_case(item, report) for item in items], report)
-    _count(root, [case for suite in root for case in suite.iter("testcase")])
+            xml.append(_suite(f"{report.name} on {model}", (_case(item, report) for item in items), report))
+    xml.update_statistics()
     # The schema does not have this sum at the top.
-    del root.attrib["skipped"]
-    xml.indent(root)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{xml.tostring(root, encoding="unicode")}\n'
+    del xml._elem.attrib["skipped"]
+    ElementTree.indent(xml._elem)
+    file = BytesIO()
+    xml.write(file)
+    return f"{file.getvalue().decode()}\n"
 
 
-def _add(root: xml.Element, name: str, cases: Sequence[xml.Element], report: Report) -> None:
-    suite = xml.SubElement(root, "testsuite", name=_text(name))
-    _count(suite, cases)
+def _suite(name: str, cases: Iterable[TestCase], report: Report) -> TestSuite:
+    suite = TestSuite(_text(name))
     if report.started:
-        suite.set("timestamp", report.started[:19])
+        suite.timestamp = report.started[:19]
     facts = {"run": report.run, "suite file": report.path, "result": report.result, **report.properties}
-    if known := {key: value for key, value in facts.items() if value}:
-        properties = xml.SubElement(suite, "properties")
-        for key, value in known.items():
-            xml.SubElement(properties, "property", name=_text(key), value=_text(value))
-    suite.extend(cases)
+    for key, value in facts.items():
+        if value:
+            suite.add_property(_text(key), _text(value))
+    suite.add_testcases(list(cases))
+    return suite
 
 
-def _count(element: xml.Element, cases: Sequence[xml.Element]) -> None:
-    found = Counter(child.tag for case in cases for child in case)
-    element.set("tests", str(len(cases)))
-    for attribute, tag in {"failures": "failure", "errors": "error", "skipped": "skipped"}.items():
-        element.set(attribute, str(found[tag]))
-    element.set("time", f"{sum(float(case.get('time', 0)) for case in cases):.3f}")
+def _made(name: str, package: str, file: str, line: int = 0, seconds: float = 0.0) -> _Case:
+    case = _Case(_text(name), package, round(seconds, 3))
+    if file:
+        case.file = _text(file)
+    if line:
+        case.line = line
+    return case
 
 
-def _verdict(report: Report) -> xml.Element:
-    case = xml.Element("testcase", name="verdict", classname=_dotless(report.name))
-    if report.path:
-        case.set("file", _text(report.path))
-    sentence = report.document.verdict
+def _outcome(kind: type[Error | Failure | Skipped], message: str, state: str, text: str = "") -> Any:
+    outcome = kind(_text(message))
+    if state:
+        outcome.type = _text(state)
+    if text:
+        outcome.text = _text(text)
+    return outcome
+
+
+def _verdict(report: Report) -> _Case:
+    case, sentence = _made("verdict", _dotless(report.name), report.path), report.document.verdict
     if report.exit == Exit.YES and report.collection and not report.run:
         # No model was called, which is neither green nor red.
-        xml.SubElement(case, "skipped", type=_text(report.result), message=_text(sentence))
+        case.result = [_outcome(Skipped, sentence, report.result)]
     elif report.exit == Exit.YES:
-        xml.SubElement(case, "system-out").text = _text(sentence)
+        case.system_out = _text(sentence)
     else:
-        element = xml.SubElement(
-            case,
-            "error" if report.exit == Exit.ENVIRONMENT else "failure",
-            type=_text(report.result),
-            message=_text(sentence),
-        )
         again = [f"again: {report.command}"] if report.command else []
-        element.text = _text("\n".join([sentence, *report.problems, *again]))
+        kind = Error if report.exit == Exit.ENVIRONMENT else Failure
+        case.result = [_outcome(kind, sentence, report.result, "\n".join([sentence, *report.problems, *again]))]
     return case
 
 
-def _case(item: CaseResult, report: Report) -> xml.Element:
+def _case(item: CaseResult, report: Report) -> _Case:
     # Some CI servers take what is before the last dot for a package.
     package = f"{_dotless(report.name)}.{_dotless(item.model)}"
-    case = xml.Element("testcase", name=_text(item.case), classname=package, file=_text(item.file))
-    if item.line:
-        case.set("line", str(item.line))
-    case.set("time", f"{item.provider_ms / 1000:.3f}")
-    if is_right(item):
-        return case
-    counts = decides(item, report)
-    message = headline(item) if counts else f"does not decide: {headline(item)}"
-    element = xml.SubElement(
-        case,
-        ("error" if item.answer is None else "failure") if counts else "skipped",
-        type=_text(item.state),
-        message=_text(message),
-    )
-    element.text = _text("\n".join(details(item)))
+    case = _made(item.case, package, item.file, item.line, item.provider_ms / 1000)
+    if not is_right(item):
+        counts = decides(item, report)
+        kind = (Error if item.answer is None else Failure) if counts else Skipped
+        message = headline(item) if counts else f"does not decide: {headline(item)}"
+        case.result = [_outcome(kind, message, item.state, "\n".join(details(item)))]
     return case
 
 
-def _skipped(item: SkippedCase, report: Report) -> xml.Element:
-    case = xml.Element(
-        "testcase",
-        name=_text(item.case),
-        classname=_dotless(report.name),
-        file=_text(item.file),
-        line=str(item.line),
-        time="0.000",
-    )
-    xml.SubElement(case, "skipped", message=_text(item.reason))
+def _skipped(item: SkippedCase, report: Report) -> _Case:
+    case = _made(item.case, _dotless(report.name), item.file, item.line)
+    case.result = [_outcome(Skipped, item.reason, "")]
     return case
 
 
