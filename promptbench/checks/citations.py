@@ -2,8 +2,8 @@
 
 What: every citation mark in the answer, such as [1], [1, 3] or [doc-2], must be the id of one of the given documents.
     The ids are the field `id` of each in a list of documents, or 1, 2, 3 where they have none; the names in a mapping;
-    and the marks at the start of the lines of a text. A mark counts when it has a digit in it or is an id, so [sic] and
-    [a link](…) do not. The score is the share of the marks that are right.
+    and the marks at the start of the lines of a text. A mark counts when it has a digit in it or is an id, so `[sic]`
+    and `[a link](…)` do not. The score is the share of the marks that are right.
 When: answers from documents that must say where each statement comes from.
 Options: nothing, or the name of the value that holds the documents, or: `in` the same; `at least` how many different
     documents must be cited; `pattern` another form of mark, with the id in its first group.
