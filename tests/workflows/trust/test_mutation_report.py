@@ -97,7 +97,6 @@ def test_the_sentence_and_the_exit_code(report: MutationReport, said: str, code:
 
 def test_as_json_it_has_everything() -> None:
     data = json.loads(json.dumps(REPORT.as_dict()))
-    assert data["schema_version"] == 1
     assert data["sentence"] == REPORT.sentence
     [suite, empty] = data["suites"]
     assert (suite["killed"], suite["counted"], empty["score"]) == (16, 34, None)

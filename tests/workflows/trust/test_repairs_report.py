@@ -89,7 +89,6 @@ def test_the_sentence(rows: list[PromptRepairs], said: str) -> None:
 
 def test_as_json_it_has_everything() -> None:
     data = json.loads(json.dumps(REPORT.as_dict()))
-    assert data["schema_version"] == 1
     assert data["sentence"] == REPORT.sentence
     assert len(data["rows"][0]["misfits"]) == 11
     assert data["rows"][0]["rules"][0] == {
