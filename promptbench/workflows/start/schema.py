@@ -130,7 +130,8 @@ def _finish(schema: dict[str, Json]) -> None:
         f"^{name.replace('_', '[_-]')}$": field for name, field in properties.items() if "_" in name
     }
     if at := properties.get("expect_at"):
-        schema["patternProperties"]["^expect[ _-]at[ _-].+$"] = {"description": at["description"]}
+        of_step = {"description": at["description"], "examples": list(at["examples"][0].values())}
+        schema["patternProperties"]["^expect[ _-]at[ _-].+$"] = of_step
     schema["required"] = [name for name in needed if "_" not in name]
     spelled = [[{"required": [name.replace("_", sign)]} for sign in " -_"] for name in needed if "_" in name]
     if spelled:
