@@ -85,8 +85,10 @@ class AnswerTrajectory:
 
     def led_to(self, attempt: Attempt) -> bool:
         steps = attempt.steps
-        same = (digest(self.request(steps[:n]).as_dict()) == step.request_hash for n, step in enumerate(steps))
-        return all(same) and not self._continues(steps)
+        with suppress(UnreadableStep):
+            same = (digest(self.request(steps[:n]).as_dict()) == step.request_hash for n, step in enumerate(steps))
+            return all(same) and not self._continues(steps)
+        return False
 
     def _continues(self, steps: Sequence[Step]) -> bool:
         with suppress(UnreadableStep):

@@ -142,6 +142,15 @@ def test_an_unreadable_answer_ends_the_chain(project: ProjectFolder, server: Fak
     assert record(project, "SELECT outcome FROM attempt ORDER BY started DESC LIMIT 1") == [("errored",)]
 
 
+def test_answers_that_another_accept_level_would_not_read_are_not_scored_again(
+    project: ProjectFolder, server: FakeOpenAI
+) -> None:
+    server.script = lambda body: f"Sure: {chooses(body)}"
+    assert "2/2" in project.run("run", "suites/routing").out
+    project.edit("suites/routing/suite.yaml", "gate:", "accept: raw\ngate:")
+    assert "needs answers that this run does not have" in project.run("runs", "rescore").out
+
+
 def test_equal_steps_are_one_call(project: ProjectFolder, server: FakeOpenAI) -> None:
     in_production(project, server)
     project.write("suites/routing/reply.prompt", REPLY.replace("Answer", "Reply to"))
