@@ -293,7 +293,9 @@ class Attempts:
             failed_tries = (*failed_tries, *reply.failed_tries)
             attempt = replace(_attempt(task, plan, reply), failed_tries=failed_tries)
             if reply.answer is None:
-                return as_attempt(attempt, first, steps)
+                chain = self._prepared.chain_of(task.key.variant)
+                where = f"step '{chain.steps[len(steps)].name}': " if chain else ""
+                return as_attempt(replace(attempt, error=f"{where}{attempt.error}"), first, steps)
             step = step_of(plan.request, reply.answer, reply, plan.started)
             try:
                 kept = await trajectory.continued(steps, step)

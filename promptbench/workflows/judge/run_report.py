@@ -189,7 +189,7 @@ def _steps(steps: Sequence[StepRow]) -> Iterator[Block]:
     }
     if rows:
         rows = [replace(row, prompt=name) for row, name in zip(rows, names, strict=True)]
-        yield _by_model("Steps", "steps", rows, columns, _FEW if any(row.few for row in rows) else "")
+        yield _by_model("Steps", "steps", rows, columns, _FEW if any(row.few and row.timed for row in rows) else "")
 
 
 def _by_model(
