@@ -35,7 +35,7 @@ def test_a_folder_without_a_suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_schema_is_json(project: ProjectFolder) -> None:
-    assert project.run("schema").data["required"] == ["suite", "prompt", "models"]
+    assert project.run("schema").data["required"] == ["suite", "models"]
 
 
 def test_doctor(project: ProjectFolder) -> None:
