@@ -235,6 +235,12 @@ def test_a_killed_run_repeats_no_step(project: ProjectFolder, server: FakeOpenAI
             "suite.yaml:8:",
             "the answers of steps are not judged",
         ),
+        (
+            "    prompt: reply.prompt",
+            "    prompt: reply.prompt\n    checks: [json schema: output]",
+            "suite.yaml:14:",
+            "'json schema': ",
+        ),
         ("[contains: '{{expect.intent}}']", "[contians: x]", "suite.yaml:8:", "unknown check 'contians'"),
     ],
 )

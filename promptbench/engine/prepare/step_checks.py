@@ -62,6 +62,9 @@ class StepChecks:
         self._steps = {step.name: step for step in suite.steps}
         self._chains = {item.hash: item.prompt for item in variants if isinstance(item.prompt, Chain)}
         self.hashed = [[step.name, step.at, checks.as_hashed(step.checks, context)] for step in suite.steps]
+        candidate = next(iter(self._chains.values()), None)
+        prompts = {step.name: step.prompt for step in candidate.steps} if candidate else {}
+        self._schemas = {name: prompt.output_schema for name, prompt in prompts.items() if prompt}
         before = len(found.errors)
         for step in suite.steps:
             for spec in step.checks:
@@ -121,7 +124,9 @@ class StepChecks:
         return [check for check in built if check is not None]
 
     def _context_of(self, step: ChainStep) -> CheckContext:
-        written, schema = self._steps.get(step.name), step.prompt.output_schema if step.prompt else None
+        written, own = self._steps.get(step.name), step.prompt.output_schema if step.prompt else None
+        # A prompt in production without a schema is checked by the candidate's.
+        schema = own or self._schemas.get(step.name)
         return replace(self._context, output_schema=schema, at=written.at if written else None)
 
     def _validate(self, spec: WrittenCheck, step: SuiteStep) -> None:
@@ -135,7 +140,8 @@ class StepChecks:
                 self._found.add(Code.MISSING_VARIABLE, message, spec.where.location(), hint=hint)
         if len(self._found) > before:
             return
-        context, check = replace(self._context, output_schema={}, at=step.at), None
+        schema = self._schemas.get(step.name) if self._chains else {}
+        context, check = replace(self._context, output_schema=schema, at=step.at), None
         first, *others = (Diagnostics() for _ in _STAND_INS)
         for found, stand_in in zip((first, *others), _STAND_INS, strict=True):
             check = check or checks.build(_filled(spec, dict.fromkeys(names, stand_in)), context, found)
