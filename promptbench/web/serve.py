@@ -67,16 +67,12 @@ def serve(
 
 
 def _listen(port: int | None) -> socket.socket:
-    listening = socket.socket()
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     for number in (PORT, 0) if port is None else (port,):
         try:
-            listening.bind((_LOOPBACK, number))
+            # It listens before the address is printed, so that a browser waits, and is not refused.
+            return socket.create_server((_LOOPBACK, number))
         except OSError as error:
             failed = error
-        else:
-            return listening
-    listening.close()
     raise EnvironmentFailure(
         f"port {port} cannot be used: {failed.strerror}", hint="without --port, a free port is taken"
     )
