@@ -11,7 +11,8 @@ def visible(text: str) -> str:
     """Return a foreign text with its lines, with a sign in the place of each character that would not be seen."""
     if text.isprintable():
         return text
-    return "".join(char if char in "\n\t" else clean(char) for char in text.replace("\r\n", "\n"))
+    lines = text.replace("\r\n", "\n").split("\n")
+    return "\n".join(line if line.isprintable() else "\t".join(map(clean, line.split("\t"))) for line in lines)
 
 
 def shown(text: str) -> str:

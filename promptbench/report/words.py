@@ -25,6 +25,8 @@ class Target:
 
 def clean(text: str) -> str:
     """Return a text of a model or user on one line, without anything that a terminal would obey."""
+    if text.isprintable():
+        return text
     return "".join(
         char
         if char.isprintable()
