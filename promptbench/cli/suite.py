@@ -145,7 +145,7 @@ def calibrate(
     from promptbench.project import Selection
     from promptbench.workflows.judge.budgets import Spending
     from promptbench.workflows.trust.calibrate import calibrate as run_calibration
-    from promptbench.workflows.trust.calibration_report import calibration_report
+    from promptbench.workflows.trust.calibrate import calibration_report
 
     selection = Selection(
         paths=tuple(suites or ()),

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 from promptbench.core.clock import now
 from promptbench.core.events import Event, Listener, Notice
 from promptbench.core.types import ModelRef, Request
-from promptbench.engine.interrupts import DaemonThreads, on_interrupt
 from promptbench.gateway import BudgetReached, Gateway, ModelDown, Reply, Stopped
 
 _CLOSE_SECONDS = 0.3  # for closing the models after the user aborted
@@ -202,3 +204,55 @@ def _first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+
+@contextmanager
+def on_interrupt(stop: Callable[[], bool]) -> Iterator[None]:
+    """Call `stop` on each Ctrl-C, in the loop's thread. Cancel the running task if `stop` returns False."""
+    main = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+
+    def handle() -> None:
+        if not stop() and main is not None:
+            main.cancel()
+
+    try:
+        before = signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(handle))
+    except ValueError:
+        # Signals reach only the main thread. Code that runs us in another one has its own way to stop.
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class DaemonThreads(ThreadPoolExecutor):
+    """An event loop's executor that never waits for its threads.
+
+    The loop resolves host names in it, and a name server that does not answer would delay the exit by half a minute.
+    """
+
+    def submit(self, call: Callable[Given, Result], /, *args: Given.args, **more: Given.kwargs) -> Future[Result]:
+        future: Future[Result] = Future()
+
+        def work() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = call(*args, **more)
+            except BaseException as error:  # noqa: BLE001 - it belongs to the caller that awaits the future
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        threading.Thread(target=work, daemon=True).start()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Leave the threads running."""

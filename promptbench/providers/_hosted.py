@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from promptbench.core import addresses
 from promptbench.core.diagnostics import Code
-from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
+from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request, Usage
 from promptbench.plugins import (
     Billing,
     Problem,
@@ -23,10 +24,11 @@ from promptbench.plugins import (
     ProviderSpec,
     ServiceAddress,
 )
-from promptbench.providers import _chat, _credentials, _embeddings, _events, _failures, _options
+from promptbench.providers import _chat, _credentials, _events, _failures, _options
 
 if TYPE_CHECKING:
     from promptbench.providers import _session
+
 
 _TIMEOUT_SECONDS = 120.0
 _LIST_SECONDS = 5.0
@@ -228,7 +230,7 @@ class Hosted(Provider):
         from promptbench.providers import _session
 
         _chat.require_messages(request)
-        api = _embeddings.EMBEDDINGS if request.embeds else self._api
+        api = EMBEDDINGS if request.embeds else self._api
         takes_schema = self._structured and api.dialect.known.takes("schema") is not False
         schema = request.output_schema if takes_schema else None
         body = api.body(self._setup.name, request, schema)
@@ -338,3 +340,39 @@ def openai_client(url: str, key: str) -> Any:
     from openai import AsyncOpenAI
 
     return AsyncOpenAI(api_key=key, base_url=url, **client_options(url))
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """The API Embeddings. The answer's text is the embedding as a JSON list."""
+
+    dialect: _chat.Dialect = field(default_factory=lambda: _chat.Dialect({}))
+    path: str = "/embeddings"
+    streamed: Mapping[str, Json] = field(default_factory=dict)
+
+    def unenforced(self, schema: Mapping[str, Json]) -> str | None:
+        return None
+
+    def body(self, name: str, request: Request, schema: Mapping[str, Json] | None) -> dict[str, Json]:
+        return {"model": name, "input": request.messages[0].content, "encoding_format": "float"}
+
+    def read(self, data: Json, *, params: Mapping[str, Json], structured: bool) -> Answer:
+        items = data.get("data") if isinstance(data, dict) else None
+        first = items[0] if isinstance(items, list) and items else None
+        vector = first.get("embedding") if isinstance(first, dict) else None
+        if not isinstance(vector, list):
+            raise _chat.NotACompletion("JSON that is not an embedding")
+        usage = data.get("usage")
+        tokens = usage.get("prompt_tokens") if isinstance(usage, dict) else None
+        return Answer(
+            text=json.dumps(vector, separators=(",", ":")),
+            model=str(data.get("model") or ""),
+            params=params,
+            usage=Usage(tokens, 0) if isinstance(tokens, int) else None,
+        )
+
+    def joined(self, events: Sequence[_events.StreamEvent]) -> _events.Whole:
+        raise _events.BrokenStream("a stream instead of an embedding")
+
+
+EMBEDDINGS = Embeddings()

@@ -22,10 +22,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from promptbench.engine.measurement import Arrivals, Load
 from promptbench.project import Project
 from promptbench.workflows.judge.budgets import Spending
-from promptbench.workflows.measure.bench import MeasureOptions, measure
+from promptbench.workflows.measure.bench import Arrivals, Load, MeasureOptions, measure
 from promptbench.workflows.measure.bench_report import MeasuredModel
 from tests.bench.busy_server import BusyServer, Manner
 

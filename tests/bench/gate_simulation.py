@@ -20,9 +20,9 @@ from pathlib import Path
 import promptbench
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome
+from promptbench.gate.false_alarms import independent_draws, simulate_run
 from promptbench.gate.judge import GatedModel, Result, Verdict, judge
 from promptbench.gate.policy import Policy
-from promptbench.gate.simulation import independent_draws, simulate_run
 from promptbench.gate.trial import LookRecord
 
 GUIDE = Path(promptbench.__file__).parent / "docs" / "guides" / "verdict.md"

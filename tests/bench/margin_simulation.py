@@ -21,10 +21,10 @@ from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.candidates import judge_candidates
 from promptbench.gate.case_outcomes import CaseInfo
 from promptbench.gate.drift import drift
+from promptbench.gate.false_alarms import independent_draws, simulate_run
 from promptbench.gate.judge import GatedModel, Result
-from promptbench.gate.margin_power import guards_to_keep
 from promptbench.gate.policy import CRITICAL_REPEATS, Policy
-from promptbench.gate.simulation import independent_draws, simulate_run
+from promptbench.gate.power import guards_to_keep
 
 GUIDE = Path(promptbench.__file__).parent / "docs" / "guides" / "verdict.md"
 MODEL, CHAMPION = "model", "champion"

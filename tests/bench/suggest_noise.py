@@ -19,9 +19,9 @@ from promptbench.core.types import Attempt, AttemptKey, Outcome
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.candidates import judge_candidates
 from promptbench.gate.case_outcomes import CaseInfo
+from promptbench.gate.false_alarms import independent_draws, simulate_run
 from promptbench.gate.judge import GatedModel, Result
 from promptbench.gate.policy import Policy
-from promptbench.gate.simulation import independent_draws, simulate_run
 from promptbench.gate.trial import LookRecord
 from promptbench.workflows.judge.suggest import judge_use
 from promptbench.workflows.judge.suggest_search import TriedVersion, shortlist

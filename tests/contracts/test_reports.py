@@ -12,7 +12,7 @@ from promptbench.report.words import Target
 from promptbench.workflows.logs.failures import failures_report
 from promptbench.workflows.logs.replay import LoggedModel, RescoreReport, rescore_report
 from promptbench.workflows.measure.bench_report import bench_report, history_report
-from promptbench.workflows.trust.calibration_report import (
+from promptbench.workflows.trust.calibrate import (
     CalibratedModel,
     CalibratedSuite,
     CalibrationReport,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptbench.engine.measurement import Arrivals, Due, Load, schedule
+from promptbench.workflows.measure.bench import Arrivals, Due, Load, schedule
 
 LOADS = [
     Load(Arrivals.CLOSED, concurrency=3),

@@ -10,7 +10,7 @@ from promptbench.engine.plan import Repeats, Task, first_round
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.engine.runner import Engine
 from promptbench.gateway import Gateway
-from promptbench.gateway.semaphore import PER_TURN
+from promptbench.gateway.model_state import PER_TURN
 from tests.helpers.scripted import REJECTED, Scripted
 from tests.helpers.suites import HEAD, joined
 

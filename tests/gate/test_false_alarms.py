@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from promptbench.gate.case_outcomes import CaseInfo
-from promptbench.gate.false_alarms import CaseRate, false_alarms, simulations_of
+from promptbench.gate.false_alarms import CaseRate, false_alarms, simulate_run, simulations_of
 from promptbench.gate.policy import Policy
-from promptbench.gate.simulation import simulate_run
 
 
 def test_cases_that_never_flake_raise_no_alarm() -> None:

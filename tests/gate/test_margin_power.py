@@ -8,10 +8,10 @@ from math import sqrt
 import pytest
 
 from promptbench.gate.case_outcomes import CaseInfo
+from promptbench.gate.false_alarms import independent_draws, simulate_run
 from promptbench.gate.judge import GatedModel, Result, judge
-from promptbench.gate.margin_power import TARGET_POWER, guards_to_keep, power_to_keep
 from promptbench.gate.policy import Policy
-from promptbench.gate.simulation import independent_draws, simulate_run
+from promptbench.gate.power import TARGET_POWER, guards_to_keep, power_to_keep
 
 
 @pytest.mark.parametrize(

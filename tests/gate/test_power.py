@@ -5,9 +5,9 @@ import random
 import pytest
 
 from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, PromptPair
+from promptbench.gate.false_alarms import independent_draws, simulate_run
 from promptbench.gate.policy import Policy, TagPolicy
 from promptbench.gate.power import PassRate, PowerForecast, detection, guards_for
-from promptbench.gate.simulation import independent_draws, simulate_run
 
 
 @pytest.mark.parametrize(("repeats", "rate", "power"), [(3, 0.5, 0.87), (3, 0.7, 0.55), (8, 0.5, 1.0), (8, 0.7, 0.82)])

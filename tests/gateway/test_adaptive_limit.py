@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from promptbench.gateway.adaptive_limit import AdaptiveLimit
+from promptbench.gateway.model_state import AdaptiveLimit
 
 
 def rounds(limit: AdaptiveLimit, count: int, now: float = 0.0) -> list[int]:

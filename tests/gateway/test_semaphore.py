@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-from promptbench.gateway.semaphore import PER_TURN, ResizableSemaphore
+from promptbench.gateway.model_state import PER_TURN, ResizableSemaphore
 
 
 class Room:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptbench.metrics.chrf import chrf
+from promptbench.checks.similar import chrf
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptbench.metrics.pareto import front
+from promptbench.workflows.measure.advice import front
 
 _points = st.dictionaries(st.text(max_size=3), st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(0, 5)))
 
