@@ -170,7 +170,7 @@ class MarginForecast:
         about: names the tag, as in " of 'refunds'"; empty for the gate's margin.
         takes: the number of guards if all hold, and if one of them is unstable.
         kept: the probability that the present cases keep the margin if nothing changes; None on deterministic models.
-        enough: how many cases keep it with `margin_power.TARGET_POWER`; None if the present ones do, or none would.
+        enough: how many cases keep it with `TARGET_POWER`; None if the present ones do, or none would.
         repeats: with how many repeats the present cases would; None likewise.
     """
 
