@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -86,14 +87,20 @@ def columns_of(written: Sequence[str] | None) -> dict[str, str]:
     return {name.strip(): column for name, _, column in pairs}
 
 
+def time_of(option: str, written: str) -> datetime:
+    """Return the time that an option means. Raise InputError if it is invalid."""
+    try:
+        return parse_since(written)
+    except ValueError:
+        hint = f"write {option} 2026-11-01, or 7d, or 24h"
+        raise InputError(f"{option}: expected a time, got '{written}'", hint=hint) from None
+
+
 def call_filter(
     failed: bool, since: str | None, models: Sequence[str] | None, where: Sequence[str] | None
 ) -> CallFilter:
     """Return the filter for logged calls that the options mean. Raise InputError if one is invalid."""
-    try:
-        limit = parse_since(since) if since else None
-    except ValueError:
-        raise InputError(f"'{since}' is not a valid time", hint="write --since 2026-11-01, or 7d, or 24h") from None
+    limit = time_of("--since", since) if since else None
     conditions = []
     for written in where or ():
         try:

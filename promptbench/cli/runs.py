@@ -9,13 +9,12 @@ from typing import Annotated
 
 import typer
 
-from promptbench.cli.options import Run
+from promptbench.cli.options import Run, time_of
 from promptbench.cli.reporting import CommandLine, Lines, Project, Reports, prints, reports, verdicts
-from promptbench.core.call_filter import parse_since
-from promptbench.core.errors import Exit, InputError
+from promptbench.core.errors import Exit
 from promptbench.core.words import number_of
 
-runs = typer.Typer(help="List, show, report, judge again, merge and prune runs.", no_args_is_help=True)
+runs = typer.Typer(help="List, show, report, judge again, add up, merge and prune runs.", no_args_is_help=True)
 
 Suite = Annotated[str | None, typer.Option("--suite", metavar="NAME", help="Only runs of this suite.")]
 Prompt = Annotated[str | None, typer.Option("--prompt", metavar="NAME", help="Only runs about this prompt.")]
@@ -76,6 +75,37 @@ def history(
 
     found = run_history(command.project, name, model=model, limit=limit)
     return [run_history_report(found, metric.value)]
+
+
+class Grouping(StrEnum):
+    """What usage is added up by."""
+
+    DAY = "day"
+    MODEL = "model"
+    SUITE = "suite"
+    PROMPT = "prompt"
+    JUDGE = "judge"
+
+
+@runs.command("usage")
+@reports
+def usage(
+    command: CommandLine,
+    by: Annotated[Grouping, typer.Option("--by", help="What to add up by; `judge` has calls to judges only.")] = (
+        Grouping.DAY
+    ),
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="WHEN", help="Only calls since a time: 2026-11-01, 7d or 24h.")
+    ] = None,
+) -> Reports:
+    """Add up calls, tokens and costs on record, those of judges apart.
+
+    From runs and `bench`. Failed tries count as calls; answers from the cache or a record do not.
+    """
+    from promptbench.workflows.upkeep.runs import add_up_usage, usage_report
+
+    start = time_of("--since", since) if since else None
+    return [usage_report(add_up_usage(command.project, by.value, start), by.value)]
 
 
 @runs.command("merge")
@@ -162,12 +192,7 @@ def prune(
     """
     from promptbench.workflows.upkeep.prune import prune
 
-    try:
-        before = parse_since(older_than)
-    except ValueError:
-        hint = "write --older-than 90d, or 24h, or 2026-08-01"
-        raise InputError(f"--older-than: expected a time, got '{older_than}'", hint=hint) from None
-    done = prune(project, before, recordings=recordings, dry_run=dry_run)
+    done = prune(project, time_of("--older-than", older_than), recordings=recordings, dry_run=dry_run)
     yield {"dry_run": dry_run, **asdict(done)}
     for run, reason in done.kept.items():
         yield f"{run} stays: {reason}"

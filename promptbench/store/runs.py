@@ -30,6 +30,7 @@ from promptbench.store.run_cases import HISTORY, MOST_RUNS, Calibrations, Histor
 from promptbench.store.run_grid import RunGrid
 from promptbench.store.run_list import RunList
 from promptbench.store.run_table import WHAT, RunTable
+from promptbench.store.run_usage import RunUsage
 
 FILE_NAME = "runs.sqlite"
 # The result of a finished run of one shard: it proves nothing alone.
@@ -406,6 +407,10 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
     def listing(self) -> RunList:
         """Return the summaries and figures of runs."""
         return RunList(self._connection, self.path)
+
+    def usage(self) -> RunUsage:
+        """Return the calls made, with their tokens and costs, added up."""
+        return RunUsage(self._connection, self.path)
 
     def grid(self) -> RunGrid:
         """Return the attempts of runs, added up by case."""

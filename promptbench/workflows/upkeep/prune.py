@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
+from promptbench.core.clock import stamp
 from promptbench.project import Project
 from promptbench.store.prompts import Store
 from promptbench.store.retention import RemovedRows
@@ -38,7 +39,7 @@ def prune(project: Project, before: datetime, *, recordings: bool = False, dry_r
             return PruneResult((), {}, RemovedRows(), 0, 0, compacted=True)
         with project.prompts() as store:
             reasons = _proofs(store)
-        limit = before.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        limit = stamp(before)
         retention = runs.retention()
         old = retention.older_than(limit)
         reasons = {**retention.needed(), **reasons}

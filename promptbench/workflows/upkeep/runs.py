@@ -1,16 +1,20 @@
-"""List runs, show one of them, follow a figure over time, and report each."""
+"""List runs, show one of them, follow a figure over time, add up what was used, and report each."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
+from promptbench.core.clock import stamp
 from promptbench.core.diagnostics import suggest
 from promptbench.core.errors import InputError
+from promptbench.core.words import number_of
 from promptbench.project import Project
 from promptbench.report.document import Block, CodeBlock, Document, Report, Section, TableBlock, TableColumn, Text
 from promptbench.report.words import duration, money, share
 from promptbench.store.run_list import RunFigures, RunSummary
+from promptbench.store.run_usage import CallUsage
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,12 @@ def run_history(project: Project, name: str, *, model: str | None = None, limit:
             hint = suggest(name, known - {name}, f"suites and prompts with runs: {', '.join(sorted(known))}")
             raise InputError(f"no finished run of a whole suite or prompt '{name}'{on}", hint=hint)
         return found
+
+
+def add_up_usage(project: Project, by: str, since: datetime | None = None) -> list[CallUsage]:
+    """Return the calls on record by day, model, suite, prompt or judge; none without a record."""
+    with project.recordings() as runs:
+        return runs.usage().by(by, stamp(since) if since else "") if runs else []
 
 
 _SIDES = {"champion": "production"}
@@ -132,6 +142,45 @@ def run_history_report(figures: Sequence[RunFigures], metric: str) -> Report:
     table = TableBlock([*heads, TableColumn(metric), TableColumn("change")], rows, label="History", grouped=True)
     data = {"metric": metric, "runs": [asdict(item) for item in figures]}
     return Report("runs", Document("", [Section([table])] if rows else [], ""), lambda: data)
+
+
+def usage_report(usage: Sequence[CallUsage], by: str) -> Report:
+    """Return the calls of each group, a row each, the calls to judges below those to models; the sums are last."""
+    rows = [
+        (
+            item.group or "–",
+            "judge" if item.judge else "model",
+            f"{item.calls:,}",
+            f"{item.failed:,}" if item.failed else "",
+            *(_tokens(item, number) for number in (item.input_tokens, item.output_tokens, item.cached_tokens)),
+            _cost([item]),
+        )
+        for item in usage
+    ]
+    heads = [TableColumn(head, numeric=False) for head in (by, "called")]
+    drops = {"calls": 0, "failed": 0, "tokens in": 0, "out": 0, "cached": 1, "cost": 0}
+    table = TableBlock([*heads, *(TableColumn(head, drop=drop) for head, drop in drops.items())], rows, label="Usage")
+    sums = [
+        f"{number_of(sum(item.calls for item in part), 'call')} to {to} ({_cost(part)})"
+        for to, judge in (("models", False), ("judges", True))
+        if (part := [item for item in usage if item.judge is judge])
+    ]
+    document = Document("", [Section([table])] if rows else [], " and ".join(sums) or "no call is on record")
+    return Report("runs", document, lambda: {"by": by, "usage": [asdict(item) for item in usage]})
+
+
+def _tokens(item: CallUsage, number: int | None) -> str:
+    if number is None:
+        return "unknown" if item.uncounted else "–"
+    return f"{number:,}"
+
+
+def _cost(usage: Sequence[CallUsage]) -> str:
+    unpriced = sum(item.unpriced for item in usage)
+    known = [item.cost for item in usage if item.cost is not None]
+    if not unpriced:
+        return money(sum(known))
+    return f"{money(sum(known))} + {unpriced:,} unknown" if known else "unknown"
 
 
 def _figure(item: RunFigures, metric: str) -> str:
