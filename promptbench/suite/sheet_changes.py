@@ -117,7 +117,7 @@ def changes_of(known: Sequence[KnownCase], rows: SheetCases, diagnostics: Diagno
             continue
         found.add(old.case.name)
         location = row.location(("case",))
-        data = _data(old, row.value, fields)
+        data = merge_case(old, row.value, fields)
         comment = None if row.comment == (old.comment or "") else row.comment
         if comment and old.comment is None:
             diagnostics.add(
@@ -153,8 +153,11 @@ def _with_spaces(written: Mapping[str, Json]) -> dict[str, Json]:
     return {key.replace("_", " "): value for key, value in written.items()}
 
 
-def _data(old: KnownCase, written: Mapping[str, Json], fields: Fields) -> dict[str, Json]:
-    """Return a case as it will be written: values that do not change stay as their author wrote them."""
+def merge_case(old: KnownCase, written: Mapping[str, Json], fields: Fields) -> dict[str, Json]:
+    """Return a case as it will be written: values that do not change stay as their author wrote them.
+
+    `written` is its new content by field, and `fields` the same in the form that equal cases have.
+    """
     data: dict[str, Json] = {}
     for key, value in old.case.where.value.items():
         name = field_name(key)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlencode
 
 from jinja2 import Environment
 from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -76,6 +77,15 @@ async def form_of(request: Request) -> dict[str, str]:
     """Return the fields of a form that was sent. The guard has checked its size and its token."""
     fields = parse_qs((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)
     return {name: values[-1] for name, values in fields.items() if name != TOKEN}
+
+
+def with_form(answer: Callable[[Request, dict[str, str]], Response]) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint of a write: a plain function of a request and its form, which runs in a thread."""
+
+    async def endpoint(request: Request) -> Response:
+        return await run_in_threadpool(answer, request, await form_of(request))
+
+    return endpoint
 
 
 def redirect(path: str, values: Mapping[str, str] | None = None) -> Response:

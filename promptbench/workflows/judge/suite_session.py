@@ -8,9 +8,9 @@ from __future__ import annotations
 import difflib
 import json
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,12 +20,13 @@ from promptbench.core.protocols import CheckContext
 from promptbench.core.secrets import hide
 from promptbench.core.types import Answer, Attempt, AttemptKey, Json, Rung, Step
 from promptbench.engine.attempts import Attempts
-from promptbench.engine.plan import Task
+from promptbench.engine.estimate import Estimate, estimates, judge_estimates
+from promptbench.engine.plan import Repeats, Task
 from promptbench.engine.prepare import checks
 from promptbench.engine.prepare.cases import own_specs
 from promptbench.engine.prepare.evaluate import Evaluation, evaluate, needs_judge
 from promptbench.engine.prepare.options import Selection
-from promptbench.engine.prepare.prepared_suite import PreparedModel, Variant, slot_of
+from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedModel, Variant, slot_of
 from promptbench.engine.runner import Engine, ignore
 from promptbench.gateway import Budget
 from promptbench.parsing.json_text import read as read_json
@@ -49,13 +50,20 @@ class CaseRequest:
 
 
 class SuiteSession:
-    """A suite with its models ready to be called, within `spending`. Sessions with the same `budget` share it.
+    """A suite with its models, or some of them, ready to be called, within `spending`.
+
+    Sessions with the same `budget` share it.
 
     Raises InputError with all errors if the suite is invalid.
     """
 
     def __init__(
-        self, project: Project, path: Path, spending: Spending | None = None, budget: Budget | None = None
+        self,
+        project: Project,
+        path: Path,
+        spending: Spending | None = None,
+        budget: Budget | None = None,
+        models: Sequence[str] = (),
     ) -> None:
         self._project = project
         self._stack = ExitStack()
@@ -64,7 +72,7 @@ class SuiteSession:
         try:
             store = self._stack.enter_context(project.prompts())
             runs = self._stack.enter_context(project.recordings())
-            selection = Selection((project.suite_file(path),))
+            selection = Selection((project.suite_file(path),), models=tuple(models))
             [self.prepared], _ = project.assemble(selection, store=store, runs=runs)
             spending = spending or Spending()
             spending.check(project, [self.prepared])
@@ -159,6 +167,29 @@ class SuiteSession:
                 self._engine.close()
         finally:
             self._stack.close()
+
+
+def try_case(
+    project: Project, path: Path, case: PreparedCase, model: str, spending: Spending, *, dry_run: bool = False
+) -> tuple[Mapping[str, Estimate], Attempt | None, str]:
+    """Try a case, in the suite or not, once on one of its models; with `dry_run` make no call.
+
+    Return the expected calls by model, the attempt, and the reason if there is none. Raise InputError if a cost limit
+    cannot be kept because a price is unknown.
+    """
+    session = SuiteSession(project, path, spending, models=[model])
+    try:
+        prepared = session.prepared
+        prepared.cases.add(case, 0, held=True)
+        only = prepared.cases.only([case.name])
+        alone = replace(prepared, cases=only, candidates=prepared.candidates[:1], champion=None)
+        cost = prices_of(project, prepared).of_tokens
+        expected = estimates(alone, Repeats(1), cost) | judge_estimates(alone, Repeats(1), cost)
+        request = next(item for item in session.requests() if item.case == case.name)
+        session.call([] if dry_run else [request])
+        return expected, session.attempt(request), session.reason
+    finally:
+        session.close()
 
 
 class _InMemory:

@@ -55,6 +55,19 @@ class ValidSuite:
         """Replace the file. The new one is loaded as any command loads it; with an error, the old one stays."""
         write_whole(self.file, content, lambda new: _load(new, self.shown, self.options, self.store))
 
+    def write_files(self, files: Mapping[Path, tuple[bytes, bytes]]) -> None:
+        """Replace files of the suite, each before and after, as `changed_files` returns them."""
+        for path, (_, after) in files.items():
+            self.write(after) if path == self.file else write_whole(path, after)
+
+    def diff(self, files: Mapping[Path, tuple[bytes, bytes]]) -> str:
+        """Return the diff of files of the suite, with their paths from the project's root."""
+        folder = Path(self.shown).parent
+        return "".join(
+            unified_diff((folder / path.relative_to(self.suite.folder)).as_posix(), *texts)
+            for path, texts in files.items()
+        )
+
 
 @contextmanager
 def open_valid_suite(project: Project, path: Path, selection: Selection | None = None) -> Iterator[ValidSuite]:

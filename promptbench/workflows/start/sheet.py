@@ -15,7 +15,6 @@ from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.core.types import Json
 from promptbench.engine.prepare.prepared_suite import Variant
 from promptbench.project import Project, input_error
-from promptbench.suite.editor import write_whole
 from promptbench.suite.labelled import Labelled
 from promptbench.suite.sheet_changes import SheetCases, changed_files, changes_of, known_cases
 from promptbench.suite.sheets import COMMENT, SheetCase, case_rows
@@ -24,9 +23,9 @@ from promptbench.tables.delimited import escape_formula, write_csv
 from promptbench.tables.grid import MAX_BYTES, csv_delimiter, csv_reader, is_heading, read_grid
 from promptbench.tables.workbook import WorkbookError
 from promptbench.tables.writer import MAX_CELL_LENGTH, Sheet, annotate_workbook, write_workbook
-from promptbench.workflows.logs.valid_suite import open_valid_suite, unified_diff
+from promptbench.workflows.logs.valid_suite import open_valid_suite
 from promptbench.workflows.start.explain import check_pages
-from promptbench.workflows.start.new_case import choices_of
+from promptbench.workflows.start.new_case import MISSING_VARIABLE, choices_of
 from promptbench.workflows.trust.reviews import (
     CASE_LABELS,
     ReviewersCompared,
@@ -40,7 +39,6 @@ from promptbench.yaml.source import Source, SourceError, read_source
 # Errors that are printed. The copy of the sheet has all of them.
 _MAX_PRINTED = 50
 _COPY = re.compile(r"\.errors(-2)?\Z")
-_MISSING_VARIABLE = re.compile(r"has no value for \{\{(.+?)\}\}")
 _NOTES = {
     "case": "The name of the case. Each has its own.",
     "expect": "The whole answer that is expected.",
@@ -224,13 +222,9 @@ def import_sheet(
         if diagnostics.errors:
             raise _error(sheet, diagnostics, write_copy=not dry_run)
         files = changed_files(suite, changes, remove=remove)
-        for target, (_, after) in files.items() if not dry_run else ():
-            if target == opened.file:
-                opened.write(after)
-            else:
-                write_whole(target, after)
+        if not dry_run:
+            opened.write_files(files)
         added = add_marks(suite.folder, [mark for _, mark in marked]) if marked and not dry_run else 0
-    folder = Path(opened.shown).parent
     return SheetImported(
         suite=opened.shown,
         written=bool(files) and not dry_run,
@@ -240,10 +234,7 @@ def import_sheet(
         missing=[item.case.name for item in changes.missing],
         removed=remove,
         unchanged=changes.unchanged,
-        diff="".join(
-            unified_diff((folder / target.relative_to(suite.folder)).as_posix(), *texts)
-            for target, texts in files.items()
-        ),
+        diff=opened.diff(files),
         warnings=diagnostics.warnings,
         reviews=Counter(mark.label for _, mark in marked) if is_review else {},
         marks_added=added,
@@ -282,7 +273,7 @@ def _error(sheet: Path, diagnostics: Diagnostics, *, write_copy: bool) -> InputE
     errors = []
     for item in dict.fromkeys(diagnostics.errors):
         # Hints for suite files name a line to add; here it is a column.
-        name = _MISSING_VARIABLE.search(item.message) if (item.hint or "").startswith("add ") else None
+        name = MISSING_VARIABLE.search(item.message) if (item.hint or "").startswith("add ") else None
         errors.append(replace(item, hint=f"write it under vars.{name[1]}") if name else item)
     copy = annotate_sheet(sheet, sheet.as_posix(), errors) if write_copy else None
     hint = None

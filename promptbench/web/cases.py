@@ -1,0 +1,181 @@
+"""The cases of the suites: the list of one suite, and the form in which a case is written, checked, tried and saved."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import ConflictError, InputError, NothingSelected
+from promptbench.core.words import number_of
+from promptbench.project import Project
+from promptbench.report.templates import address
+from promptbench.suite.loader import load as load_suite
+from promptbench.suite.tables import as_json
+from promptbench.web.area import Area, is_part, project_of, redirect, render, with_form
+from promptbench.workflows.judge.budgets import Spending
+from promptbench.workflows.judge.forecast import describe_estimate
+from promptbench.workflows.judge.suite_session import try_case
+from promptbench.workflows.start.explain import check_pages
+from promptbench.workflows.start.new_case import CaseAuthor, CaseDraft
+
+_LISTED = 100
+_MAX_CALLS = 10  # of one try: retries, turns, steps and judges count
+
+
+def suites_of(project: Project) -> dict[str, Path]:
+    """Return the files of the project's suites by the folder that pages name them by."""
+    with suppress(NothingSelected):
+        return {project.shown(file.parent): file for file in project.suite_files(())}
+    return {}
+
+
+def suite_of(project: Project, name: str) -> Path:
+    """Return the file of a suite. Raise InputError if it is unknown: a page names no other files."""
+    if name not in (suites := suites_of(project)):
+        raise InputError(f"suite '{name}' not found")
+    return suites[name]
+
+
+def case_list(request: Request) -> Response:
+    project, given = project_of(request), request.query_params
+    suites = list(suites_of(project))
+    state = {name: given.get(name, "") for name in ("suite", "q", "tag")}
+    state["suite"] = state["suite"] or next(iter(suites), "")
+    skip = int(given["skip"]) if given.get("skip", "").isdecimal() and len(given["skip"]) < 9 else 0
+    found = Diagnostics()
+    file = suite_of(project, state["suite"]) if suites else None
+    suite = load_suite(file, project.shown(file), found) if file else None
+    every = list(suite.cases.scan(found)) if suite else []
+    text, tag = state["q"].strip().lower(), state["tag"]
+    matching = [it for it in every if (not tag or tag in it.tags) and text in as_json(it.where.value).lower()]
+    return render(
+        request,
+        "cases_part.html" if is_part(request) else "cases.html",
+        suites=suites,
+        state=state,
+        problems=list(found),
+        tags=Counter(tag for case in every for tag in case.tags),
+        total=len(every),
+        matched=len(matching),
+        cases=matching[skip : skip + _LISTED],
+        skip=skip,
+        most=_LISTED,
+        saved=given.get("saved", ""),
+        link=lambda **changes: f"/cases?{address({**state, **changes})}",
+    )
+
+
+def edit(request: Request) -> Response:
+    """Return the form of a case, or of a new one."""
+    project, given = project_of(request), request.query_params
+    forms = CaseAuthor(project, suite_of(project, given.get("suite", "")))
+    if (name := given.get("name", "")) and name not in forms.known:
+        raise InputError(f"case '{name}' not found", hint="it may have been renamed; the list has all")
+    return _form(request, forms, name, forms.base(forms.known.get(name)), given)
+
+
+def _read(request: Request, fields: Mapping[str, str]) -> tuple[CaseAuthor, CaseDraft]:
+    project = project_of(request)
+    forms = CaseAuthor(project, suite_of(project, fields.get("_suite", "")))
+    written = {name: text for name, text in fields.items() if not name.startswith("_")}
+    return forms, forms.read(forms.known.get(fields.get("_name", "")), written)
+
+
+def check(request: Request, fields: Mapping[str, str]) -> Response:
+    """Return what is wrong with a form, at its fields, and what it would change."""
+    forms, draft = _read(request, fields)
+    name, base = fields.get("_name", ""), fields.get("_base", "")
+    if not is_part(request):
+        return _form(request, forms, name, base, fields, draft)
+    return render(request, "case_check_part.html", **_checked(forms, name, fields, draft))
+
+
+def save(request: Request, fields: Mapping[str, str]) -> Response:
+    forms, draft = _read(request, fields)
+    name, base = fields.get("_name", ""), fields.get("_base", "")
+    if draft.errors:
+        return _form(request, forms, name, base, fields, draft, status=400)
+    try:
+        forms.save(draft, base)
+    except ConflictError:
+        # Saved again, it replaces what is in the file now.
+        return _form(request, forms, name, forms.base(draft.old), fields, draft, status=409)
+    return redirect("/cases", {"suite": forms.folder, "saved": draft.name})
+
+
+def trial(request: Request, fields: Mapping[str, str]) -> Response:
+    forms, draft = _read(request, fields)
+    go, cost = "_go" in fields, fields.get("_cost") or None
+    spending = Spending.read(cost if go else None, _MAX_CALLS, None)
+    if draft.built is None or draft.errors:
+        raise InputError("the case has errors", hint="the form shows each at its field")
+    project, model = project_of(request), fields.get("_model", "")
+    expected, attempt, reason = try_case(project, forms.target.file, draft.built, model, spending, dry_run=not go)
+    return render(
+        request,
+        "case_trial.html",
+        expected=[f"{number_of(it.calls, 'call')} to {name}{describe_estimate(it)}" for name, it in expected.items()],
+        priced=all(item.cost is not None for item in expected.values()),
+        attempt=attempt,
+        reason=reason,
+        most=_MAX_CALLS,
+        go=go,
+    )
+
+
+def _form(
+    request: Request,
+    forms: CaseAuthor,
+    name: str,
+    base: str,
+    given: Mapping[str, str],
+    draft: CaseDraft | None = None,
+    *,
+    status: int = 200,
+) -> Response:
+    """Return the page with the form. With a draft, it has what was `given`, and what is wrong with it."""
+    values = _checked(forms, name, given, draft)
+    return render(request, "case_form.html", status, base=base, name=name, conflict=status == 409, **values)
+
+
+def _checked(forms: CaseAuthor, name: str, given: Mapping[str, str], draft: CaseDraft | None) -> dict[str, Any]:
+    old = forms.known.get(name)
+    checks = sum(item.startswith("=check") for item in given)
+    fields = forms.form(old, checks + 2 * ("_more" in given))
+    if draft is not None:
+        fields = [replace(item, value=given.get(item.name, "")) for item in fields]
+    problems = draft.problems if draft else {}
+    headings = {item.heading for item in fields}
+    return {
+        "suite": forms.folder,
+        "shown": forms.shown,
+        "old": old,
+        "draft": draft,
+        "fields": fields,
+        "problems": problems,
+        "others": [item for heading, found in problems.items() if heading not in headings for item in found],
+        "diff": forms.target.diff(draft.files) if draft else "",
+        "command": forms.command(draft) if draft else "",
+        "checks": check_pages(),
+        "models": [model.name for model in forms.target.suite.models],
+    }
+
+
+AREA = Area(
+    [Route("/cases", case_list), Route("/cases/edit", edit)],
+    [
+        Route("/cases/edit", with_form(save), methods=["POST"]),
+        Route("/cases/check", with_form(check), methods=["POST"]),
+        Route("/cases/try", with_form(trial), methods=["POST"]),
+    ],
+    menu=("Cases", "/cases"),
+)
