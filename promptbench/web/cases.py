@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -28,6 +27,7 @@ from promptbench.workflows.start.explain import check_pages
 from promptbench.workflows.start.new_case import CaseAuthor, CaseDraft
 
 _LISTED = 100
+_NOT_OF_THE_CASE = ("suite", "name", "base", "more", "model", "cost", "go")  # Other fields of the form.
 _MAX_CALLS = 10  # of one try: retries, turns, steps and judges count
 
 
@@ -76,50 +76,40 @@ def case_list(request: Request) -> Response:
 
 def edit(request: Request) -> Response:
     """Return the form of a case, or of a new one."""
-    project, given = project_of(request), request.query_params
-    forms = CaseAuthor(project, suite_of(project, given.get("suite", "")))
-    if (name := given.get("name", "")) and name not in forms.known:
-        raise InputError(f"case '{name}' not found", hint="it may have been renamed; the list has all")
-    return _form(request, forms, name, forms.base(forms.known.get(name)), given)
+    forms, given = _forms(request, request.query_params), request.query_params
+    if given.get("name") and given["name"] not in forms.known:
+        raise InputError(f"case '{given['name']}' not found", hint="it may have been renamed; the list has all")
+    return _form(request, forms, {**given, "base": forms.base(forms.known.get(given.get("name", "")))})
 
 
-def _read(request: Request, fields: Mapping[str, str]) -> tuple[CaseAuthor, CaseDraft]:
-    project = project_of(request)
-    forms = CaseAuthor(project, suite_of(project, fields.get("_suite", "")))
-    written = {name: text for name, text in fields.items() if not name.startswith("_")}
-    return forms, forms.read(forms.known.get(fields.get("_name", "")), written)
-
-
-def check(request: Request, fields: Mapping[str, str]) -> Response:
+def check(request: Request, given: Mapping[str, str]) -> Response:
     """Return what is wrong with a form, at its fields, and what it would change."""
-    forms, draft = _read(request, fields)
-    name, base = fields.get("_name", ""), fields.get("_base", "")
-    if not is_part(request):
-        return _form(request, forms, name, base, fields, draft)
-    return render(request, "case_check_part.html", **_checked(forms, name, fields, draft))
+    forms = _forms(request, given)
+    return _form(request, forms, given, _read(forms, given))
 
 
-def save(request: Request, fields: Mapping[str, str]) -> Response:
-    forms, draft = _read(request, fields)
-    name, base = fields.get("_name", ""), fields.get("_base", "")
+def save(request: Request, given: Mapping[str, str]) -> Response:
+    forms = _forms(request, given)
+    draft = _read(forms, given)
     if draft.errors:
-        return _form(request, forms, name, base, fields, draft, status=400)
+        return _form(request, forms, given, draft, 400)
     try:
-        forms.save(draft, base)
+        forms.save(draft, given.get("base", ""))
     except ConflictError:
         # Saved again, it replaces what is in the file now.
-        return _form(request, forms, name, forms.base(draft.old), fields, draft, status=409)
+        return _form(request, forms, {**given, "base": forms.base(draft.old)}, draft, 409)
     return redirect("/cases", {"suite": forms.folder, "saved": draft.name})
 
 
-def trial(request: Request, fields: Mapping[str, str]) -> Response:
-    forms, draft = _read(request, fields)
-    go, cost = "_go" in fields, fields.get("_cost") or None
-    spending = Spending.read(cost if go else None, _MAX_CALLS, None)
+def trial(request: Request, given: Mapping[str, str]) -> Response:
+    """Return what one try of a case would take, or with `go` its result."""
+    forms, go = _forms(request, given), "go" in given
+    draft = _read(forms, given)
     if draft.built is None or draft.errors:
         raise InputError("the case has errors", hint="the form shows each at its field")
-    project, model = project_of(request), fields.get("_model", "")
-    expected, attempt, reason = try_case(project, forms.target.file, draft.built, model, spending, dry_run=not go)
+    spending = Spending.read(given.get("cost") or None if go else None, _MAX_CALLS, None)
+    file, model = forms.target.file, given.get("model", "")
+    expected, attempt, reason = try_case(project_of(request), file, draft.built, model, spending, dry_run=not go)
     return render(
         request,
         "case_trial.html",
@@ -132,42 +122,45 @@ def trial(request: Request, fields: Mapping[str, str]) -> Response:
     )
 
 
+def _forms(request: Request, given: Mapping[str, str]) -> CaseAuthor:
+    project = project_of(request)
+    return CaseAuthor(project, suite_of(project, given.get("suite", "")))
+
+
+def _read(forms: CaseAuthor, given: Mapping[str, str]) -> CaseDraft:
+    written = {name: text for name, text in given.items() if name not in _NOT_OF_THE_CASE}
+    return forms.read(forms.known.get(given.get("name", "")), written)
+
+
 def _form(
-    request: Request,
-    forms: CaseAuthor,
-    name: str,
-    base: str,
-    given: Mapping[str, str],
-    draft: CaseDraft | None = None,
-    *,
-    status: int = 200,
+    request: Request, forms: CaseAuthor, given: Mapping[str, str], draft: CaseDraft | None = None, status: int = 200
 ) -> Response:
-    """Return the page with the form. With a draft, it has what was `given`, and what is wrong with it."""
-    values = _checked(forms, name, given, draft)
-    return render(request, "case_form.html", status, base=base, name=name, conflict=status == 409, **values)
-
-
-def _checked(forms: CaseAuthor, name: str, given: Mapping[str, str], draft: CaseDraft | None) -> dict[str, Any]:
-    old = forms.known.get(name)
-    checks = sum(item.startswith("=check") for item in given)
-    fields = forms.form(old, checks + 2 * ("_more" in given))
-    if draft is not None:
+    """Return the page with the form, or its messages. With a draft, it has what was `given`, and what is wrong."""
+    old = forms.known.get(given.get("name", ""))
+    fields = forms.form(old, sum(item.startswith("=check") for item in given) + 2 * ("more" in given))
+    if draft:
         fields = [replace(item, value=given.get(item.name, "")) for item in fields]
     problems = draft.problems if draft else {}
     headings = {item.heading for item in fields}
-    return {
-        "suite": forms.folder,
-        "shown": forms.shown,
-        "old": old,
-        "draft": draft,
-        "fields": fields,
-        "problems": problems,
-        "others": [item for heading, found in problems.items() if heading not in headings for item in found],
-        "diff": forms.target.diff(draft.files) if draft else "",
-        "command": forms.command(draft) if draft else "",
-        "checks": check_pages(),
-        "models": [model.name for model in forms.target.suite.models],
-    }
+    return render(
+        request,
+        "case_check_part.html" if is_part(request) else "case_form.html",
+        status,
+        base=given.get("base", ""),
+        name=given.get("name", ""),
+        suite=forms.folder,
+        shown=forms.shown,
+        old=old,
+        draft=draft,
+        fields=fields,
+        problems=problems,
+        others=[item for heading, found in problems.items() if heading not in headings for item in found],
+        diff=forms.target.diff(draft.files) if draft else "",
+        command=forms.command(draft) if draft else "",
+        checks=check_pages(),
+        models=[model.name for model in forms.target.suite.models],
+        conflict=status == 409,
+    )
 
 
 AREA = Area(

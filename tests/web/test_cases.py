@@ -16,7 +16,7 @@ from tests.web.conftest import Viewer
 from tests.web.test_pages import words
 
 pytestmark = pytest.mark.xdist_group("web")
-HERE = {"_suite": "suites/triage"}
+HERE = {"suite": "suites/triage"}
 NEW = {
     "=case": "parcel is wet",
     "=vars.message": "My parcel is wet: who pays?\r\n12",
@@ -143,12 +143,12 @@ def test_a_case_is_tried_on_one_model_after_its_cost_was_shown(judged_copy: View
     settings = judged_copy.root / "promptbench.toml"
     with FakeOpenAI(better) as server:
         settings.write_text(f'[providers.openai]\nbase_url = "{server.base_url}"\n')
-        written = form(judged_copy) | NEW | {"=vars.message": "parcel", "=was": "", "_model": "openai/fake"}
+        written = form(judged_copy) | NEW | {"=vars.message": "parcel", "=was": "", "model": "openai/fake"}
         cost = words(judged_copy.submit("/cases/try", **written))
         assert "1 call to openai/fake" in cost
         assert "a price is unknown, so no cost limit can be kept" in cost
         assert not server.received
-        result = words(judged_copy.submit("/cases/try", **written, _go="1"))
+        result = words(judged_copy.submit("/cases/try", **written, go="1"))
     assert len(server.received) == 1
     assert "failed" in result
     assert '{"team": "delivery"}' in result

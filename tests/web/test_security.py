@@ -86,7 +86,7 @@ def test_every_answer_has_the_headers(viewer: Viewer) -> None:
             assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'; style-src")
             assert "unsafe" not in headers["content-security-policy"]
             assert headers["x-content-type-options"] == "nosniff"
-            assert headers["referrer-policy"] == "no-referrer"
+            assert headers["referrer-policy"] == "same-origin"
             assert headers["cross-origin-resource-policy"] == "same-origin"
             assert headers["cache-control"] == "no-store"
             assert not [name for name in headers if name.startswith("access-control")]

@@ -340,7 +340,7 @@ def _content(name: str, text: str, found: Diagnostics) -> str:
         document = parse(Source(name, text), inside := Diagnostics())
         for item in inside:
             found.add(item.code, item.message, Location(name), hint=item.hint, severity=item.severity)
-        return as_json(document.value) if document else ""
+        return as_json(document.value if document else text)
     return text
 
 
