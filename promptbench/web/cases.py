@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -12,19 +11,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import ConflictError, InputError, NothingSelected
 from promptbench.core.words import number_of
 from promptbench.project import Project
 from promptbench.report.templates import address
-from promptbench.suite.loader import load as load_suite
-from promptbench.suite.tables import as_json
 from promptbench.web.area import Area, is_part, project_of, redirect, render, with_form
 from promptbench.workflows.judge.budgets import Spending
 from promptbench.workflows.judge.forecast import describe_estimate
 from promptbench.workflows.judge.suite_session import try_case
 from promptbench.workflows.start.explain import check_pages
-from promptbench.workflows.start.new_case import CaseAuthor, CaseDraft
+from promptbench.workflows.start.new_case import CaseAuthor, CaseDraft, search_cases
 
 _LISTED = 100
 _NOT_OF_THE_CASE = ("suite", "name", "base", "more", "model", "cost", "go")  # Other fields of the form.
@@ -51,22 +47,15 @@ def case_list(request: Request) -> Response:
     state = {name: given.get(name, "") for name in ("suite", "q", "tag")}
     state["suite"] = state["suite"] or next(iter(suites), "")
     skip = int(given["skip"]) if given.get("skip", "").isdecimal() and len(given["skip"]) < 9 else 0
-    found = Diagnostics()
     file = suite_of(project, state["suite"]) if suites else None
-    suite = load_suite(file, project.shown(file), found) if file else None
-    every = list(suite.cases.scan(found)) if suite else []
-    text, tag = state["q"].strip().lower(), state["tag"]
-    matching = [it for it in every if (not tag or tag in it.tags) and text in as_json(it.where.value).lower()]
+    found = search_cases(project, file, state["q"].strip(), state["tag"]) if file else None
     return render(
         request,
         "cases_part.html" if is_part(request) else "cases.html",
         suites=suites,
         state=state,
-        problems=list(found),
-        tags=Counter(tag for case in every for tag in case.tags),
-        total=len(every),
-        matched=len(matching),
-        cases=matching[skip : skip + _LISTED],
+        found=found,
+        cases=found.cases[skip : skip + _LISTED] if found else (),
         skip=skip,
         most=_LISTED,
         saved=given.get("saved", ""),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from promptbench.engine.prepare.prepared_suite import PreparedCase
 from promptbench.parsing.json_text import read as read_json
 from promptbench.project import Project, input_error
 from promptbench.suite.editor import Change, edit_cases
+from promptbench.suite.loader import load as load_suite
 from promptbench.suite.models import Case
 from promptbench.suite.sheet_changes import KnownCase, SheetCases, SheetChanges, changed_files, known_cases, merge_case
 from promptbench.suite.sheets import SheetCase, read_columns, read_row
@@ -121,6 +123,26 @@ class CaseDraft:
         return [item for found in self.problems.values() for item in found if item.severity is Severity.ERROR]
 
 
+@dataclass(frozen=True, slots=True)
+class CasesFound:
+    """The cases of a suite that match; `total` and `tags`, with counts, are of all. `problems` are those of the file."""
+
+    cases: Sequence[Case]
+    total: int
+    tags: Mapping[str, int]
+    problems: Sequence[Diagnostic]
+
+
+def search_cases(project: Project, file: Path, text: str, tag: str) -> CasesFound:
+    """Return the cases that have a text anywhere, and a tag. A suite with errors has the cases that can be read."""
+    found = Diagnostics()
+    suite = load_suite(file, project.shown(file), found)
+    every = list(suite.cases.scan(found)) if suite else []
+    tagged = (case for case in every if not tag or tag in case.tags)
+    cases = [case for case in tagged if text.lower() in as_json(case.where.value).lower()]
+    return CasesFound(cases, len(every), Counter(tag for case in every for tag in case.tags), list(found))
+
+
 class CaseAuthor:
     """Adds cases to one suite, and changes them. Raises InputError if the suite is invalid.
 
@@ -198,7 +220,7 @@ class CaseAuthor:
         return digest([digest_text(path.read_bytes().decode("utf-8", "replace")) for path in paths])
 
     def form(self, old: KnownCase | None, checks: int = 0) -> list[FormField]:
-        """Return the fields of the form for a case, or for a new one, with room for at least so many `checks`."""
+        """Return the fields of the form for a case, or for a new one, with room for at least this number of `checks`."""
         prompt = self.target.prompts[0].prompt
         table = table_of([old.entry] if old else [], csv=True)
         row = table.rows[0] if old else [""] * len(table.headings)
