@@ -125,7 +125,7 @@ class CaseDraft:
 
 @dataclass(frozen=True, slots=True)
 class CasesFound:
-    """The cases of a suite that match; `total` and `tags`, with counts, are of all. `problems` are those of the file."""
+    """The cases of a suite that match; `total` and `tags`, with counts, are of all, `problems` of the file."""
 
     cases: Sequence[Case]
     total: int
@@ -220,7 +220,7 @@ class CaseAuthor:
         return digest([digest_text(path.read_bytes().decode("utf-8", "replace")) for path in paths])
 
     def form(self, old: KnownCase | None, checks: int = 0) -> list[FormField]:
-        """Return the fields of the form for a case, or for a new one, with room for at least this number of `checks`."""
+        """Return the fields of the form for a case, or for a new one, with room for at least `checks` checks."""
         prompt = self.target.prompts[0].prompt
         table = table_of([old.entry] if old else [], csv=True)
         row = table.rows[0] if old else [""] * len(table.headings)
