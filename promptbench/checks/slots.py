@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from promptbench.checks import _options
 from promptbench.checks._paths import Path, optional, value_at
 from promptbench.checks._scores import first_of, graded, quoted, readable, verdict
-from promptbench.metrics.nlu_slots import Span, compare, f1, spans
+from promptbench.metrics.nlu import Span, compare, f1, spans
 from promptbench.plugins import Check, CheckContext, CheckSpec, ExpectingCheck, Json, Score, Subject
 
 _KNOWN = ("at", "is", "at least")

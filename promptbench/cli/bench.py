@@ -88,8 +88,8 @@ def bench(
         plan_measurement,
         show_measurement,
     )
-    from promptbench.workflows.measure.bench_logs import measured_in_logs
     from promptbench.workflows.measure.bench_report import bench_report, history_report
+    from promptbench.workflows.measure.measured_calls import measured_in_logs
 
     if from_:
         measured = measured_in_logs(

@@ -52,7 +52,7 @@ def capture(
     from promptbench.project import Project
     from promptbench.workflows.logs.capture import capture as capture_cases
     from promptbench.workflows.logs.capture import read_capture_options
-    from promptbench.workflows.logs.select_calls import (
+    from promptbench.workflows.logs.failures import (
         log_files,
         select_by_id,
         select_from_clusters,

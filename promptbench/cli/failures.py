@@ -39,8 +39,7 @@ def failures(
 
     Those of imported logs and of the newest runs; the largest group is first.
     """
-    from promptbench.workflows.logs.failures import failures_report, find_failures
-    from promptbench.workflows.logs.select_calls import log_files
+    from promptbench.workflows.logs.failures import failures_report, find_failures, log_files
 
     logs = log_files(log, columns_of(columns), log_model)
     clusters = find_failures(command.project, suite, call_filter(False, since, model, where), logs)

@@ -39,8 +39,7 @@ def show(
 
     Also which failures only another prompt can fix.
     """
-    from promptbench.workflows.trust.repairs import repairs
-    from promptbench.workflows.trust.repairs_report import repairs_report
+    from promptbench.workflows.trust.repairs import repairs, repairs_report
 
     return [repairs_report(repairs(command.project, run))]
 
@@ -77,6 +76,6 @@ def backtest_rule(
     else exit 1.
     """
     from promptbench.workflows.trust.backtest import backtest
-    from promptbench.workflows.trust.repairs_report import backtest_report
+    from promptbench.workflows.trust.repairs import backtest_report
 
     return [backtest_report(backtest(command.project, rule, logs or (), suites or ()))]

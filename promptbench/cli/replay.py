@@ -71,9 +71,9 @@ def replay(
     from promptbench.cli.progress import Progress
     from promptbench.project import Selection
     from promptbench.workflows.judge.budgets import Spending
+    from promptbench.workflows.logs.failures import log_files, select_for_replay
     from promptbench.workflows.logs.replay import replay as replay_log
     from promptbench.workflows.logs.replay import replay_answers, replay_report, rescore_report
-    from promptbench.workflows.logs.select_calls import log_files, select_for_replay
 
     if ask and rescore_only:
         raise InputError("--ask and --rescore-only exclude each other", hint="leave one of them out")

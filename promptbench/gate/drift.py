@@ -2,7 +2,7 @@
 
 Cases, checks and model name are the same; what may have changed is the model behind the name. Each case is compared by
 its share of passes over the same number of first tries, then and now. If nothing has changed, only chance moves it, so
-each of the clusters (`gate.clusters`) that moved got worse with probability ½: p is P(X ≥ worse) of a binomial X of
+each of the clusters (`clusters`) that moved got worse with probability ½: p is P(X ≥ worse) of a binomial X of
 worse + better tries at ½. That is the sign test; with one try a case it is McNemar's, exact and one-sided.
 
 The earlier run may be the one that promoted the version. It was chosen for its result, which flatters it a little:
@@ -16,8 +16,7 @@ from dataclasses import dataclass
 
 from promptbench.core.words import percent
 from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
-from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, ComparedCase
-from promptbench.gate.clusters import clusters
+from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, ComparedCase, clusters
 from promptbench.stats.beta import binomial_at_most
 
 # Smaller than the level of other tests: this one runs every night, and at 5 % it would raise a false alarm every month.

@@ -13,8 +13,7 @@ from functools import cached_property
 
 from promptbench.gate.attempt_matrix import AttemptCell
 from promptbench.gate.bounds import Bound
-from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, ComparedCase, PromptPair
-from promptbench.gate.clusters import clusters
+from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, ComparedCase, PromptPair, clusters
 from promptbench.gate.comparison import Comparison
 from promptbench.gate.policy import LEVEL
 from promptbench.gate.trial import Trial

@@ -17,8 +17,7 @@ from promptbench.core.words import number_of, percent
 from promptbench.gate import first_rule, sentence
 from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
 from promptbench.gate.bounds import Bound
-from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, ComparedCase, PromptPair
-from promptbench.gate.clusters import discordant
+from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, ComparedCase, PromptPair, discordant
 from promptbench.gate.comparison import Comparison
 from promptbench.gate.drift import Drift
 from promptbench.gate.policy import NO_CORRECTION, ComparisonLabels, HolmCorrection, Policy

@@ -1,7 +1,7 @@
 """Test that the guards keep within a margin: the share of their passes that the candidate may lose.
 
 Two tests at the same level must both hold, so they need no correction (Berger 1982, Technometrics 24:295: a claim that
-needs every one of several tests has the level of each). Both count clusters (`gate.clusters`): guards that belong
+needs every one of several tests has the level of each). Both count clusters (`clusters`): guards that belong
 together are one, and a guard without a cluster is one of its own.
 
 - The mean loss: the plus-two lower bound of the paired difference in passes, candidate less champion, lies above
@@ -22,8 +22,7 @@ from functools import cached_property
 from statistics import fmean
 
 from promptbench.core.words import number_of, percent
-from promptbench.gate.case_outcomes import CaseOutcome, ComparedCase
-from promptbench.gate.clusters import clustered, clusters
+from promptbench.gate.case_outcomes import CaseOutcome, ComparedCase, clustered, clusters
 from promptbench.gate.policy import HolmCorrection
 from promptbench.gate.sentence import fine_percent, names
 from promptbench.stats.beta import binomial_at_most, clopper_pearson_upper

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from promptbench.core.words import number_of, percent, plural
-from promptbench.gate.case_outcomes import CaseOutcome, ComparedCase
-from promptbench.gate.clusters import clustered, clusters
+from promptbench.gate.case_outcomes import CaseOutcome, ComparedCase, clustered, clusters
 from promptbench.gate.policy import LEVEL, NO_CORRECTION, HolmCorrection
 from promptbench.gate.trial import NOTHING, Count, Trial
 from promptbench.stats.beta import clopper_pearson_upper

@@ -21,7 +21,7 @@ from promptbench.workflows.trust.calibrate import (
     calibration_report,
 )
 from promptbench.workflows.trust.mutation_report import mutation_report
-from promptbench.workflows.trust.repairs_report import repairs_report
+from promptbench.workflows.trust.repairs import repairs_report
 from tests.report import kit
 from tests.workflows.measure import test_bench_report
 from tests.workflows.trust import test_mutation_report, test_repairs_report

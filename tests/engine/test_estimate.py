@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from promptbench.core.types import ModelRef, Usage
-from promptbench.engine.estimate import Estimate, estimates
-from promptbench.engine.plan import Repeats
+from promptbench.engine.plan import Estimate, Repeats, estimates
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.text.tokens import ASSUMED_OUTPUT
 from tests.helpers.suites import HEAD, joined

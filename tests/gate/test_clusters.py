@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from promptbench.gate.attempt_matrix import AttemptCell
-from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, ComparedCase
-from promptbench.gate.clusters import clustered, clusters, discordant
+from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, ComparedCase, clustered, clusters, discordant
 from promptbench.gate.margin import MarginTest
 from promptbench.gate.policy import NO_CORRECTION
 from tests.gate.kit import guards, judged

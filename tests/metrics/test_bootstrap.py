@@ -7,7 +7,7 @@ from math import sqrt
 import pytest
 
 from promptbench.metrics.bootstrap import interval
-from promptbench.metrics.nlu_labels import accuracy, macro_f1
+from promptbench.metrics.nlu import accuracy, macro_f1
 
 
 def share(counts: object) -> float:

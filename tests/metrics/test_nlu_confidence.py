@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptbench.metrics.nlu_confidence import BINS, STEPS, Confidences
+from promptbench.metrics.nlu import BINS, STEPS, Confidences
 
 ITEMS = st.lists(st.tuples(st.floats(0, 1), st.booleans(), st.booleans()), min_size=1, max_size=50)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptbench.metrics.nlu_labels import accuracy, averages, by_label, confusions, macro_f1
+from promptbench.metrics.nlu import accuracy, averages, by_label, confusions, macro_f1
 
 LABELS = st.sampled_from(["a", "b", "c", "d", "oos"])
 PAIRS = st.lists(st.tuples(LABELS, LABELS | st.just("made up")), min_size=1, max_size=60)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptbench.core.types import Json
-from promptbench.metrics.nlu_slots import compare, f1, spans
+from promptbench.metrics.nlu import compare, f1, spans
 
 ODD = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptbench.schemas.formats import FORMATS, checker
+from promptbench.schemas.validator import FORMATS, format_checker
 
 IS = {
     "date": ["2026-11-24", "2024-02-29"],
@@ -68,24 +68,24 @@ IS_NOT = {
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_what_is_one(name: str) -> None:
-    assert [text for text in IS[name] if not checker().conforms(text, name)] == []
+    assert [text for text in IS[name] if not format_checker().conforms(text, name)] == []
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_what_is_none(name: str) -> None:
-    assert [text for text in IS_NOT[name] if checker().conforms(text, name)] == []
+    assert [text for text in IS_NOT[name] if format_checker().conforms(text, name)] == []
 
 
 @settings(max_examples=200, deadline=None, database=None)
 @given(st.sampled_from(sorted(FORMATS)), st.text(max_size=40) | st.integers() | st.none())
 def test_nothing_is_raised(name: str, value: object) -> None:
-    assert checker().conforms(value, name) in (True, False)
-    assert isinstance(value, str) or checker().conforms(value, name)
+    assert format_checker().conforms(value, name) in (True, False)
+    assert isinstance(value, str) or format_checker().conforms(value, name)
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_long_text_takes_no_time(name: str) -> None:
     began = time.perf_counter()
     for char in ("a", "a.", "1", "/~0", ":", "P1"):
-        checker().conforms(char * 200_000, name)
+        format_checker().conforms(char * 200_000, name)
     assert time.perf_counter() - began < 10

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from promptbench.checks._scores import quoted
 from promptbench.core.canonical import canonical
 from promptbench.core.diagnostics import Code, Diagnostics, Severity, did_you_mean, suggest
 from promptbench.core.files import files_in
 from promptbench.core.protocols import CheckContext
 from promptbench.core.types import Json, Side
+from promptbench.core.words import quoted
 from promptbench.engine.prepare.expectations import Steps, expectations
 from promptbench.engine.prepare.prepared_suite import Variant
 from promptbench.schemas.reasons import reason

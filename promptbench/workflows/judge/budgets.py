@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from promptbench.core.errors import InputError
 from promptbench.core.types import Usage
-from promptbench.engine.estimate import Estimate, estimates, judge_estimates
+from promptbench.engine.plan import Estimate, estimates, judge_estimates
 from promptbench.engine.prepare.prepared_suite import PreparedModel, PreparedSuite
 from promptbench.gateway import Budget, Prices
 from promptbench.project import Project

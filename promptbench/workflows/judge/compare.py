@@ -16,7 +16,7 @@ from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.events import Listener
 from promptbench.core.subset import EVERYTHING, Subset
 from promptbench.core.types import Side
-from promptbench.engine.estimate import Estimate
+from promptbench.engine.plan import Estimate
 from promptbench.engine.prepare.options import ComparedVersions, Selection, StoredPrompt
 from promptbench.engine.prepare.prepared_suite import PreparedSuite, slot_of
 from promptbench.gate.attempt_matrix import AttemptMatrix

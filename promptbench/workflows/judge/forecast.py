@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from math import ceil
 
 from promptbench.core.words import number_of
-from promptbench.engine.estimate import Estimate
-from promptbench.engine.plan import round_sizes
+from promptbench.engine.plan import Estimate, round_sizes
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.gate.case_outcomes import CaseInfo
 from promptbench.gate.power import PassRate, PowerForecast

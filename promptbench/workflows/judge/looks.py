@@ -8,8 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from promptbench.core.types import AttemptKey, Json, Side
 from promptbench.core.words import number_of
-from promptbench.engine.estimate import Estimate
-from promptbench.engine.plan import in_random_order
+from promptbench.engine.plan import Estimate, in_random_order
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.candidates import smallest_level

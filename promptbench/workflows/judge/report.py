@@ -24,10 +24,9 @@ from promptbench.store.runs import SHARD, RunInfo, RunStore
 from promptbench.workflows.judge.comparison_sides import CANDIDATE, CHAMPION, Pair, Pairing
 from promptbench.workflows.judge.determinism import varying_notes
 from promptbench.workflows.judge.execute import JudgedRun, case_infos, gated_models, policy_of
-from promptbench.workflows.judge.figures.intents import NluTallies
 from promptbench.workflows.judge.figures.latency import longer_wait
-from promptbench.workflows.judge.figures.questions import QaTallies
 from promptbench.workflows.judge.figures.steps import StepTallies
+from promptbench.workflows.judge.figures.tallies import NluTallies, QaTallies
 from promptbench.workflows.judge.recorded_results import (
     FromRecord,
     case_results,

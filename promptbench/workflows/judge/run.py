@@ -16,8 +16,7 @@ from promptbench.core.errors import EnvironmentFailure, Exit, InputError, Nothin
 from promptbench.core.events import Listener, Notice
 from promptbench.core.types import CacheMode, Json
 from promptbench.core.words import number_of
-from promptbench.engine.estimate import Estimate
-from promptbench.engine.plan import round_sizes
+from promptbench.engine.plan import Estimate, round_sizes
 from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.engine.prepare.red_first import check_red_first

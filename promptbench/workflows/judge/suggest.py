@@ -18,14 +18,12 @@ from promptbench.core.errors import EnvironmentFailure, Exit, InputError
 from promptbench.core.events import Listener, RunStarted
 from promptbench.core.types import Json
 from promptbench.core.words import number_of
-from promptbench.engine.estimate import estimates
-from promptbench.engine.plan import Repeats
+from promptbench.engine.plan import Repeats, estimates
 from promptbench.engine.prepare.assemble import ModelConnector
 from promptbench.engine.prepare.options import ComparedVersions, Selection, StoredPrompt
 from promptbench.engine.prepare.prepared_suite import PreparedJudge, PreparedSuite
 from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
-from promptbench.gate.case_outcomes import CaseOutcome
-from promptbench.gate.clusters import discordant
+from promptbench.gate.case_outcomes import CaseOutcome, discordant
 from promptbench.gate.judge import ModelVerdict, Result, Verdict
 from promptbench.gate.power import PowerForecast
 from promptbench.gate.trial import level

@@ -20,8 +20,7 @@ from promptbench.core.protocols import CheckContext
 from promptbench.core.secrets import hide
 from promptbench.core.types import Answer, Attempt, AttemptKey, Json, Rung, Step
 from promptbench.engine.attempts import Attempts
-from promptbench.engine.estimate import Estimate, estimates, judge_estimates
-from promptbench.engine.plan import Repeats, Task
+from promptbench.engine.plan import Estimate, Repeats, Task, estimates, judge_estimates
 from promptbench.engine.prepare import checks
 from promptbench.engine.prepare.cases import own_specs
 from promptbench.engine.prepare.evaluate import Evaluation, evaluate, needs_judge

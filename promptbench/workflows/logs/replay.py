@@ -15,7 +15,7 @@ from promptbench.core.errors import Exit, NothingSelected
 from promptbench.core.events import Listener
 from promptbench.core.types import Json, LoggedCall
 from promptbench.core.words import number_of
-from promptbench.engine.estimate import Estimate
+from promptbench.engine.plan import Estimate
 from promptbench.engine.prepare.evaluate import Evaluation
 from promptbench.engine.prepare.inputs import input_of, unusable
 from promptbench.engine.prepare.options import Selection

@@ -16,7 +16,7 @@ from promptbench import __version__
 from promptbench.core.errors import EnvironmentFailure, Exit, InputError
 from promptbench.core.events import CallMeasured, Listener, RunStarted
 from promptbench.core.types import Json, MeasuredCall, Request, Usage
-from promptbench.engine.estimate import Estimate
+from promptbench.engine.plan import Estimate
 from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedModel, PreparedSuite
 from promptbench.engine.runner import CallPlan, Engine

@@ -24,8 +24,7 @@ from promptbench.project import SUITE_FILE, Project
 from promptbench.suite.loader import load as load_suite
 from promptbench.text.near_duplicates import MIN_SHARE, Signature, SignedTexts
 from promptbench.workflows.judge.recorded_results import location_of
-from promptbench.workflows.trust.mutate import RecordedAnswers, recorded_answers
-from promptbench.workflows.trust.mutation import AnswerSource, MutationCase
+from promptbench.workflows.trust.mutate import AnswerSource, MutationCase, RecordedAnswers, recorded_answers
 from promptbench.workflows.trust.reviews import accepted, read_marks
 
 Layout = Literal["messages", "preference-openai", "preference-trl"]

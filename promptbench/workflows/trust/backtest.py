@@ -19,7 +19,7 @@ from promptbench.ingest.files.log_paths import LogFiles
 from promptbench.parsing.ladder import BUILT_IN, Ladder
 from promptbench.project import Project
 from promptbench.suite.loader import load as load_suite
-from promptbench.workflows.trust.repairs_report import BacktestFinding, BacktestReport
+from promptbench.workflows.trust.repairs import BacktestFinding, BacktestReport
 
 _UNKNOWN = object()
 _MOST_SHOWN = 20

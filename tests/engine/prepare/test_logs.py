@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from promptbench.core.diagnostics import Code, Diagnostics
-from promptbench.engine.prepare.logs import read_logs
+from promptbench.engine.prepare.inputs import read_logs
 from tests.helpers.suites import HEAD, loaded, write
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from promptbench.report.words import Target, width_of
-from promptbench.workflows.trust.repairs_report import (
+from promptbench.workflows.trust.repairs import (
     AnswerGroup,
     PromptRepairs,
     RepairsReport,

@@ -4,7 +4,7 @@ import pytest
 
 from promptbench.core.diagnostics import Code, Diagnostics, Severity
 from promptbench.core.types import Json
-from promptbench.engine.prepare.lint.overlaps import Overlaps
+from promptbench.engine.prepare.lint.lint import Overlaps
 from promptbench.suite.models import Where, WrittenCheck
 from tests.helpers.linted import Written, case, said
 
