@@ -16,33 +16,33 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from promptbench.answers import ParsedAnswer as ParsedAnswer
-    from promptbench.answers import read_answer as read_answer
-    from promptbench.client import PromptClient as PromptClient
-    from promptbench.client import ServedPrompt as ServedPrompt
-    from promptbench.core.errors import ConflictError as ConflictError
-    from promptbench.core.errors import EnvironmentFailure as EnvironmentFailure
-    from promptbench.core.errors import InputError as InputError
-    from promptbench.core.errors import Interrupted as Interrupted
-    from promptbench.core.errors import NothingSelected as NothingSelected
-    from promptbench.core.errors import PromptbenchError as PromptbenchError
+    from promptbench.answers import ParsedAnswer as ParsedAnswer, read_answer as read_answer
+    from promptbench.client import PromptClient as PromptClient, ServedPrompt as ServedPrompt
+    from promptbench.core.errors import (
+        ConflictError as ConflictError,
+        EnvironmentFailure as EnvironmentFailure,
+        InputError as InputError,
+        Interrupted as Interrupted,
+        NothingSelected as NothingSelected,
+        PromptbenchError as PromptbenchError,
+    )
     from promptbench.engine.prepare.options import Selection as Selection
-    from promptbench.plugins import CheckSpec as CheckSpec
-    from promptbench.plugins import LogFormatSpec as LogFormatSpec
-    from promptbench.plugins import ProviderSpec as ProviderSpec
-    from promptbench.plugins import RepairSpec as RepairSpec
-    from promptbench.plugins import ReportFormatSpec as ReportFormatSpec
+    from promptbench.plugins import (
+        CheckSpec as CheckSpec,
+        LogFormatSpec as LogFormatSpec,
+        ProviderSpec as ProviderSpec,
+        RepairSpec as RepairSpec,
+        ReportFormatSpec as ReportFormatSpec,
+    )
     from promptbench.project import Project as Project
     from promptbench.recording import record_call as record_call
-    from promptbench.report.model import Promotion as Promotion
-    from promptbench.report.model import RunReport as RunReport
+    from promptbench.report.model import Promotion as Promotion, RunReport as RunReport
     from promptbench.workflows.judge.compare import compare as compare
     from promptbench.workflows.judge.rejudge import gate_run as gate_run
     from promptbench.workflows.judge.run import run as run
     from promptbench.workflows.logs.replay import replay as replay
     from promptbench.workflows.start.validate import load_suite as load_suite
-    from promptbench.workflows.store.labels import Who as Who
-    from promptbench.workflows.store.labels import rollback as rollback
+    from promptbench.workflows.store.labels import Who as Who, rollback as rollback
     from promptbench.workflows.store.promote import promote as promote
 
 __version__ = "0.2.0.dev0"

@@ -18,13 +18,19 @@ from promptbench.core.protocols import ProviderContext
 from promptbench.core.secrets import Secrets, variables
 from promptbench.core.types import Json, LoggedCall
 from promptbench.core.words import number_of
-from promptbench.engine.prepare.options import ComparedVersions, PrepareOptions, StoredPrompt, display_path
-from promptbench.engine.prepare.options import Selection as Selection  # noqa: PLC0414 - public here
-from promptbench.prompts.chain import parse_version
-from promptbench.prompts.chain import unverified as unverified  # noqa: PLC0414 - public here
+from promptbench.engine.prepare.options import (
+    ComparedVersions,
+    PrepareOptions,
+    Selection as Selection,  # noqa: PLC0414 - public here
+    StoredPrompt,
+    display_path,
+)
+from promptbench.prompts.chain import (
+    parse_version,
+    unverified as unverified,  # noqa: PLC0414 - public here
+)
 from promptbench.prompts.prompt import Prompt
-from promptbench.settings.settings import Settings
-from promptbench.settings.settings import load as load_settings
+from promptbench.settings.settings import Settings, load as load_settings
 from promptbench.store.prompts import Store
 from promptbench.yaml.source import Source
 

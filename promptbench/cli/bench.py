@@ -126,7 +126,7 @@ def _dry_run(plan: MeasurePlan, *, as_json: bool) -> int:
     from dataclasses import asdict
 
     from promptbench.cli.output import out, out_json
-    from promptbench.workflows.judge.forecast import describe_estimate
+    from promptbench.workflows.judge.budgets import describe_estimate
 
     if as_json:
         out_json({"schema_version": 1, **asdict(plan)})

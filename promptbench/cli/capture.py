@@ -50,8 +50,7 @@ def capture(
     A call becomes a case only if its checks fail on its logged answer. Nothing else in the suite's file changes.
     """
     from promptbench.project import Project
-    from promptbench.workflows.logs.capture import capture as capture_cases
-    from promptbench.workflows.logs.capture import read_capture_options
+    from promptbench.workflows.logs.capture import capture as capture_cases, read_capture_options
     from promptbench.workflows.logs.failures import (
         log_files,
         select_by_id,

@@ -65,8 +65,7 @@ def compare(
 
     from promptbench.cli.progress import Progress
     from promptbench.workflows.judge.budgets import Spending
-    from promptbench.workflows.judge.compare import Matchup, plan_comparison
-    from promptbench.workflows.judge.compare import compare as compare_variants
+    from promptbench.workflows.judge.compare import Matchup, compare as compare_variants, plan_comparison
     from promptbench.workflows.judge.run_report import run_report
 
     if command.rendering.wants("evidence"):
@@ -87,7 +86,7 @@ def show_plans(plans: Sequence[ComparisonPlan], data: Mapping[str, Json] | None)
     """Print the calls that comparisons would make, as JSON if `data` is given."""
     from promptbench.cli.output import out, out_json
     from promptbench.core.words import number_of
-    from promptbench.workflows.judge.forecast import describe_estimate
+    from promptbench.workflows.judge.budgets import describe_estimate
 
     if data is not None:
         out_json({"schema_version": 1, **data})

@@ -44,8 +44,7 @@ def generate(
     from promptbench.cli.progress import Progress
     from promptbench.project import Project
     from promptbench.workflows.judge.budgets import Spending
-    from promptbench.workflows.start.generate import generate as write_questions
-    from promptbench.workflows.start.generate import summary_lines
+    from promptbench.workflows.start.generate import generate as write_questions, summary_lines
 
     spending = Spending.read(max_cost, max_calls, max_minutes)
     with Progress(quiet=quiet) as progress:

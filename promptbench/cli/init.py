@@ -40,8 +40,7 @@ def init(
     llama.cpp or vLLM on its usual port) or a model whose API key is set; if there is none, the example replays
     recorded answers.
     """
-    from promptbench.workflows.start.init import Start, name_for, next_steps, read_fields
-    from promptbench.workflows.start.init import init as write_suite
+    from promptbench.workflows.start.init import Start, init as write_suite, name_for, next_steps, read_fields
 
     default = Start()
     named = None if fields is None else read_fields(fields)

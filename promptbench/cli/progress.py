@@ -17,8 +17,7 @@ from promptbench.core.types import Attempt, Outcome
 from promptbench.report.words import clean, money
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
-    from rich.progress import TaskID
+    from rich.progress import Progress as Bar, TaskID
 
 _SECONDS_BETWEEN_LINES = 10.0
 # The first calls wait for connections and models to load, so they say little about the rest.

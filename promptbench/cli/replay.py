@@ -72,8 +72,7 @@ def replay(
     from promptbench.project import Selection
     from promptbench.workflows.judge.budgets import Spending
     from promptbench.workflows.logs.failures import log_files, select_for_replay
-    from promptbench.workflows.logs.replay import replay as replay_log
-    from promptbench.workflows.logs.replay import replay_answers, replay_report, rescore_report
+    from promptbench.workflows.logs.replay import replay as replay_log, replay_answers, replay_report, rescore_report
 
     if ask and rescore_only:
         raise InputError("--ask and --rescore-only exclude each other", hint="leave one of them out")
@@ -121,7 +120,7 @@ def _announce(failures: int, expected: Mapping[str, Any], *, dry_run: bool, as_j
     # `expected` has an estimate for each model. For a dry run it is the result.
     from dataclasses import asdict
 
-    from promptbench.workflows.judge.forecast import describe_estimate
+    from promptbench.workflows.judge.budgets import describe_estimate
 
     if dry_run and as_json:
         models = {model: asdict(estimate) for model, estimate in expected.items()}

@@ -90,8 +90,7 @@ def run(
     from promptbench.cli.progress import Progress
     from promptbench.project import Selection
     from promptbench.workflows.judge.budgets import Spending
-    from promptbench.workflows.judge.run import parse_shard
-    from promptbench.workflows.judge.run import run as run_suites
+    from promptbench.workflows.judge.run import parse_shard, run as run_suites
     from promptbench.workflows.judge.run_report import run_report
     from promptbench.workflows.store.labels import Who
     from promptbench.workflows.store.promote import promote_run
@@ -130,7 +129,7 @@ def _dry_run(project: Project, selection: Selection, *, promote: bool, as_json: 
 
     from promptbench.cli.output import out, out_json
     from promptbench.core.words import number_of
-    from promptbench.workflows.judge.forecast import describe_estimate
+    from promptbench.workflows.judge.budgets import describe_estimate
     from promptbench.workflows.judge.run import plan
 
     plans = plan(project, selection, promote=promote)

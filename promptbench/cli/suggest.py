@@ -50,8 +50,7 @@ def suggest(
     from promptbench.cli.rendering import Rendering
     from promptbench.project import Project
     from promptbench.workflows.judge.budgets import Spending
-    from promptbench.workflows.judge.suggest import suggest as search
-    from promptbench.workflows.judge.suggest import suggest_report
+    from promptbench.workflows.judge.suggest import suggest as search, suggest_report
 
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
     project = Project.open(flags={"concurrency": concurrency})

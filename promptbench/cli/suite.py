@@ -144,8 +144,7 @@ def calibrate(
     from promptbench.cli.progress import Progress
     from promptbench.project import Selection
     from promptbench.workflows.judge.budgets import Spending
-    from promptbench.workflows.trust.calibrate import calibrate as run_calibration
-    from promptbench.workflows.trust.calibrate import calibration_report
+    from promptbench.workflows.trust.calibrate import calibrate as run_calibration, calibration_report
 
     selection = Selection(
         paths=tuple(suites or ()),
@@ -189,9 +188,11 @@ def agree(
     from promptbench.cli.output import out
     from promptbench.cli.progress import Progress
     from promptbench.workflows.judge.budgets import Spending
-    from promptbench.workflows.trust.agree import agree as measure_agreement
-    from promptbench.workflows.trust.agree import agreement_report
-    from promptbench.workflows.trust.agree import write_sheet as write_label_sheet
+    from promptbench.workflows.trust.agree import (
+        agree as measure_agreement,
+        agreement_report,
+        write_sheet as write_label_sheet,
+    )
 
     if write_sheet is not None:
         count, known = write_label_sheet(command.project, suite, write_sheet, run=run)

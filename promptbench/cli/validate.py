@@ -40,8 +40,13 @@ def validate(
     """Check suites and every file they name, or prompt files. No model is called."""
     from promptbench.cli.rendering import Rendering
     from promptbench.project import Project, Selection
-    from promptbench.workflows.start.validate import PromptFacts, is_prompt_file, look_at_prompts, validation_report
-    from promptbench.workflows.start.validate import validate as validate_suites
+    from promptbench.workflows.start.validate import (
+        PromptFacts,
+        is_prompt_file,
+        look_at_prompts,
+        validate as validate_suites,
+        validation_report,
+    )
 
     rendering = Rendering.of(format_, None, as_json=as_json, quiet=quiet)
     prompts = [path for path in files or () if is_prompt_file(path)]

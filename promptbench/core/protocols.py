@@ -258,3 +258,24 @@ class Log(Protocol):
 
     def records(self, at: Sequence[str] = ()) -> Iterator[tuple[str, Json] | BadRecord]:
         """Yield each JSON record with its location; `at` are the keys that lead to a nested list of records."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastRow:
+    """One prompt on one model in a run of a suite.
+
+    `answered` and `passed` count attempts without retests; `well_formed` is of those `read` as data.
+    """
+
+    run: str
+    started: str
+    result: str
+    prompt: str
+    side: str
+    model: str
+    answered: int
+    passed: int
+    read: int
+    well_formed: int
+    mean_ms: float | None
+    cost: float | None

@@ -27,14 +27,16 @@ from promptbench.ingest._fields import (
     as_object,
     as_tags,
     as_text,
+    classify_failure,
     decode_embedded,
+    find_low_score,
+    iterate_scores,
     join_nonblank,
     milliseconds_between,
     omit_fields,
     to_text,
 )
 from promptbench.ingest._records import JoinedRecords, NotACall, read_records
-from promptbench.ingest._tiers import classify_failure, find_low_score, iterate_scores
 from promptbench.plugins import LogFormatSpec
 
 # What RecordMap calls the tokens, in the words of APIs.

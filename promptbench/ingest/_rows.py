@@ -23,13 +23,15 @@ from promptbench.ingest._fields import (
     as_number,
     as_object,
     as_text,
+    classify_failure,
     decode_embedded,
+    find_low_score,
     join_nonblank,
     omit_fields,
+    parse_truth,
     to_text,
 )
 from promptbench.ingest._records import NotACall
-from promptbench.ingest._tiers import classify_failure, find_low_score, parse_truth
 
 NAME = "generic"
 # The known names of each field. The first one that a record has takes precedence.

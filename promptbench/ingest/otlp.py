@@ -27,11 +27,11 @@ from promptbench.ingest._fields import (
     as_object,
     as_text,
     decode_embedded,
+    find_low_score,
     join_nonblank,
     to_text,
 )
 from promptbench.ingest._record_map import RecordMap, find_value
-from promptbench.ingest._tiers import find_low_score
 from promptbench.plugins import LogFormatSpec
 
 _KINDS = ("resourceSpans", "resourceLogs")

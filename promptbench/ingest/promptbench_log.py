@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import FailureTier, Json, LoggedCall, Message, Usage
+from promptbench.ingest._fields import TRUNCATING
 from promptbench.ingest._records import NotACall, record_reader
-from promptbench.ingest._tiers import TRUNCATING
 from promptbench.plugins import LogFormatSpec
 
 FORMAT = "call/1"

@@ -21,6 +21,7 @@ from promptbench.ingest._fields import (
     as_number,
     as_object,
     as_text,
+    classify_failure,
     decode_embedded,
     join_nonblank,
     omit_fields,
@@ -29,7 +30,6 @@ from promptbench.ingest._fields import (
 from promptbench.ingest._promptfoo_checks import convert_assertions
 from promptbench.ingest._record_map import RecordMap
 from promptbench.ingest._records import NotACall, read_records
-from promptbench.ingest._tiers import classify_failure
 from promptbench.plugins import LogFormatSpec
 
 _ERROR = 2

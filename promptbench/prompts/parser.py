@@ -32,8 +32,7 @@ from promptbench.text.templates import (
     join,
     split_blocks,
 )
-from promptbench.yaml.marked import Path as DocumentPath
-from promptbench.yaml.marked import YamlDocument, parse
+from promptbench.yaml.marked import Path as DocumentPath, YamlDocument, parse
 from promptbench.yaml.paths import below
 from promptbench.yaml.source import Source, SourceError, read_source
 

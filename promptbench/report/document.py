@@ -12,7 +12,7 @@ from typing import Literal
 from promptbench.core.errors import Exit
 from promptbench.core.types import Json
 from promptbench.report.diff import Piece
-from promptbench.report.model import AttemptDetails, CaseResult, SkippedCase
+from promptbench.report.model import CaseResult, Explored, SkippedCase
 
 Tone = Literal["", "strong", "quiet", "good", "bad", "warn", "none"]
 
@@ -214,7 +214,7 @@ class Report:
     problems: Sequence[str] = ()
     cases: Iterable[CaseResult] = ()
     skipped: Sequence[SkippedCase] = ()
-    attempts: AttemptDetails | None = None
+    attempts: Explored | None = None
     charts: Callable[[Times], Sequence[Chart]] | None = None
     failures: Iterable[Mapping[str, Json]] = ()
     proof: Mapping[str, Json] | None = None

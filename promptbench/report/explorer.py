@@ -17,7 +17,7 @@ from promptbench.core.canonical import escape_surrogates
 from promptbench.core.types import Json, Rung
 from promptbench.parsing.json_text import read
 from promptbench.report.document import Matrix
-from promptbench.report.model import AttemptDetails, CaseAttempts
+from promptbench.report.model import CaseAttempts, Explored
 
 _MOST_LABELS = 40
 _LONGEST_LABEL = 60
@@ -43,7 +43,7 @@ class Confusions:
     _pairs: dict[tuple[str, str, str], Counter[tuple[str, str]]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, attempts: AttemptDetails) -> Confusions:
+    def of(cls, attempts: Explored) -> Confusions:
         judged = {prompt.hash: prompt.label for prompt in attempts.prompts if prompt.hash == attempts.candidate}
         return cls({"": "", **judged}, attempts.intents)
 
@@ -134,7 +134,7 @@ class Explorer:
     matrices: list[Matrix]
 
 
-def explore(attempts: AttemptDetails, show: Callable[[CaseAttempts], str]) -> Explorer:
+def explore(attempts: Explored, show: Callable[[CaseAttempts], str]) -> Explorer:
     """Read every case once and return what a page needs of them. `show` returns a case as HTML."""
     labels = {prompt.hash: prompt.label for prompt in attempts.prompts}
     index = _Index(attempts)
@@ -160,7 +160,7 @@ def explore(attempts: AttemptDetails, show: Callable[[CaseAttempts], str]) -> Ex
 class _Index:
     """A row for each case on each model, stored in columns: what the list shows and filters by."""
 
-    def __init__(self, attempts: AttemptDetails) -> None:
+    def __init__(self, attempts: Explored) -> None:
         self.prompts = {prompt.hash: number for number, prompt in enumerate(attempts.prompts)}
         self.models = {name: number for number, name in enumerate(attempts.models)}
         self._judged = attempts.models

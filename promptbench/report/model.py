@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from promptbench.core.errors import Exit
+from promptbench.core.protocols import PastRow
 from promptbench.core.types import Json, Score
 from promptbench.report.nlu import Nlu
 from promptbench.report.qa import Qa
@@ -339,51 +340,19 @@ class CaseAttempts:
 
 
 @dataclass(frozen=True, slots=True)
-class PastRow:
-    """One prompt on one model in an earlier run of the same suite, or in this one.
-
-    `answered` and `passed` count attempts without retests; `well_formed` is of those `read` as data.
-    """
-
-    run: str
-    started: str
-    result: str
-    prompt: str
-    side: str
-    model: str
-    answered: int
-    passed: int
-    read: int
-    well_formed: int
-    mean_ms: float | None
-    cost: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Explored:
     """All attempts of a run, for formats that show them.
 
     Cases and history are read from the record on iteration, so that other formats do not wait for them. The history
-    starts with the oldest run.
+    starts with the oldest run. `candidate` is the judged prompt's hash, `models` holds for each model if it is judged,
+    and `intents` are the labels that the suite expects, if it is about intents.
     """
 
     prompts: Sequence[PromptText]
     cases: Iterable[CaseAttempts]
     history: Iterable[PastRow]
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptDetails:
-    """What a page needs to list single attempts: the prompts, the cases, and what the verdict is about.
-
-    `candidate` is the judged prompt's hash, `models` holds for each model if it is judged, and `intents` are the labels
-    that the suite expects, if it is about intents.
-    """
-
-    prompts: Sequence[PromptText]
-    cases: Iterable[CaseAttempts]
-    candidate: str
-    models: Mapping[str, bool]
+    candidate: str = ""
+    models: Mapping[str, bool] = field(default_factory=dict)
     intents: frozenset[str] = frozenset()
 
 

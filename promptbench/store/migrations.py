@@ -45,8 +45,7 @@ def pending(connection: sqlite3.Connection, name: str, migrations: Migrations, w
 
 def apply(connection: sqlite3.Connection, name: str, migrations: Migrations) -> None:
     """Apply what is pending. The caller holds a `BEGIN IMMEDIATE`: sqlite-utils alone races between processes."""
-    from sqlite_utils import Database
-    from sqlite_utils import Migrations as MigrationSet
+    from sqlite_utils import Database, Migrations as MigrationSet
 
     known = MigrationSet(name)
     for migration, statements in migrations.items():

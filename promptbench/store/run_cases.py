@@ -148,21 +148,3 @@ WHERE attempt.fallback IS NULL AND attempt.repeat < coalesce(json_extract(run.fa
 GROUP BY run.id, attempt.variant, attempt.model
 ORDER BY run.started, run.place, attempt.model, variant.side
 """
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryPoint:
-    """One prompt on one model in one run. `read` counts the answers that were parsed as data; `cost` is US dollars."""
-
-    run: str
-    started: str
-    result: str
-    prompt: str
-    side: str
-    model: str
-    answered: int
-    passed: int
-    read: int
-    well_formed: int
-    mean_ms: float | None
-    cost: float | None

@@ -17,7 +17,19 @@ from typing import Any
 from promptbench.core.canonical import canonical
 from promptbench.core.clock import now
 from promptbench.core.errors import EnvironmentFailure, InputError
-from promptbench.core.types import Answer, Attempt, AttemptKey, Json, Judging, Message, Outcome, Rung, Side, Step
+from promptbench.core.protocols import PastRow
+from promptbench.core.types import (
+    Answer,
+    Attempt,
+    AttemptKey,
+    Json,
+    Judging,
+    Message,
+    Outcome,
+    Rung,
+    Side,
+    Step,
+)
 from promptbench.store import answers, attempt_rows, runs_schema
 from promptbench.store.bench_runs import BenchRuns
 from promptbench.store.calls import CallStore
@@ -26,7 +38,7 @@ from promptbench.store.looks import Looks
 from promptbench.store.migrations import apply, pending
 from promptbench.store.names import new_run_name
 from promptbench.store.retention import Retention
-from promptbench.store.run_cases import HISTORY, MOST_RUNS, Calibrations, HistoryPoint, ModelAliases, RunCases
+from promptbench.store.run_cases import HISTORY, MOST_RUNS, Calibrations, ModelAliases, RunCases
 from promptbench.store.run_grid import RunGrid
 from promptbench.store.run_list import RunList
 from promptbench.store.run_table import WHAT, RunTable
@@ -354,10 +366,10 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
             self._rows(f"SELECT {attempt_rows.JUDGING_COLUMNS} FROM judging WHERE run = ?", [run]),
         )
 
-    def history(self, suite: str, prompt: str) -> Iterator[HistoryPoint]:
+    def history(self, suite: str, prompt: str) -> Iterator[PastRow]:
         """Yield the results of the latest finished runs of a whole suite about a prompt, oldest first."""
         for row in self._rows(HISTORY, [suite, prompt, MOST_RUNS]):
-            yield HistoryPoint(*row)
+            yield PastRow(*row)
 
     # -- recordings and cache ------------------------------------------------------------------------------------
 

@@ -16,8 +16,7 @@ from promptbench.core.words import number_of
 from promptbench.project import Project
 from promptbench.report.templates import address
 from promptbench.web.area import Area, is_part, project_of, redirect, render, with_form
-from promptbench.workflows.judge.budgets import Spending
-from promptbench.workflows.judge.forecast import describe_estimate
+from promptbench.workflows.judge.budgets import Spending, describe_estimate
 from promptbench.workflows.judge.suite_session import try_case
 from promptbench.workflows.start.explain import check_pages
 from promptbench.workflows.start.new_case import CaseAuthor, CaseDraft, search_cases

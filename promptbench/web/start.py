@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from promptbench.web.area import Area, is_part, project_of, redirect, render
 from promptbench.workflows.judge import start_run
-from promptbench.workflows.judge.forecast import describe_estimate
+from promptbench.workflows.judge.budgets import describe_estimate
 from promptbench.workflows.judge.inspect_run import progress
 from promptbench.workflows.judge.run import plan
 

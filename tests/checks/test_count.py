@@ -4,8 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from promptbench.checks.count import KINDS, sections
 from promptbench.core.types import Json

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import fake_anthropic
-from tests.helpers import fake_openai as fake
+from tests.helpers import fake_anthropic, fake_openai as fake
 from tests.helpers.project import ProjectFolder
 
 PROMPT = """\

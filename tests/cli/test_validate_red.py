@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from tests.helpers.project import SUITE as CASES
-from tests.helpers.project import ProjectFolder
+from tests.helpers.project import SUITE as CASES, ProjectFolder
 
 SUITE = "suites/triage/suite.yaml"
 RED = """\

@@ -4,8 +4,7 @@ import hashlib
 import json
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from promptbench.core.canonical import ListDigest, canonical, digest, digest_text, escape_surrogates, lf, short
 

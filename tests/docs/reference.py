@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import promptbench
-from promptbench.providers import plugins as providers
-from promptbench.providers import provider_spec
+from promptbench.providers import plugins as providers, provider_spec
 from promptbench.store import prompts_schema, runs_schema
 from promptbench.workflows.start.explain import check_pages
 from promptbench.yaml.text import in_braces

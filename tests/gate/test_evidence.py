@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from promptbench.core.canonical import canonical
 from promptbench.core.types import Attempt, Json

@@ -6,8 +6,7 @@ import random
 from math import pi
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from promptbench.gate.trial import BROKEN, CONFIRM, RETEST, SCREEN, Trial, Tries, fixed_by_discovery_rate, level
 from promptbench.stats.holm import simes

@@ -11,8 +11,7 @@ import pytest
 from promptbench.core.types import FailureKind, ProviderFailure
 from promptbench.gateway import Gateway, RateLimiter, Reply
 from promptbench.providers import openai
-from tests.helpers import fake_openai as fake
-from tests.helpers import virtual_time
+from tests.helpers import fake_openai as fake, virtual_time
 from tests.helpers.asking import ask_for, context
 from tests.helpers.scripted import TRANSIENT, Scripted
 

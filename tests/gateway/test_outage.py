@@ -14,8 +14,7 @@ from promptbench.core.types import Answer, FailureKind, ProviderFailure, Request
 from promptbench.gateway import Budget, BudgetReached, Gateway, ModelDown, RateLimiter, Reply, Stopped
 from promptbench.gateway.circuit import LONGEST_REST
 from promptbench.providers import openai
-from tests.helpers import fake_openai as fake
-from tests.helpers import virtual_time
+from tests.helpers import fake_openai as fake, virtual_time
 from tests.helpers.asking import ask_for, context
 from tests.helpers.scripted import FATAL, REJECTED, TRANSIENT, Scripted
 

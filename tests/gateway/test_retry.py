@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from promptbench.core.types import FailureKind, ProviderFailure
-from promptbench.gateway.retry import LONGEST_DELAY, LONGEST_WAIT_ASKED, RetryPolicy
+from promptbench.gateway.gateway import LONGEST_DELAY, LONGEST_WAIT_ASKED, RetryPolicy
 
 KINDS = st.sampled_from(FailureKind)
 

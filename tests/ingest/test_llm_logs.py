@@ -10,8 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from promptbench.core.types import BadRecord, FailureTier, Message, Usage
 from promptbench.ingest import detect_format, llm_logs

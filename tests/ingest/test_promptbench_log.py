@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from promptbench.core.types import BadRecord, FailureTier, LoggedCall, Message, Usage
 from promptbench.ingest.files.log_file import LogFile

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from promptbench.core.types import FailureTier
-from promptbench.ingest._tiers import classify_failure, find_low_score, iterate_scores, parse_truth
+from promptbench.ingest._fields import classify_failure, find_low_score, iterate_scores, parse_truth
 
 
 def test_an_earlier_tier_outweighs_a_later_one() -> None:

@@ -6,8 +6,7 @@ from itertools import pairwise
 
 import numpy
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from promptbench.metrics.latency import ENOUGH, Latency, TokenBucket, by_tokens, quantile
 

@@ -4,8 +4,7 @@ import json
 import time
 
 import pytest
-from hypothesis import given, seed, settings
-from hypothesis import strategies as st
+from hypothesis import given, seed, settings, strategies as st
 
 from promptbench.core.types import Rung
 from promptbench.parsing import _strict, json_text

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, seed, settings
-from hypothesis import strategies as st
+from hypothesis import given, seed, settings, strategies as st
 
 from promptbench.core.types import Rung
 from promptbench.parsing.json_text import Limits

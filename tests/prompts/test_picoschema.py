@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from promptbench.core.types import Json
 from promptbench.prompts.picoschema import PicoschemaError, to_json_schema

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from promptbench.core.types import Json, Message
 from promptbench.prompts.prompt import MissingVariable, Prompt, Template, WrongVariables

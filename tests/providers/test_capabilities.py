@@ -16,8 +16,7 @@ from promptbench.providers import _capabilities, anthropic, azure_openai, http, 
 from promptbench.providers._capabilities import capabilities
 from tests.helpers.asking import ask_for, context
 from tests.helpers.fake_anthropic import FakeAnthropic
-from tests.helpers.fake_openai import FakeOpenAI, error, response
-from tests.helpers.fake_openai import as_json as reply
+from tests.helpers.fake_openai import FakeOpenAI, as_json as reply, error, response
 
 TABLE = tomllib.loads(Path(_capabilities.__file__).with_name("capabilities.toml").read_text(encoding="utf-8"))
 FEATURES = {"schema", "tools", "images", "tokenLimit", "without_effort"}

@@ -20,8 +20,7 @@ from promptbench.core.types import FailureKind, Message, ProviderFailure, Reques
 from promptbench.plugins import ProviderContext, ProviderSpec
 from promptbench.providers import anthropic, azure_openai, http, openai, openai_compatible, python
 from promptbench.text import tokens
-from tests.helpers import fake_anthropic
-from tests.helpers import fake_openai as fake
+from tests.helpers import fake_anthropic, fake_openai as fake
 from tests.helpers.asking import ask_for, context
 from tests.helpers.fake_http import FakeHttp
 from tests.helpers.media import PDF, PNG

@@ -19,8 +19,7 @@ from promptbench.core.protocols import CheckContext
 from promptbench.core.types import Answer, CallFacts, Message, Request, Rung, ToolCall
 from promptbench.providers import anthropic, azure_openai, openai
 from promptbench.store import answers
-from tests.helpers import fake_anthropic
-from tests.helpers import fake_openai as fake
+from tests.helpers import fake_anthropic, fake_openai as fake
 from tests.helpers.asking import ask_for, context
 from tests.helpers.subjects import subject
 

@@ -6,8 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from promptbench.core.types import FailureTier, LoggedCall, Message
 from promptbench.redaction._number_shapes import _luhn, _mod97

@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from promptbench.report.model import AttemptRow, CaseAttempts, Explored, PastRow, PromptText, RunReport
+from promptbench.core.protocols import PastRow
+from promptbench.report.model import AttemptRow, CaseAttempts, Explored, PromptText, RunReport
 from tests.report import kit
 
 MODEL = "gguf/smollm2-135m"

@@ -3,8 +3,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from promptbench.core.diagnostics import Code, Diagnostic, Location, Severity
 from promptbench.report.diagnostics import as_data, in_order, render

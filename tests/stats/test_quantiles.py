@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy import stats
 
 from promptbench.stats.quantiles import Interval, deviation_interval, quantile_interval, rank_bounds, ratio_interval

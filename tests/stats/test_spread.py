@@ -7,8 +7,7 @@ import random
 from math import comb
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy import stats
 
 from promptbench.stats.exact import fisher_greater

@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from promptbench.core.canonical import digest
 from promptbench.core.errors import ConflictError, EnvironmentFailure, InputError

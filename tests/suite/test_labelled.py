@@ -5,8 +5,7 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.suite.labelled import Labelled, read_labelled, sheet

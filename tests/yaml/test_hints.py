@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from promptbench.yaml.hints import Edit, apply_edits, error_position, find_cause
 from promptbench.yaml.text import quote

@@ -7,8 +7,7 @@ import time
 
 import pytest
 import yaml
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from promptbench.core.diagnostics import Code, Diagnostics
 from promptbench.yaml.marked import WrittenNumber, YamlDocument, parse

@@ -3,8 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from promptbench.core.diagnostics import Code, Diagnostics
 from promptbench.yaml.marked_json import JsonLine, parse_line

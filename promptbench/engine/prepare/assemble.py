@@ -32,8 +32,7 @@ from promptbench.engine.prepare.trained_on import TrainedModels
 from promptbench.plugins import ProviderSpec
 from promptbench.prompts.chain import Chain
 from promptbench.prompts.prompt import Prompt
-from promptbench.providers import plugins as providers
-from promptbench.providers import provider_spec
+from promptbench.providers import plugins as providers, provider_spec
 from promptbench.suite.models import ModelEntry, Suite
 
 # Parameters of a judge's request whose check sets none. A judge that does not support one is not sent it.

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from itertools import product
 from pathlib import Path
 
+from promptbench.core import allowed_code
 from promptbench.core.allowed_code import pinned_problems
 from promptbench.core.diagnostics import Code, Diagnostics, Location, suggest
-from promptbench.core.types import Side
-from promptbench.engine.prepare.chains import load_chains
+from promptbench.core.pinned import NOTHING_PINNED, Pinned
+from promptbench.core.types import ModelRef, Side
 from promptbench.engine.prepare.options import PrepareOptions, display_path
 from promptbench.engine.prepare.prepared_suite import Variant
-from promptbench.prompts.chain import Chain, parse_version, unverified
-from promptbench.prompts.parser import load
+from promptbench.prompts.chain import Chain, ChainStep, is_output, parse_version, unverified
+from promptbench.prompts.parser import load, prompt_name
 from promptbench.prompts.prompt import Prompt
-from promptbench.suite.models import ModelEntry, Suite
+from promptbench.suite.models import ModelEntry, Suite, SuiteStep
 from promptbench.yaml.paths import below, matches
 from promptbench.yaml.source import Source
 
@@ -109,3 +113,99 @@ def _load(path: Path, location: Location, options: PrepareOptions, found: Diagno
         hint = "a backslash is an escape inside double quotes: write / between folders"
     found.add(Code.FILE_NOT_FOUND, f"prompt file '{path.name}' not found", location, hint=hint)
     return None
+
+
+# Returns the prompt in a file that is named at a location, or None if it has errors.
+LoadPrompt = Callable[[Path, Location], Prompt | None]
+
+
+def load_chains(suite: Suite, load: LoadPrompt, options: PrepareOptions, found: Diagnostics) -> tuple[Variant, ...]:
+    """Return the candidate chains, each version once: one for every choice among the prompts of the steps."""
+    chosen = _selected(suite, options, found)
+    choices = [list(_choices(suite, step, chosen.get(step.name, ()), load, options, found)) for step in suite.steps]
+    chains: dict[str, Variant] = {}
+    several = [number for number, steps in enumerate(choices) if len(steps) > 1]
+    for choice in product(*choices):
+        chain = Chain.of(suite.chain, choice, suite.document.source.path)
+        names = [Path(prompt.file).stem for number in several if (prompt := choice[number].prompt)]
+        label = (" + ".join(names) or chain.name) + unverified(chain.content)
+        chains.setdefault(chain.hash, Variant(chain, Side.CANDIDATE, label))
+    names = [step.name for step in suite.steps]
+    for number, steps in enumerate(choices):
+        for prompt in (step.prompt for step in steps if step.prompt):
+            _check_references(prompt, names, number, found)
+    return tuple(chains.values())
+
+
+def report_reference(name: str, steps: list[str], number: int, location: Location, found: Diagnostics) -> None:
+    """Report `steps.NAME` in the step with this number if NAME is not an earlier one."""
+    step, earlier = [*name.split("."), ""][1], steps[:number]
+    if step not in earlier:
+        why = f"'{step}' has not run before it" if step in steps else f"unknown step '{step}'"
+        hint = suggest(step, earlier, f"steps before it: {', '.join(earlier) or 'none'}")
+        message = f"{{{{{name}}}}} in the step '{steps[number]}': {why}"
+        found.add(Code.MISSING_VARIABLE, message, location, hint=hint)
+
+
+def _check_references(prompt: Prompt, names: list[str], number: int, found: Diagnostics) -> None:
+    for name in sorted(filter(is_output, prompt.variables)):
+        match = re.search(r"\{\{[^{}]*\b" + re.escape(name), prompt.source)
+        source = Source(prompt.file, prompt.source)
+        location = source.location_at(match.start(), len(match[0])) if match else Location(prompt.file)
+        report_reference(name, names, number, location, found)
+
+
+def _selected(suite: Suite, options: PrepareOptions, found: Diagnostics) -> dict[str, list[Path]]:
+    chosen: dict[str, list[Path]] = {}
+    patterns = {step.name: [prompt_name(Path(written).name) for written in step.prompts] for step in suite.steps}
+    for path in options.selection.prompts:
+        name = prompt_name(path.name)
+        step = next((key for key, names in patterns.items() if any(fnmatchcase(name, item) for item in names)), None)
+        if step is None:
+            known = [name for names in patterns.values() for name in names]
+            location = Location(display_path(path, options.root))
+            hint = suggest(name, known, f"prompts of steps: {', '.join(known) or 'none'}")
+            found.add(Code.BAD_VALUE, f"no step of {suite.name} has a prompt named '{name}'", location, hint=hint)
+        else:
+            chosen.setdefault(step, []).append(path)
+    return chosen
+
+
+def _choices(
+    suite: Suite,
+    step: SuiteStep,
+    chosen: list[Path] | tuple[()],
+    load: LoadPrompt,
+    options: PrepareOptions,
+    found: Diagnostics,
+) -> Iterator[ChainStep]:
+    if step.model is not None:
+        yield ChainStep(step.name, None, str(step.model), _pinned(suite, step, step.model, options, found))
+        return
+    files = [(path, Location(display_path(path, options.root))) for path in chosen]
+    for index, written in enumerate(step.prompts if not chosen else ()):
+        location, hint = step.where.location("prompt", index), "check the names of the files next to the suite"
+        # A name with an underscore at its start is a partial.
+        paths = matches(suite.folder, written, location, found, hint=hint, counts=lambda it: it.name[0] != "_")
+        files += [(path, location) for path in paths]
+    for path, location in files:
+        if (prompt := load(path, location)) is not None:
+            yield ChainStep(step.name, prompt)
+
+
+def _pinned(suite: Suite, step: SuiteStep, model: ModelRef, options: PrepareOptions, found: Diagnostics) -> Pinned:
+    named: list[str] = []
+    for index, written in enumerate(step.files):
+        location, hint = step.where.location("files", index), "name files next to the suite"
+        paths = matches(suite.folder, written, location, found, hint=hint)
+        named += [path.resolve().relative_to(suite.folder.resolve()).as_posix() for path in paths]
+    where = (suite.folder, options.root, options.allowed_code)
+    if step.version:
+        return Pinned({}, step.version)
+    # What is wrong with the function itself is reported where its model is connected.
+    if model.provider != "python" or allowed_code.problems(model.name, *where):
+        return NOTHING_PINNED
+    pinned, problems = allowed_code.pin(model.name.rpartition(":")[0], *where, named)
+    for problem in problems:
+        found.add(Code[problem.code], problem.message, step.where.location("model"), hint=problem.hint)
+    return pinned

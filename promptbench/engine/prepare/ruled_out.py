@@ -123,7 +123,7 @@ class SchemaFit:
             with suppress(ValueError, RecursionError):
                 forms.append(json.loads(value))
         else:
-            forms.append(_numbers_as_text(value))
+            forms.append(numbers_as_text(value))
         validator = self._validator.evolve(schema=properties[name])
         with suppress(*_failures()):
             if not any(map(validator.is_valid, forms)):
@@ -163,7 +163,7 @@ class SchemaFit:
 
     def _fits_as_text(self, error: Any) -> bool:
         # An expected number also equals the same number written as text.
-        text = _numbers_as_text(error.instance)
+        text = numbers_as_text(error.instance)
         return text != error.instance and bool(self._validator.evolve(schema=error.schema).is_valid(text))
 
 
@@ -213,11 +213,12 @@ def _is_certain(error: Any, whole: bool) -> bool:
     return not partial or error.validator not in {*_INCOMPLETE, "oneOf", None}
 
 
-def _numbers_as_text(value: Json) -> Json:
+def numbers_as_text(value: Json) -> Json:
+    """Return data with each number as the text that it is written as."""
     if isinstance(value, dict):
-        return {key: _numbers_as_text(item) for key, item in value.items()}
+        return {key: numbers_as_text(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_numbers_as_text(item) for item in value]
+        return [numbers_as_text(item) for item in value]
     return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 

@@ -12,9 +12,9 @@ from promptbench.core.plugins import module_name
 from promptbench.core.protocols import Check, CheckContext, Subject
 from promptbench.core.types import Json, Score
 from promptbench.engine.prepare import checks
-from promptbench.engine.prepare.chains import report_reference
 from promptbench.engine.prepare.evaluate import needs_judge
 from promptbench.engine.prepare.prepared_suite import Variant
+from promptbench.engine.prepare.prompts import report_reference
 from promptbench.prompts.chain import STEPS, Chain, ChainStep, is_output
 from promptbench.suite.models import Case, Suite, SuiteStep, WrittenCheck
 from promptbench.text.templates import lookup, render_value

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import ceil
 
 from promptbench.core.errors import InputError
 from promptbench.core.types import Usage
-from promptbench.engine.plan import Estimate, estimates, judge_estimates
+from promptbench.core.words import number_of
+from promptbench.engine.plan import Estimate, estimates, judge_estimates, round_sizes
 from promptbench.engine.prepare.prepared_suite import PreparedModel, PreparedSuite
+from promptbench.gate.case_outcomes import CaseInfo
+from promptbench.gate.power import PassRate, PowerForecast
+from promptbench.gate.trial import CONFIRM, RETEST
 from promptbench.gateway import Budget, Prices
 from promptbench.project import Project
+from promptbench.store.runs import RunStore
 from promptbench.suite.file import dollars
-from promptbench.workflows.judge.execute import prices_of, repeats_of
+from promptbench.text.tokens import ASSUMED_FILE
+from promptbench.workflows.judge.execute import case_infos, gated_models, policy_of, prices_of, repeats_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +73,89 @@ def estimate_calls(project: Project, prepared: PreparedSuite) -> dict[str, Estim
 def estimate_judge_calls(project: Project, prepared: PreparedSuite) -> dict[str, Estimate]:
     """Return the most calls, tokens and cost of the first round by judge."""
     return judge_estimates(prepared, repeats_of(prepared), prices_of(project, prepared).of_tokens)
+
+
+def forecast_power(prepared: PreparedSuite, runs: RunStore | None) -> PowerForecast | None:
+    """Return the forecast, or None if nothing is compared and floors decide. `runs` may hold calibrations."""
+    models = gated_models(prepared)
+    if prepared.champion is None or is_same(prepared) or not models:
+        return None
+    policy = policy_of(prepared)
+    # The model with the fewest cases decides.
+    cases = min(([case for case in case_infos(prepared) if case.runs_on(model.name)] for model in models), key=len)
+    found = runs.calibrations().pass_rates(prepared.suite.name) if runs else {}
+    known = [found[model.name] for model in models if model.name in found]
+    return PowerForecast.of(
+        _independent(cases),
+        policy,
+        deterministic=all(model.deterministic for model in models),
+        tagged={tag: _independent(case for case in cases if tag in case.tags) for tag in policy.tags},
+        # The least reliable model decides.
+        passing=PassRate(*min(known)) if known else None,
+    )
+
+
+def is_same(prepared: PreparedSuite) -> bool:
+    """Return True if every candidate is the production version."""
+    return prepared.champion is not None and all(item.hash == prepared.champion.hash for item in prepared.candidates)
+
+
+def _independent(cases: Iterable[CaseInfo]) -> int:
+    return len({(case.cluster,) if case.cluster else (case.name, "") for case in cases if not case.review_by})
+
+
+def maximum_calls(prepared: PreparedSuite) -> dict[str, int]:
+    """Return the number of calls by model if every case fails: the first round and all retries."""
+    sizes = round_sizes(prepared, repeats_of(prepared))
+    if prepared.champion is not None and not is_same(prepared):
+        retried = [case for case in case_infos(prepared) if not case.review_by]
+        for model in gated_models(prepared):
+            cases = 0 if model.deterministic else sum(case.runs_on(model.name) for case in retried)
+            sizes[model.name] += cases * len(prepared.variants) * (RETEST + CONFIRM)
+    return sizes
+
+
+def describe_forecast(
+    prepared: PreparedSuite,
+    forecast: PowerForecast | None,
+    first: Mapping[str, int],
+    most: Mapping[str, int],
+    expected: Mapping[str, Estimate],
+) -> Iterator[str]:
+    """Yield the forecast in words, with the calls and cost of the retries and of the cases that a margin lacks.
+
+    `first` and `most` are calls by model, in the first round and in total.
+    """
+    if forecast is None:
+        if is_same(prepared):
+            yield "this is the production version: the verdict is on its floors and its earlier answers"
+        return
+    yield from forecast.lines()
+    if sum(most.values()) > sum(first.values()):
+        factors = {name: most[name] / calls for name, calls in first.items() if calls}
+        total = number_of(sum(most.values()), "call")
+        yield (
+            f"a failing case is tried up to {RETEST + CONFIRM} times more with each prompt; if all fail, that is "
+            f"{total} in total, {_cost(expected, factors)}"
+        )
+    if forecast.missing:
+        factors = dict.fromkeys(first, (forecast.cases + forecast.missing) / forecast.cases)
+        calls = sum(ceil(count * factors[name]) for name, count in first.items())
+        yield f"with the missing cases: {calls:,} calls in the first round, {_cost(expected, factors)}"
+
+
+def _cost(expected: Mapping[str, Estimate], factors: Mapping[str, float]) -> str:
+    costs = [None if item.cost is None else item.cost * factors.get(name, 1.0) for name, item in expected.items()]
+    if None in costs:
+        return "cost unknown"
+    known = sum(cost for cost in costs if cost is not None)
+    return f"about ${known:.4f}" if known else "free"
+
+
+def describe_estimate(estimate: Estimate) -> str:
+    """Return tokens and cost of calls in words, to follow their number; empty for a model without tokens."""
+    if not estimate.input_tokens:
+        return ""
+    rule = "characters / 4" + f", and {ASSUMED_FILE:,} for each file, whose tokens are unknown" * estimate.files
+    tokens = f"{estimate.input_tokens:,} tokens in ({rule}), up to {estimate.output_tokens:,} out"
+    return f"; estimated {tokens}, {_cost({'': estimate}, {})}"

@@ -23,8 +23,8 @@ from promptbench.report.model import RunReport
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunStore
 from promptbench.suite.loader import load as load_suite
+from promptbench.workflows.judge.budgets import is_same
 from promptbench.workflows.judge.execute import JudgedRun, case_infos, gated_models, policy_of
-from promptbench.workflows.judge.forecast import is_same
 from promptbench.workflows.judge.run_tally import judge_rows
 
 # The prompt files that `run --prompt` named: where `promote --evidence` finds the text that was judged.

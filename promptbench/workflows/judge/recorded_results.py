@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from promptbench.core.diagnostics import Location
+from promptbench.core.protocols import PastRow
 from promptbench.core.types import Attempt, Json, Outcome, Side
 from promptbench.engine.prepare.cases import as_answer
 from promptbench.engine.prepare.inputs import expectations_in_log
@@ -22,7 +23,6 @@ from promptbench.report.model import (
     CaseAttempts,
     CaseResult,
     Explored,
-    PastRow,
     PromptText,
     TurnAnswer,
 )
@@ -198,7 +198,7 @@ def explore(judged: JudgedRun, folder: Path, screen: Mapping[str, int]) -> Explo
 
     def history(runs: RunStore) -> Iterator[PastRow]:
         for item in runs.history(prepared.suite.name, prepared.prompt_name):
-            yield PastRow(**{**asdict(item), "prompt": item.prompt.removesuffix(".prompt")})
+            yield replace(item, prompt=item.prompt.removesuffix(".prompt"))
 
     return Explored(
         prompts=[

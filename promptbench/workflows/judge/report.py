@@ -10,8 +10,7 @@ from functools import partial
 from promptbench.core.call_config import spaced
 from promptbench.core.errors import Exit
 from promptbench.core.subset import Subset
-from promptbench.core.types import Attempt, AttemptKey, Outcome
-from promptbench.core.types import Side as PromptSide
+from promptbench.core.types import Attempt, AttemptKey, Outcome, Side as PromptSide
 from promptbench.engine.failure_signature import build_signature
 from promptbench.engine.prepare.prepared_suite import PreparedSuite, slot_of
 from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix

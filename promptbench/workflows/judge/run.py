@@ -32,9 +32,15 @@ from promptbench.store.runs import RunStore
 from promptbench.suite.loader import load as load_suite
 from promptbench.workflows.judge.affected_by import is_affected
 from promptbench.workflows.judge.baseline import production_baseline
-from promptbench.workflows.judge.budgets import Spending, estimate_calls, estimate_judge_calls
+from promptbench.workflows.judge.budgets import (
+    Spending,
+    describe_forecast,
+    estimate_calls,
+    estimate_judge_calls,
+    forecast_power,
+    maximum_calls,
+)
 from promptbench.workflows.judge.execute import JudgedRun, execute, looks_of, repeats_of
-from promptbench.workflows.judge.forecast import describe_forecast, forecast_power, maximum_calls
 from promptbench.workflows.judge.looks import champions_since_fix, continuation_note, look_notes
 from promptbench.workflows.judge.proof import add_promotions, attach_proofs, by_prompt, check_promotable
 from promptbench.workflows.judge.report import build

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
+from promptbench.core.protocols import PastRow
 from promptbench.report.document import Axis, Chart, Series, TableBlock, TableColumn, Times
-from promptbench.report.model import PastRow, Row, RunReport
+from promptbench.report.model import Row, RunReport
 from promptbench.report.words import clean, duration, money, share, tail
 
 _SERIES = ("one", "four", "six", "five", "three", "two")

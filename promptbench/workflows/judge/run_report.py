@@ -22,7 +22,6 @@ from promptbench.report.document import (
     Text,
 )
 from promptbench.report.model import (
-    AttemptDetails,
     Explored,
     Judgement,
     Promotion,
@@ -67,11 +66,10 @@ def run_report(run: RunReport) -> Report:
         sections=[section for section in _sections(run) if section.blocks],
         verdict=run.sentence,
     )
-    attempts = None
-    if run.explored:
-        attempts = AttemptDetails(
-            prompts=run.explored.prompts,
-            cases=run.explored.cases,
+    attempts = run.explored
+    if attempts:
+        attempts = replace(
+            attempts,
             candidate=first.candidate_hash if first else "",
             models={row.model: row.gated for row in run.rows},
             intents=frozenset(label for item in (run.nlu.summaries if run.nlu else ()) for label in item.intents),

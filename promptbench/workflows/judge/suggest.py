@@ -34,9 +34,8 @@ from promptbench.stats.holm import holm_levels
 from promptbench.store.runs import RunStore
 from promptbench.workflows.judge import execute as judging
 from promptbench.workflows.judge.ablate import write_version
-from promptbench.workflows.judge.budgets import Spending
+from promptbench.workflows.judge.budgets import Spending, describe_estimate
 from promptbench.workflows.judge.compare import version_to_run
-from promptbench.workflows.judge.forecast import describe_estimate
 from promptbench.workflows.judge.looks import champions_since_fix
 from promptbench.workflows.judge.recorded_calls import RecordedCalls
 from promptbench.workflows.judge.suggest_search import PromptSearch, TriedVersion, shortlist

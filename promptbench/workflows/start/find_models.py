@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from promptbench.project import Project
-from promptbench.providers import plugins as providers
-from promptbench.providers import provider_spec
+from promptbench.providers import plugins as providers, provider_spec
 
 # The usual port of each server that offers OpenAI's API, by the name that it gets in the settings.
 LOCAL_SERVERS = {"ollama": 11434, "lm-studio": 1234, "llama-cpp": 8080, "vllm": 8000}

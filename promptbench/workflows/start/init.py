@@ -12,8 +12,7 @@ from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.core.settings_file import PROJECT_FILE, place
 from promptbench.core.types import Answer, Json, ModelRef, Usage
 from promptbench.project import Project
-from promptbench.providers import plugins as providers
-from promptbench.providers import provider_spec
+from promptbench.providers import plugins as providers, provider_spec
 from promptbench.providers.gguf import INSTALL, weight_problems
 from promptbench.settings.settings import find_project
 from promptbench.store.names import check_prompt_name

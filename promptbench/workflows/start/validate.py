@@ -18,8 +18,7 @@ from promptbench.engine.prepare.lint.texts import static_text
 from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.red_first import check_red_first
 from promptbench.project import Project, input_error
-from promptbench.prompts.parser import SUFFIXES
-from promptbench.prompts.parser import load as load_prompt
+from promptbench.prompts.parser import SUFFIXES, load as load_prompt
 from promptbench.prompts.prompt import Prompt
 from promptbench.report.diagnostics import as_data
 from promptbench.report.document import Document, Report, Section, TableBlock, TableColumn, Text

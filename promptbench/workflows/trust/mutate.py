@@ -20,6 +20,7 @@ from promptbench.engine.prepare.cases import as_answer, own_specs
 from promptbench.engine.prepare.evaluate import Evaluation, evaluate, needs_judge
 from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite, Variant, slot_of
+from promptbench.engine.prepare.ruled_out import numbers_as_text
 from promptbench.parsing.json_text import read
 from promptbench.project import Project
 from promptbench.prompts.chain import parse_version
@@ -184,15 +185,7 @@ def _expected(expect: Json) -> Iterator[str]:
     for wanted in () if check.path or check.paths else check.right:
         yield as_answer(wanted)
         if isinstance(wanted, (dict, list)):
-            yield as_answer(_with_texts(wanted))
-
-
-def _with_texts(value: Json) -> Json:
-    if isinstance(value, dict):
-        return {key: _with_texts(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_with_texts(item) for item in value]
-    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+            yield as_answer(numbers_as_text(wanted))
 
 
 # Cases whose answers are the vocabulary of the mutants.

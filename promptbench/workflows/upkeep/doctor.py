@@ -17,8 +17,7 @@ from promptbench.core.types import Json, ModelRef, ProviderFailure
 from promptbench.core.words import number_of
 from promptbench.plugins import ServiceAddress
 from promptbench.project import SUITE_FILE, Project
-from promptbench.providers import plugins as providers
-from promptbench.providers import provider_spec
+from promptbench.providers import plugins as providers, provider_spec
 from promptbench.settings.settings import DOTENV, find_project, user_file
 from promptbench.suite.loader import load as load_suite
 from promptbench.workflows.judge.shutdowns import listed, shutdown_warning

@@ -4,8 +4,7 @@ import csv
 import io
 from dataclasses import fields
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from promptbench.report.model import CaseResult
 from promptbench.report.words import Target

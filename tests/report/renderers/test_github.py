@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from promptbench.core.diagnostics import Code, Diagnostic, Location, Severity
 from promptbench.report.model import RunReport

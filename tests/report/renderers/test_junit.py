@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 import xmlschema
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase
 
 from promptbench.core.errors import Exit

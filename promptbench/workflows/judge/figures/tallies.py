@@ -16,8 +16,7 @@ from promptbench.checks.intent import Intent
 from promptbench.checks.slots import Slots
 from promptbench.checks.token_f1 import TokenF1
 from promptbench.core.protocols import Check, Subject
-from promptbench.core.types import Attempt, Score, Side
-from promptbench.core.types import Score as CheckScore
+from promptbench.core.types import Attempt, Score, Score as CheckScore, Side
 from promptbench.engine.prepare.checks import unwrapped
 from promptbench.engine.prepare.evaluate import subject_of
 from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedCase, PreparedSuite, slot_of
