@@ -8,6 +8,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from promptbench.cli.app import run
+from promptbench.project import Project
 from tests.helpers import browser
 from tests.web.test_in_browser import NARROW, TEXTS, WIDE, chromium, opened, served  # noqa: F401 - fixtures
 
@@ -18,13 +20,50 @@ pytestmark = [
     pytest.mark.xdist_group("browser"),
 ]
 SUITE = "suites/support"
+MAIL = "suites/mail"
+_MAIL = """\
+suite: mail
+prompt: mail.prompt
+models: [openai_compatible/local/m0]
+checks: [json]
+cases:
+  - case: hello
+    vars: {message: Hello}
+    expect: {team: other}
+"""
 FORM = f"/cases/edit?suite={SUITE}"
 
 
-def test_nothing_that_is_written_or_shown_runs(opened: Any) -> None:  # noqa: F811
+@pytest.fixture(scope="module")
+def calls(served: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:  # noqa: F811
+    """The ids of imported calls by their names, with hostile texts in every field, and one that is plain."""
+    root = tmp_path_factory.getbasetemp() / "browser0"
+    texts = dict(enumerate(TEXTS)) | {99: "Where is the parcel of yesterday?"}
+    folder = root / "suites" / "mail"
+    folder.mkdir()
+    prompt = (root / SUITE / "support.better.prompt").read_text(encoding="utf-8")
+    (folder / "mail.prompt").write_text(prompt, encoding="utf-8")
+    (folder / "suite.yaml").write_text(_MAIL, encoding="utf-8")
+    lines = [
+        {"promptbench": "call/1", "id": f"call {number}", "vars": {"message": text}, "answer": text, "failed": text}
+        | {"messages": [{"role": "user", "content": text}], "model": text, "tags": [text]}
+        for number, text in texts.items()
+    ]
+    (root / "calls.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        assert run(["import", "calls.jsonl"]) == 0
+    with Project.open(root, {}).runs() as runs:
+        return {name: runs.calls().get(name).id for name in (line["id"] for line in lines)}
+
+
+def test_nothing_that_is_written_or_shown_runs(opened: Any, calls: dict[str, str]) -> None:  # noqa: F811
     window = opened()
     page = window.page
-    for text in TEXTS:
+    for number, text in enumerate(TEXTS):
+        window.go(f"/logs?{urlencode({'q': text, 'show': 'all', 'model': text[:9]})}")
+        window.go(f"/logs/calls/{calls[f'call {number}']}?suite={MAIL}")
+        page.locator("#proof p").first.wait_for()
         window.go(f"/cases?{urlencode({'suite': SUITE, 'q': text})}")
         window.go(f"{FORM}&{urlencode({'name': text})}")
         for field in page.locator("#case textarea, #case input:not([type=hidden])").all():
@@ -35,12 +74,18 @@ def test_nothing_that_is_written_or_shown_runs(opened: Any) -> None:  # noqa: F8
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(WIDE, "light"), (NARROW, "dark")], ids=["wide", "narrow"])
-def test_every_page_is_accessible_and_fits(opened: Any, size: Any, scheme: str) -> None:  # noqa: F811
+def test_every_page_is_accessible_and_fits(
+    opened: Any,  # noqa: F811
+    calls: dict[str, str],
+    size: Any,
+    scheme: str,
+) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     window = opened(size, scheme)
-    for path in ("/cases", FORM, f"{FORM}&name=case+00030"):
+    call = f"/logs/calls/{calls['call 99']}?suite={MAIL}"
+    for path in ("/cases", "/logs", "/logs?show=all", call, FORM, f"{FORM}&name=case+00030"):
         window.go(path)
-        if path != "/cases":
+        if path.startswith(FORM):
             window.page.select_option('[name="=check"]', "contains")
             window.page.fill('[name="value"]', "[open")
             window.page.get_by_text("is not closed").wait_for()
@@ -91,3 +136,16 @@ def test_the_second_of_two_tabs_is_shown_what_the_first_wrote(opened: Any) -> No
     assert "billing" in second.page.locator("section", has_text="In the file now").first.inner_text()
     second.page.locator("button.main").click()
     second.page.get_by_text("case 00031 is in").wait_for()
+
+
+def test_a_logged_call_becomes_a_case_with_the_mouse(opened: Any, calls: dict[str, str]) -> None:  # noqa: F811
+    window = opened()
+    page = window.page
+    window.go(f"/logs?q=yesterday&suite={MAIL}")
+    page.get_by_text("Make a case").first.click()
+    page.get_by_text("fails as it should").wait_for()
+    assert "json:" in page.locator("#proof li").first.inner_text()
+    page.locator("#proof button.main").click()
+    page.get_by_text("is in suites/mail").wait_for()
+    window.go(f"/cases?q=yesterday&suite={MAIL}")
+    assert page.locator(".cases tbody tr").count() == 1

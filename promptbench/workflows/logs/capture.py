@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from promptbench.core.canonical import digest_text
 from promptbench.core.diagnostics import Code, Diagnostics
-from promptbench.core.errors import InputError
+from promptbench.core.errors import ConflictError, InputError
 from promptbench.core.files import recorded_names
 from promptbench.core.types import Json, LoggedCall, Rung, StoredCall
 from promptbench.engine.prepare.inputs import CallInput, conversation_of, expectations_in_log, input_of
@@ -79,7 +80,7 @@ class RefusedCall:
 class CaptureReport:
     """The result of a capture. `known` is call id to case, for calls that are cases already.
 
-    `added` is the diff of the suite file; `written` is True if the file was changed.
+    `added` is the diff of the suite file; `written` is True if the file was changed. `base` is the hash of what it was.
     """
 
     path: str
@@ -88,6 +89,7 @@ class CaptureReport:
     known: list[tuple[str, str]] = field(default_factory=list)
     added: str = ""
     written: bool = False
+    base: str = ""
 
     def as_dict(self) -> dict[str, Json]:
         return {
@@ -105,13 +107,20 @@ class CaptureReport:
 
 
 def capture(
-    project: Project, path: Path, calls: Sequence[StoredCall], options: CaptureOptions, *, dry_run: bool = False
+    project: Project,
+    path: Path,
+    calls: Sequence[StoredCall],
+    options: CaptureOptions,
+    *,
+    dry_run: bool = False,
+    base: str = "",
 ) -> CaptureReport:
     """Add a case for each call whose answer fails its checks, and write the suite file.
 
     A failing answer of a run to a case of this very suite becomes the `was:` of that case.
 
-    Raise InputError if the suite has errors, or if its layout does not allow adding a case.
+    Raise InputError if the suite has errors, or if its layout does not allow adding a case; ConflictError if its file
+    has changed since `base`.
     """
     if len(calls) > 1 and (options.expect or options.should_be):
         raise InputError("--expect and --should-be need exactly one call", hint="name one id")
@@ -122,6 +131,9 @@ def capture(
             capturer.add(call)
         if report.captured:
             before = target.file.read_bytes()
+            report.base = digest_text(before.decode("utf-8", "replace"))
+            if base not in ("", report.base):
+                raise ConflictError(f"{target.shown} has changed since the preview", hint="look at the new preview")
             after = edit_cases(before, target.shown, capturer.changes, capturer.added)
             report.added = unified_diff(target.shown, before, after)
             if not dry_run:
