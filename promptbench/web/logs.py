@@ -22,9 +22,8 @@ from promptbench.web.cases import suite_of, suites_of
 from promptbench.workflows.judge.budgets import Spending
 from promptbench.workflows.judge.forecast import describe_estimate
 from promptbench.workflows.logs.capture import CaptureReport, capture, read_capture_options
-from promptbench.workflows.logs.failures import find_failures
+from promptbench.workflows.logs.failures import find_failures, log_files, select_by_id, select_for_replay
 from promptbench.workflows.logs.replay import replay, replay_answers, replay_report, rescore_report
-from promptbench.workflows.logs.select_calls import log_files, select_by_id, select_for_replay
 
 _LISTED = 100
 _FAILED = CallFilter(failed=True)
