@@ -19,8 +19,7 @@ from promptbench.project import Selection
 from promptbench.report.templates import address
 from promptbench.web.area import Area, is_part, project_of, redirect, render, with_form
 from promptbench.web.cases import suite_of, suites_of
-from promptbench.workflows.judge.budgets import Spending
-from promptbench.workflows.judge.forecast import describe_estimate
+from promptbench.workflows.judge.budgets import Spending, describe_estimate
 from promptbench.workflows.logs.capture import CaptureReport, capture, read_capture_options
 from promptbench.workflows.logs.failures import find_failures, log_files, select_by_id, select_for_replay
 from promptbench.workflows.logs.replay import replay, replay_answers, replay_report, rescore_report
