@@ -1,6 +1,6 @@
 """How fast recorded answers are scored again, beside the bare libraries. `python -m tests.bench.rescoring [ANSWERS …]`
 
-[--repeats 3] [--profile]
+[--repeats 3] [--profile] [--cores]
 
 Two sides on the same documents of 2 to 4 KB and the same schema of some 25 fields, each in a process of its own on one
 core: `promptbench runs rescore` with json, json schema and contains on a record with so many answers, and a loop of
@@ -9,7 +9,8 @@ with ten answers takes, so that start-up is in neither; answers a second; and th
 1,000, 10,000 and 100,000 answers, of which the largest needs 2 GB of disk and some minutes to prepare.
 
 Each case has as many answers as `--repeats` says, by default the gate's own 3. A case takes some memory, an answer
-none: 1 is the worst. `--profile` prints where the time of the first side goes.
+none: 1 is the worst. `--profile` prints where the time of the first side goes. `--cores` compares `runs rescore` on one
+core with itself on all of them instead, by the clock: on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -224,12 +226,26 @@ def _measured(side: str, root: Path, *arguments: str, profile: bool = False) -> 
     return float(seconds), float(kilobytes) / 1024
 
 
+def _print_cores(answers: int, repeats: int) -> None:
+    """Print the seconds by the clock of one core and of all cores, including the start of the program."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        _measured("prepare", root, str(answers), "--repeats", str(repeats))
+        taken = []
+        for more in ([], ["--cores"]):
+            began = time.perf_counter()
+            _measured("promptbench", root, *more)
+            taken.append(time.perf_counter() - began)
+    one, every = taken
+    print(f"{answers:>8,}  one core {one:.1f} s, all {os.cpu_count()} cores {every:.1f} s: {one / every:.2f} times")
+
+
 def _alone(side: str, answers: int, repeats: int) -> None:
     """One side in this process, in the current folder; what it took goes to stderr."""
     if side == "prepare":
         prepare(Path.cwd(), answers, repeats)
     else:
-        if hasattr(os, "sched_setaffinity"):
+        if hasattr(os, "sched_setaffinity") and "--cores" not in sys.argv:
             os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
         {"promptbench": ours, "floor": floor}[side]()
     used = resource.getrusage(resource.RUSAGE_SELF)
@@ -250,9 +266,14 @@ def main() -> None:
     parser.add_argument("--side", choices=["prepare", "promptbench", "floor"], help=argparse.SUPPRESS)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--cores", action="store_true")
     given = parser.parse_args()
     if given.side:
         _alone(given.side, given.answers[0], given.repeats)
+        return
+    if given.cores:
+        for answers in given.answers:
+            _print_cores(answers, given.repeats)
         return
     print(f"{'answers':>8}  {'side':<12} {'CPU s, net':>10} {'answers/s':>10} {'peak MB':>8}  speed beside the floor")
     start: dict[str, float] = {}

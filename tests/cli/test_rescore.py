@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from typing import Any
 
 import pytest
 
 from promptbench.parsing.ladder import LADDER
+from promptbench.workflows.judge import rejudge, workers
 from tests.cli.test_run import last_line
 from tests.helpers import fake_openai as fake
 from tests.helpers.fake_openai import FakeOpenAI
@@ -42,6 +44,31 @@ def test_changed_checks_change_the_scores_and_no_model_is_asked(ran: ProjectFold
     [run] = ended.data["runs"]
     assert run["judgements"][0]["counts"]["fixed"] == 1
     assert not server.received
+
+
+@pytest.mark.slow
+def test_several_processes_score_as_one_does(ran: ProjectFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran.edit("suites/triage/suite.yaml", "checks: [json]", "checks: [json, not contains: billing]")
+    [run] = ran.run("runs", "list", "--json").data["runs"]
+
+    def table() -> str:
+        # Without the name of the run.
+        return re.sub(r"\d\d-\d{6}-\w{4}", "", rescored(ran, run["run"], "--format", "csv").out)
+
+    alone, shared = table(), []
+
+    def spied(pool: workers.Workers, *work: Any) -> Any:
+        for item, scores in shares(pool, *work):
+            shared.append(item)
+            yield item, scores
+
+    shares = workers.Workers.map
+    monkeypatch.setattr(workers.Workers, "map", spied)
+    monkeypatch.setattr(workers, "_cores", lambda: 3)
+    monkeypatch.setattr(rejudge, "_MANY", 1)
+    monkeypatch.setattr(rejudge, "_BATCH", 1)
+    assert table() == alone
+    assert len(shared) > 4
 
 
 def test_what_looks_again_writes_every_format(ran: ProjectFolder) -> None:

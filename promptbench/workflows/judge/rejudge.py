@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from itertools import islice
+from pathlib import Path
 
 from promptbench import __version__
 from promptbench.core.canonical import digest, digest_text
@@ -12,7 +15,7 @@ from promptbench.core.errors import InputError
 from promptbench.core.subset import Subset
 from promptbench.core.types import Attempt, CacheMode, Judging
 from promptbench.engine.prepare.options import Selection, StoredPrompt
-from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite
+from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedModel, PreparedSuite, Variant
 from promptbench.engine.scoring import judge_requests_of, score_attempt
 from promptbench.engine.trajectory import Trajectory, trajectory_of
 from promptbench.gate.judge import Result
@@ -37,9 +40,12 @@ from promptbench.workflows.judge.execute import (
 from promptbench.workflows.judge.looks import record_of
 from promptbench.workflows.judge.proof import add_promotions, prove
 from promptbench.workflows.judge.report import build
+from promptbench.workflows.judge.workers import Workers, open_pool
 
 # Attempts that are committed together.
 _BATCH = 500
+# Answers from which starting other processes takes less time than it saves.
+_MANY = 4_000
 
 
 def gate_run(project: Project, run: str, *, evidence: bool = False) -> RunReport:
@@ -73,9 +79,13 @@ def rescore(project: Project, run: str) -> RunReport:
 
     Raises InputError if the run is unknown, its answers are redacted, or its suite has an error.
     """
-    with project.prompts() as store, project.runs() as runs, project.runs() as source:
+    with project.prompts() as store, project.runs() as runs, project.runs() as source, ExitStack() as stack:
         info = _whole_run(source, run)
         check_scorable(info)
+        workers = stack.enter_context(open_pool()) if source.size(info.id) >= _MANY else None
+        if workers is not None:
+            # It takes as long there as here, and can be done at the same time.
+            workers.executor.submit(_prepare_there, project.settings.root, info)
         prepared = prepare_again(project, store, runs, info)
         plan = plan_hash(prepared, CacheMode(info.facts.get("cache", CacheMode.OFF)), info.facts.get("rule", 1))
         facts = {**info.facts, **suite_facts(project, prepared), "scored_again": info.id}
@@ -83,9 +93,8 @@ def rescore(project: Project, run: str) -> RunReport:
         runs.cases().keep(new.id, run_cases(prepared))
         runs.looks().copy(info.id, new.id)
         record = record_of(runs, new)
-        pairs = _rescored(prepared, source, info.id)
         changes: list[RungChange] = []
-        while batch := list(islice(pairs, _BATCH)):
+        for batch in _rescored(project, prepared, source, info, workers):
             runs.add(new.id, [(attempt, False) for _, attempt in batch])
             changes += _rung_changes(prepared, batch)
         ladders = (str(info.facts.get("ladder", "unknown")), prepared.ladder.hash)
@@ -141,7 +150,7 @@ def prepare_again(project: Project, store: Store, runs: RunStore, info: RunInfo)
 
     Raises InputError for a replay, a comparison, or if the prompts have changed.
     """
-    selected, root = info.facts["selection"], project.settings.root
+    selected = info.facts["selection"]
     if selected.get("replayed"):
         hint = f"`{info.facts['command']}` shows its result again, without a call"
         raise InputError(f"run {info.id} replayed logged calls, not the cases of a suite", hint=hint)
@@ -151,6 +160,15 @@ def prepare_again(project: Project, store: Store, runs: RunStore, info: RunInfo)
     if "suggested" in selected:
         hint = f"`{info.facts['command']}` made it"
         raise InputError(f"run {info.id} is of `suggest`, which judges a part of the suite", hint=hint)
+    prepared = _assemble(project, store, runs, info)
+    if not {variant.hash for variant in info.variants} >= {item.hash for item in prepared.variants}:
+        hint = f"run it again: {info.facts['command']}"
+        raise InputError(f"run {info.id} used prompts that have changed since", hint=hint)
+    return as_confirmed(prepared, runs, info)
+
+
+def _assemble(project: Project, store: Store, runs: RunStore | None, info: RunInfo) -> PreparedSuite:
+    selected, root = info.facts["selection"], project.settings.root
     champion = next((StoredPrompt(item.name, item.source) for item in info.variants if item.side == "champion"), None)
     selection = Selection(
         paths=(root / info.facts["path"],),
@@ -162,34 +180,85 @@ def prepare_again(project: Project, store: Store, runs: RunStore, info: RunInfo)
     )
     # No call is made, so no key is needed.
     [prepared], _ = project.assemble(selection, store=store, runs=runs, champion=champion, without_keys=True)
-    if not {variant.hash for variant in info.variants} >= {item.hash for item in prepared.variants}:
-        hint = f"run it again: {info.facts['command']}"
-        raise InputError(f"run {info.id} used prompts that have changed since", hint=hint)
-    return as_confirmed(prepared, runs, info)
+    return prepared
 
 
-def _rescored(prepared: PreparedSuite, source: RunStore, run: str) -> Iterator[tuple[Attempt, Attempt]]:
-    """Yield the attempts whose requests the suite would still make, as recorded and with their new scores."""
-    variants = prepared.by_hash
-    models = {model.name: model for model in prepared.models}
-    for attempt in source.attempts(run):
-        key = attempt.key
-        model, variant = models.get(key.model), variants.get(key.variant)
-        if model is None or key.case not in prepared.cases or (key.variant and variant is None):
-            continue
-        case = prepared.cases[key.case]
-        if digest(prepared.request(model, variant, case, key.repeat).as_dict()) != attempt.request_hash:
-            continue
-        # Other results of tools, or other turns, would have led to other answers.
-        if not _is_same_trajectory(attempt, trajectory_of(prepared, model, variant, case, key.repeat)):
-            continue
-        # It has a recording already.
-        answer = replace(attempt.answer, recorded=True) if attempt.answer else None
-        judgings = tuple(_recorded_judgings(prepared, source, run, case, attempt))
-        yield (
-            attempt,
-            replace(score_attempt(prepared, case, replace(attempt, answer=answer), judgings), judgings=judgings),
+# A recorded attempt, and what judges said about it.
+Recorded = tuple[Attempt, tuple[Judging, ...]]
+
+
+def _rescored(
+    project: Project, prepared: PreparedSuite, source: RunStore, info: RunInfo, workers: Workers | None
+) -> Iterator[Sequence[tuple[Attempt, Attempt]]]:
+    """Yield, in batches, the attempts whose requests the suite would still make, as recorded and with new scores."""
+    recorded = (
+        (attempt, tuple(_recorded_judgings(prepared, source, info.id, prepared.cases[attempt.key.case], attempt)))
+        if prepared.judges and attempt.key.case in prepared.cases
+        else (attempt, ())
+        for attempt in source.attempts(info.id)
+    )
+    batches = iter(lambda: list(islice(recorded, _BATCH)), [])
+    if workers is None:
+        found: Iterable[tuple[Sequence[Recorded], Sequence[Attempt | None]]] = (
+            (batch, _scored(prepared, batch)) for batch in batches
         )
+    else:
+        there = partial(_score_there, project.settings.root, info, prepared.plan_hash)
+        found = workers.map(there, partial(_scored, prepared), batches)
+    for batch, scored in found:
+        yield [(old, new) for (old, _), new in zip(batch, scored, strict=True) if new is not None]
+
+
+_prepared: dict[str, PreparedSuite] = {}  # The suites that this process scores for another one, by run.
+
+
+def _prepare_there(root: Path, info: RunInfo) -> str:
+    """Assemble the suite of a run in another process, once, and return the hash of its plan."""
+    if info.id not in _prepared:
+        project = Project.open(root)
+        with project.prompts() as store, project.recordings() as runs:
+            _prepared[info.id] = _assemble(project, store, runs, info)
+    return _prepared[info.id].plan_hash
+
+
+def _score_there(root: Path, info: RunInfo, plan: str, batch: Sequence[Recorded]) -> list[Attempt | None]:
+    """Score answers in another process. Raise InputError if it has another suite."""
+    if _prepare_there(root, info) != plan:
+        raise InputError(f"the suite '{info.suite}' changed while its answers were scored", hint="repeat the command")
+    return _scored(_prepared[info.id], batch)
+
+
+def _scored(prepared: PreparedSuite, batch: Sequence[Recorded]) -> list[Attempt | None]:
+    """Return the attempts with new scores; None for one whose request the suite would not make."""
+    models = {model.name: model for model in prepared.models}
+    scored: list[Attempt | None] = []
+    case: PreparedCase | None = None
+    for attempt, judgings in batch:
+        key = attempt.key
+        model, variant = models.get(key.model), prepared.by_hash.get(key.variant)
+        if case is None or case.name != key.case:
+            # The repeats of a case follow each other; building it takes as long as some checks.
+            case = prepared.cases[key.case] if key.case in prepared.cases else None  # noqa: SIM401 - no mapping
+        if model is None or case is None or (key.variant and variant is None):
+            scored.append(None)
+        elif _is_still_made(prepared, model, variant, case, attempt):
+            # It has a recording already.
+            answer = replace(attempt.answer, recorded=True) if attempt.answer else None
+            new = score_attempt(prepared, case, replace(attempt, answer=answer), judgings)
+            scored.append(replace(new, judgings=judgings))
+        else:
+            scored.append(None)
+    return scored
+
+
+def _is_still_made(
+    prepared: PreparedSuite, model: PreparedModel, variant: Variant | None, case: PreparedCase, attempt: Attempt
+) -> bool:
+    """Return whether the suite would make the same requests. Other results of tools, or other turns, lead to others."""
+    repeat = attempt.key.repeat
+    return digest(prepared.request(model, variant, case, repeat).as_dict()) == attempt.request_hash and (
+        _is_same_trajectory(attempt, trajectory_of(prepared, model, variant, case, repeat))
+    )
 
 
 def _is_same_trajectory(attempt: Attempt, trajectory: Trajectory | None) -> bool:
