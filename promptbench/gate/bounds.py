@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from promptbench.stats.beta import clopper_pearson_upper
+from promptbench.stats.exact import clopper_pearson_upper
 
 # Another machine may compute different last digits when it judges the evidence again.
 _DIGITS = 9

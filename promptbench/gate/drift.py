@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from promptbench.core.words import percent
 from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
 from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, ComparedCase, clusters
-from promptbench.stats.beta import binomial_at_most
+from promptbench.stats.exact import binomial_at_most
 
 # Smaller than the level of other tests: this one runs every night, and at 5 % it would raise a false alarm every month.
 DRIFT_LEVEL = 0.01

@@ -21,7 +21,7 @@ from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, PromptPair
 from promptbench.gate.judge import GatedModel, judge
 from promptbench.gate.policy import Policy
 from promptbench.gate.trial import NO_RECORD, LookRecord
-from promptbench.stats.beta import clopper_pearson
+from promptbench.stats.exact import clopper_pearson
 
 # Takes a prompt and a case, returns True if the next answer passes.
 Draw = Callable[[str, str], bool]

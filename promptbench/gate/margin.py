@@ -25,8 +25,7 @@ from promptbench.core.words import number_of, percent
 from promptbench.gate.case_outcomes import CaseOutcome, ComparedCase, clustered, clusters
 from promptbench.gate.policy import HolmCorrection
 from promptbench.gate.sentence import fine_percent, names
-from promptbench.stats.beta import binomial_at_most, clopper_pearson_upper
-from promptbench.stats.exact import guards_needed
+from promptbench.stats.exact import binomial_at_most, clopper_pearson_upper, guards_needed
 from promptbench.stats.paired import Paired
 
 # With fewer guards the bound of the mean difference does not hold its level.

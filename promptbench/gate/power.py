@@ -16,8 +16,7 @@ from promptbench.gate.margin import MAX_REPEATS, MIN_GUARDS
 from promptbench.gate.policy import AUTO, LEVEL, Policy
 from promptbench.gate.sentence import fine_percent, next_goal
 from promptbench.gate.trial import BROKEN, CONFIRM, DOUBT, RETEST, UNSTABLE
-from promptbench.stats.beta import student_quantile
-from promptbench.stats.exact import excluded_rate, fisher_greater, guards_needed
+from promptbench.stats.exact import excluded_rate, fisher_greater, guards_needed, student_quantile
 from promptbench.stats.paired import Paired
 
 # Production and candidate pass every try at the same rate, and guards are independent. The result is exact except that

@@ -11,8 +11,7 @@ from promptbench.core.words import number_of, percent, plural
 from promptbench.gate.case_outcomes import CaseOutcome, ComparedCase, clustered, clusters
 from promptbench.gate.policy import LEVEL, NO_CORRECTION, HolmCorrection
 from promptbench.gate.trial import NOTHING, Count, Trial
-from promptbench.stats.beta import clopper_pearson_upper
-from promptbench.stats.exact import guards_needed
+from promptbench.stats.exact import clopper_pearson_upper, guards_needed
 from promptbench.stats.paired import Paired
 
 _MAX_NAMES = 3

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from promptbench.core.errors import Exit
 from promptbench.core.protocols import PastRow
 from promptbench.core.types import Json, Score
-from promptbench.report.nlu import Nlu
-from promptbench.report.qa import Qa
+from promptbench.report.figures import Nlu, Qa
 from promptbench.report.words import excerpt
 
 SCHEMA_VERSION = 1

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import sqrt
 
-from promptbench.stats.beta import student_above, student_quantile
+from promptbench.stats.exact import student_above, student_quantile
 
 
 @dataclass(frozen=True, slots=True)

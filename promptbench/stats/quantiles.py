@@ -12,7 +12,7 @@ from functools import lru_cache
 from math import exp, fsum, hypot, log, sqrt
 from statistics import NormalDist
 
-from promptbench.stats.beta import binomial_at_most
+from promptbench.stats.exact import binomial_at_most
 
 CONFIDENCE = 0.95
 _LEAST_FOR_DEVIATION = 10

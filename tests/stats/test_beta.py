@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import special, stats
 
-from promptbench.stats.beta import (
+from promptbench.stats.exact import (
     binomial_at_most,
     clopper_pearson,
     clopper_pearson_upper,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
-from promptbench.report.nlu import (
+from promptbench.report.figures import (
     Confidence,
     ConfidenceBin,
     Confused,

@@ -26,7 +26,7 @@ from promptbench.report.model import (
     PromptText,
     TurnAnswer,
 )
-from promptbench.stats.beta import clopper_pearson
+from promptbench.stats.exact import clopper_pearson
 from promptbench.store.runs import RunStore
 from promptbench.workflows.judge.execute import JudgedRun
 

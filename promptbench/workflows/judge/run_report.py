@@ -21,6 +21,7 @@ from promptbench.report.document import (
     TableColumn,
     Text,
 )
+from promptbench.report.figures import compared, figures, labels, qa_figures
 from promptbench.report.model import (
     Explored,
     Judgement,
@@ -31,8 +32,6 @@ from promptbench.report.model import (
     StepRow,
     TokenTimes,
 )
-from promptbench.report.nlu import compared, figures, labels
-from promptbench.report.qa import figures as qa_figures
 from promptbench.report.words import duration, money, share, tail
 from promptbench.workflows.judge.run_changes import change_sections, list_names
 from promptbench.workflows.judge.run_charts import charts

@@ -19,7 +19,7 @@ from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.core.events import AttemptDone, Listener, MoreWanted
 from promptbench.core.types import Answer, Attempt, Json, Judging, Message, ModelRef, Outcome, Request
 from promptbench.engine.plan import Task
-from promptbench.engine.prepare.lint.texts import static_text
+from promptbench.engine.prepare.lint.windows import static_text
 from promptbench.engine.prepare.options import StoredPrompt
 from promptbench.engine.prepare.prepared_suite import PreparedSuite, Variant
 from promptbench.engine.scoring import judge_requests_of, score_attempt

@@ -19,9 +19,8 @@ from promptbench.core.plugins import module_name
 from promptbench.core.types import BadRecord, Json, LoggedCall
 from promptbench.engine.failure_signature import strip_details
 from promptbench.ingest import detect_format, generic, load_format, plugins
-from promptbench.ingest.files.calls import read_records
 from promptbench.ingest.files.log_file import LogFile
-from promptbench.ingest.files.log_paths import STDIN, OpenedLog, UnreadableLog, find_logs
+from promptbench.ingest.files.log_paths import STDIN, OpenedLog, UnreadableLog, find_logs, read_records
 from promptbench.ingest.files.unknown_log import describe_unknown
 from promptbench.project import Project
 from promptbench.redaction.redactor import Redactor

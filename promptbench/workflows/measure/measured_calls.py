@@ -14,14 +14,13 @@ from promptbench.core.types import BadRecord, FailureTier, Json, LoggedCall, Mea
 from promptbench.core.words import number_of, percent
 from promptbench.engine.prepare.prepared_suite import PreparedSuite, Variant
 from promptbench.gateway import listed
-from promptbench.ingest.files.calls import read_records
 from promptbench.ingest.files.log_file import LogFile
-from promptbench.ingest.files.log_paths import LogFiles
+from promptbench.ingest.files.log_paths import LogFiles, read_records
 from promptbench.metrics.latency import ENOUGH, Latency, by_tokens, quantile
 from promptbench.project import Project
 from promptbench.prompts.prompt import Prompt, Template
 from promptbench.report.words import duration
-from promptbench.stats.beta import clopper_pearson
+from promptbench.stats.exact import clopper_pearson
 from promptbench.stats.quantiles import Interval, deviation_interval, quantile_interval, rank_bounds, ratio_interval
 from promptbench.store.bench_runs import BenchRunInfo
 from promptbench.store.runs import RunStore

@@ -14,7 +14,7 @@ from promptbench.core.words import number_of
 from promptbench.engine.prepare import checks
 from promptbench.engine.prepare.assemble import ModelConnector
 from promptbench.engine.prepare.evaluate import Evaluation, evaluate, needs_judge
-from promptbench.engine.prepare.lint.texts import static_text
+from promptbench.engine.prepare.lint.windows import static_text
 from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.red_first import check_red_first
 from promptbench.project import Project, input_error

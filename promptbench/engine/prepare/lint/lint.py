@@ -17,8 +17,7 @@ from promptbench.core.types import Json
 from promptbench.core.words import quoted
 from promptbench.engine.prepare.expectations import Steps, expectations
 from promptbench.engine.prepare.lint.files import FileLint
-from promptbench.engine.prepare.lint.texts import static_text, texts_of
-from promptbench.engine.prepare.lint.windows import Window, Windows
+from promptbench.engine.prepare.lint.windows import Window, Windows, static_text, texts_of
 from promptbench.engine.prepare.prepared_suite import Variant
 from promptbench.prompts.prompt import Prompt
 from promptbench.suite.file import field_name

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from promptbench.core.diagnostics import Code, Diagnostics, Severity
-from promptbench.core.types import Side
-from promptbench.engine.prepare.lint.texts import static_text, texts_of
+from promptbench.core.types import Role, Side
 from promptbench.engine.prepare.prepared_suite import Variant
 from promptbench.prompts.prompt import MissingVariable, Prompt
 from promptbench.suite.models import Case
-from promptbench.text.templates import outer_names
+from promptbench.text.templates import literals, outer_names
 from promptbench.text.tokens import CHARACTERS_PER_TOKEN, estimate
+
+_BREAK = "\n\0\n"  # Replaces values and separates messages, so that no match spans them.
+
+
+def static_text(prompt: Prompt, roles: Collection[Role] = ("system", "user", "assistant")) -> str:
+    """Return the prompt's messages with these roles, without their values."""
+    return _BREAK.join(_BREAK.join(literals(item.parts)) for item in prompt.templates if item.role in roles)
+
+
+def texts_of(case: Case) -> Iterator[str]:
+    """Yield the texts among the values of a case, and its messages."""
+    for value in case.variables.values():
+        if isinstance(value, str):
+            yield value
+    for message in case.said:
+        yield message.content
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,20 +23,21 @@ from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedCase, Pr
 from promptbench.metrics import bootstrap, nlu
 from promptbench.metrics.nlu import Confidences, LabelFigures
 from promptbench.metrics.squad import exact_match, token_f1
-from promptbench.report.nlu import (
+from promptbench.report.figures import (
     Confidence,
     ConfidenceBin,
     Confused,
     LabelScore,
+    Marks,
     Nlu,
     NluComparison,
     NluSummary,
     Part,
+    Qa,
+    QaSummary,
     ThresholdRow,
 )
-from promptbench.report.qa import Marks, Qa, QaSummary
-from promptbench.stats.beta import clopper_pearson_upper
-from promptbench.stats.exact import mcnemar_mid_p
+from promptbench.stats.exact import clopper_pearson_upper, mcnemar_mid_p
 from promptbench.stats.holm import holm_levels
 
 
