@@ -1,43 +1,72 @@
-"""Whole answers as JSON text, in two tables of `runs.sqlite`: recordings, and the cache that all processes share."""
+"""Whole answers as JSON text, in two tables of `runs.sqlite`: recordings, and the cache that all processes share.
+
+The text of a recorded answer is in the table `answer`, where attempts have it too.
+"""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 
-from promptbench.core.canonical import escape_surrogates
+from promptbench.core.canonical import compact_encoder, digest_text, escape_surrogates
 from promptbench.core.clock import now
 from promptbench.core.types import Answer, ToolCall, Usage
 from promptbench.store.run_table import RunTable
 
 # These describe one call, not the answer, so replaying them would be wrong.
 _PER_CALL = ("limits", "first_token_ms")
+# The fields with what they are if they are left out.
+_USUAL = {item.name: item.default for item in fields(Answer) if item.name not in _PER_CALL}
+_encode = compact_encoder(sort_keys=True)
+
+
+def write(value: object) -> str:
+    """Return a value as JSON without spaces."""
+    return escape_surrogates(_encode(value))
 
 
 def dumps(answer: Answer) -> str:
     """Return an answer as JSON with its text unchanged, without the fields that describe one call only."""
-    kept = {item.name: getattr(answer, item.name) for item in fields(answer) if item.name not in _PER_CALL}
-    kept |= {"params": dict(answer.params), "usage": asdict(answer.usage) if answer.usage else None}
-    kept |= {"calls": [asdict(call) for call in answer.calls]}
-    return escape_surrogates(json.dumps(kept, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
+    kept = {name: value for name, usual in _USUAL.items() if (value := getattr(answer, name)) not in (usual, ())}
+    kept |= {name: round(value, 3) for name, value in kept.items() if name.endswith("_ms")}
+    kept["params"] = dict(answer.params)
+    if answer.usage is not None:
+        kept["usage"] = {name: value for name, value in asdict(answer.usage).items() if value is not None}
+    if answer.calls:
+        kept["calls"] = [asdict(call) for call in answer.calls]
+    return write(kept)
 
 
 def loads(text: str) -> Answer:
-    """Return the answer that `dumps` wrote."""
+    """Return the answer that `dumps` wrote, in this version or an earlier one."""
     data = json.loads(text)
     calls = tuple(ToolCall(**call) for call in data.get("calls", ()))
-    return Answer(**{**data, "usage": Usage(**data["usage"]) if data["usage"] else None, "calls": calls})
+    return Answer(**{**data, "usage": Usage(**data["usage"]) if data.get("usage") else None, "calls": calls})
+
+
+def text_hash(text: str | None) -> bytes | None:
+    """Return the key of a text in the table `answer`: the bytes of its `digest_text`."""
+    return None if text is None else bytes.fromhex(digest_text(text).removeprefix("sha256:"))
+
+
+def keep_text(connection: sqlite3.Connection, text: str) -> bytes | None:
+    """Insert a text that is not there yet, and return its key. The caller holds a transaction."""
+    key = text_hash(text)
+    connection.execute("INSERT OR IGNORE INTO answer (hash, text) VALUES (?, ?)", [key, text])
+    return key
 
 
 def record(
     connection: sqlite3.Connection, request_hash: str, model: str, answer: Answer, *, deterministic: bool, at: str
 ) -> None:
     """Insert or replace the recording of a request. The caller holds a transaction."""
-    connection.execute(
-        "INSERT OR REPLACE INTO recording VALUES (?, ?, ?, ?, ?)",
-        [request_hash, model, int(deterministic), dumps(answer), at],
-    )
+    key = None
+    # Line ends do not enter the hash, and a lone surrogate is not UTF-8: such a text stays in the recording.
+    if "\r" not in answer.text and escape_surrogates(answer.text) == answer.text:
+        key, answer = keep_text(connection, answer.text), replace(answer, text="")
+    values = [request_hash, model, int(deterministic), dumps(answer), at, key]
+    connection.execute("INSERT OR REPLACE INTO recording VALUES (?, ?, ?, ?, ?, ?)", values)
 
 
 class CacheTable(RunTable):

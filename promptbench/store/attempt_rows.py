@@ -9,7 +9,7 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
-from promptbench.core.canonical import canonical, digest_text
+from promptbench.core.canonical import canonical
 from promptbench.core.types import (
     Answer,
     Attempt,
@@ -89,6 +89,11 @@ def read(row: tuple[Any, ...], steps_of: Callable[[AttemptKey], Sequence[Step]])
 _SCORE = attrgetter(*(field.name for field in fields(Score)))
 
 
+def _plain(score: Score) -> Sequence[Any]:
+    values = _SCORE(score)
+    return values if values[3:] != ("", 1.0, False) else values[:3]
+
+
 def keep(connection: sqlite3.Connection, run: str, attempt: Attempt, model: str, *, deterministic: bool) -> None:
     """Insert or replace an attempt, with the recording of the `model`'s answer. The caller holds a transaction."""
     execute = connection.execute
@@ -98,8 +103,7 @@ def keep(connection: sqlite3.Connection, run: str, attempt: Attempt, model: str,
     answer_hash = None
     if answer is not None:
         text = answer.text.encode("utf-8", "replace").decode()
-        answer_hash = digest_text(text)
-        execute("INSERT OR IGNORE INTO answer (hash, text) VALUES (?, ?)", [answer_hash, text])
+        answer_hash = answers.keep_text(connection, text)
         if not answer.recorded and attempt.fallback is None:
             last = attempt.steps[-1] if attempt.steps else Step(attempt.request_hash, answer)
             answers.record(connection, last.request_hash, model, last.answer, deterministic=deterministic, at=at)
@@ -121,8 +125,8 @@ def keep(connection: sqlite3.Connection, run: str, attempt: Attempt, model: str,
             int(answer.structured) if answer else None,
             attempt.rung,
             int(attempt.well_formed),
-            json.dumps([[repair.name, repair.position] for repair in attempt.repairs]),
-            json.dumps([_SCORE(score) for score in attempt.scores]),
+            answers.write([[repair.name, repair.position] for repair in attempt.repairs]),
+            answers.write([_plain(score) for score in attempt.scores]),
             attempt.error,
             attempt.tries,
             attempt.queue_ms,

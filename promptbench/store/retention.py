@@ -22,7 +22,8 @@ WHERE NOT EXISTS (
     AND (other.started, other.rowid) > (this.started, this.rowid))
 """
 _UNREFERENCED_ANSWERS = """hash NOT IN (SELECT answer_hash FROM attempt WHERE answer_hash NOTNULL)
-AND hash NOT IN (SELECT text_hash FROM judging)"""
+AND hash NOT IN (SELECT answer_hash FROM recording WHERE answer_hash NOTNULL)
+AND 'sha256:' || lower(hex(hash)) NOT IN (SELECT text_hash FROM judging)"""
 _UNREFERENCED_RECORDINGS = """recorded < ? AND request_hash NOT IN (SELECT request_hash FROM attempt)
 AND request_hash NOT IN (SELECT request_hash FROM step UNION SELECT request_hash FROM judging)"""
 _TABLES_OF_RUNS = """SELECT DISTINCT listed.name
@@ -70,6 +71,7 @@ class Retention(RunTable):
         """
         with storage_errors(self.path, WHAT):
             busy = tuple(run for run in runs if not self._remove(run))
+            unused = self._delete("recording", _UNREFERENCED_RECORDINGS, before) if recordings else 0
             # With foreign keys on, SQLite would scan all attempts for each answer; the query checks the same once.
             self._connection.execute("PRAGMA foreign_keys = OFF")
             try:
@@ -77,7 +79,6 @@ class Retention(RunTable):
             finally:
                 self._connection.execute("PRAGMA foreign_keys = ON")
             cached = self._delete("cache", "kept < ?", before)
-            unused = self._delete("recording", _UNREFERENCED_RECORDINGS, before) if recordings else 0
         return RemovedRows(len(runs) - len(busy), answers, cached, unused, busy)
 
     def compact(self) -> bool:

@@ -77,6 +77,8 @@ def copy(runs: RunStore, new: str, parts: Iterable[tuple[RunFile, str]]) -> None
                 recordings = (
                     f"SELECT DISTINCT recording.* FROM {source} JOIN recording USING (request_hash) WHERE run = ?"
                 )
+                texts = f"SELECT DISTINCT answer.* FROM ({recordings}) JOIN answer ON hash = answer_hash"
+                _insert(connection, "answer", file.rows(texts, run))
                 _insert(connection, "recording", file.rows(recordings, run))
             for table in _TABLES:
                 _insert(connection, table, file.rows(f"SELECT * FROM {table} WHERE run = ?", run), new)

@@ -132,6 +132,7 @@ ABOUT: dict[str, str] = {
     "calibration": "How often the production version passes each case, by calibration run.",
     "look": "Looks at fixes on this machine, by model and run; they outlive their runs.",
     "watched_case": "Cases that a candidate broke or left in doubt; later candidates get more tries there.",
+    "held_out_use": "Held-out cases that `suggest` has used, by run; they outlive their runs.",
     "measurement": "Measurements of latency and cost.",
     "measured_call": "The calls of a measurement.",
     "run_summary": "Runs with their verdicts, the versions compared, and the cost.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ from promptbench.store.run_table import WHAT, RunTable
 from promptbench.store.run_usage import RunUsage
 
 FILE_NAME = "runs.sqlite"
+PAGE_SIZE = 16_384  # bytes; several answers share a page
 # The result of a finished run of one shard: it proves nothing alone.
 SHARD = "SHARD"
 
@@ -380,8 +381,13 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
 
     def find(self, request_hash: str) -> tuple[Answer, bool] | None:
         """Return the recorded answer to a request, and whether its model is deterministic; None if not recorded."""
-        row = self._row("SELECT answer, deterministic FROM recording WHERE request_hash = ?", [request_hash])
-        return None if row is None else (replace(answers.loads(row[0]), recorded=True), bool(row[1]))
+        sql = """SELECT recording.answer, text, deterministic FROM recording
+            LEFT JOIN answer ON hash = answer_hash WHERE request_hash = ?"""
+        row = self._row(sql, [request_hash])
+        if row is None:
+            return None
+        found = answers.loads(row[0])
+        return replace(found, text=found.text if row[1] is None else row[1], recorded=True), bool(row[2])
 
     def record(self, request_hash: str, model: str, answer: Answer, *, deterministic: bool) -> None:
         """Commit a recording of an answer that belongs to no attempt."""
@@ -457,18 +463,32 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
 def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=30, isolation_level=None)
     try:
-        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
         # A commit needs no fsync to survive the death of the process; only a power cut may lose the last ones.
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         if pending(connection, runs_schema.SET, runs_schema.MIGRATIONS, WHAT):
             connection.execute("BEGIN IMMEDIATE")
+            connection.create_function("text_hash", 1, answers.text_hash, deterministic=True)
+            connection.create_function("hash_bytes", 1, lambda tagged: tagged and bytes.fromhex(tagged[7:]))
             apply(connection, runs_schema.SET, runs_schema.MIGRATIONS)
             connection.execute("COMMIT")
+            if connection.execute("PRAGMA page_size").fetchone() != (PAGE_SIZE,):
+                _repack(connection)
+        # Only now, because migrations replace tables that others refer to.
+        connection.execute("PRAGMA foreign_keys = ON")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _repack(connection: sqlite3.Connection) -> None:
+    # A file in WAL mode keeps its page size. If another process has it open, it stays as it is.
+    with suppress(sqlite3.OperationalError):
+        for sql in ("PRAGMA journal_mode = DELETE", f"PRAGMA page_size = {PAGE_SIZE}", "VACUUM"):
+            connection.execute(sql)
+    connection.execute("PRAGMA journal_mode = WAL")
 
 
 def read_runs(connection: sqlite3.Connection, where: str, values: Sequence[str | int] = ()) -> list[RunInfo]:

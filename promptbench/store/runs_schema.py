@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from promptbench.store import looks, run_views
+from promptbench.store import answers_once, looks, run_views
 
 SET = "runs"
 
@@ -296,6 +296,7 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
         ) STRICT, WITHOUT ROWID""",
     ),
     "0017_held_out": looks.HELD_OUT,
+    "0018_answers_once": answers_once.STATEMENTS,
 }
 
 COLUMNS: dict[str, dict[str, str]] = {
@@ -318,7 +319,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "name": "the version's name in reports",
         "source": "the prompt file's text",
     },
-    "answer": {"hash": "sha256 of the text", "text": "a model's answer, kept once"},
+    "answer": {"hash": "sha256 of the text with LF line ends, as 32 bytes", "text": "a model's answer, kept once"},
     "attempt": {
         "run": "the run",
         "variant": "hash of the prompt version; empty for a model that uses no prompt",
@@ -327,7 +328,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "repeat": "counts from 0",
         "outcome": "passed, failed or errored (no answer from the provider, or no verdict from a judge)",
         "request_hash": "hash of messages, model, parameters, schema and repeat",
-        "answer_hash": "hash of the answer's text; null if there is none",
+        "answer_hash": "hash of the answer's text, as in answer; null if there is none",
         "model_returned": "the model's name as the provider returned it",
         "params": "JSON: the parameters that the provider used",
         "finish_reason": "as the provider returned it",
@@ -335,7 +336,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "rung": "raw, extracted, repaired_safe, repaired_risky or none; null if no check parses the answer",
         "well_formed": "1 when readable at the accept level and valid against the checked schemas",
         "repairs": "JSON list of [name, position in characters]",
-        "scores": "JSON list of [check, passed, value, reason, weight, errored]",
+        "scores": "JSON list of [check, passed, value, reason, weight, errored]; the last three only if one is unusual",
         "error": "the reason for a missing answer or verdict",
         "tries": "calls made for this attempt; 0 when the answer came from the cache",
         "queue_ms": "waiting in promptbench, in milliseconds: for a free slot, for a rate limit, between tries",
@@ -370,8 +371,9 @@ COLUMNS: dict[str, dict[str, str]] = {
         "request_hash": "hash of the request that was answered",
         "model": "provider/name",
         "deterministic": "1 when the model always answers the same",
-        "answer": "JSON: the whole answer",
+        "answer": "JSON: the whole answer, but for its text if `answer_hash` has it",
         "recorded": "ISO 8601, UTC",
+        "answer_hash": "hash of the answer's text, as in answer; null if the JSON has it",
     },
     "cache": {
         "key": "hash of everything that shapes the answer: the request, its repeat, the model's address and settings",
@@ -397,7 +399,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "request_hash": "hash of the request to the judge",
         "judge": "provider/name as in the check",
         "case_name": "a case with that answer; the judge is called once if several cases look the same to it",
-        "text_hash": "hash of the judged answer, as in answer",
+        "text_hash": "hash of the judged answer: sha256: and hexadecimal digits",
         "model_returned": "the judge's name as its provider returned it",
         "answer": "JSON: the judge's whole answer; null when there is none",
         "verdict": "what the check parsed from it: pass, fail or a rating; null if there is none",
