@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -20,16 +19,6 @@ Suite = Annotated[str | None, typer.Option("--suite", metavar="NAME", help="Only
 Prompt = Annotated[str | None, typer.Option("--prompt", metavar="NAME", help="Only runs about this prompt.")]
 Model = Annotated[str | None, typer.Option("--model", metavar="PROVIDER/NAME", help="Only runs with this model.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="The number of runs, newest first.")]
-
-
-class Metric(StrEnum):
-    """The figure of a history."""
-
-    ANSWERS = "answers"
-    FORMAT = "format"
-    P50 = "p50"
-    P99 = "p99"
-    COST = "cost"
 
 
 @runs.command("list")
@@ -62,8 +51,9 @@ def history(
     command: CommandLine,
     name: Annotated[str, typer.Argument(metavar="NAME", help="A suite, or a prompt that suites test.")],
     metric: Annotated[
-        Metric, typer.Option("--metric", help="Correct or well-formed answers, times, or dollars per 1,000 calls.")
-    ] = Metric.ANSWERS,
+        Literal["answers", "format", "p50", "p99", "cost"],
+        typer.Option("--metric", help="Correct or well-formed answers, times, or dollars per 1,000 calls."),
+    ] = "answers",
     model: Model = None,
     limit: Limit = 20,
 ) -> Reports:
@@ -74,26 +64,17 @@ def history(
     from promptbench.workflows.upkeep.runs import run_history, run_history_report
 
     found = run_history(command.project, name, model=model, limit=limit)
-    return [run_history_report(found, metric.value)]
-
-
-class Grouping(StrEnum):
-    """What usage is added up by."""
-
-    DAY = "day"
-    MODEL = "model"
-    SUITE = "suite"
-    PROMPT = "prompt"
-    JUDGE = "judge"
+    return [run_history_report(found, metric)]
 
 
 @runs.command("usage")
 @reports
 def usage(
     command: CommandLine,
-    by: Annotated[Grouping, typer.Option("--by", help="What to add up by; `judge` has calls to judges only.")] = (
-        Grouping.DAY
-    ),
+    by: Annotated[
+        Literal["day", "model", "suite", "prompt", "judge"],
+        typer.Option("--by", help="What to add up by; `judge` has calls to judges only."),
+    ] = "day",
     since: Annotated[
         str | None, typer.Option("--since", metavar="WHEN", help="Only calls since a time: 2026-11-01, 7d or 24h.")
     ] = None,
@@ -105,7 +86,7 @@ def usage(
     from promptbench.workflows.upkeep.runs import add_up_usage, usage_report
 
     start = time_of("--since", since) if since else None
-    return [usage_report(add_up_usage(command.project, by.value, start), by.value)]
+    return [usage_report(add_up_usage(command.project, by, start), by)]
 
 
 @runs.command("merge")

@@ -38,9 +38,9 @@ def dumps(answer: Answer) -> str:
     return write(kept)
 
 
-def loads(text: str) -> Answer:
-    """Return the answer that `dumps` wrote, in this version or an earlier one."""
-    data = json.loads(text)
+def loads(written: str, text: str | None = None) -> Answer:
+    """Return the answer that `dumps` wrote, in this version or an earlier one; `text` is its text if kept apart."""
+    data = json.loads(written) | ({} if text is None else {"text": text})
     calls = tuple(ToolCall(**call) for call in data.get("calls", ()))
     return Answer(**{**data, "usage": Usage(**data["usage"]) if data.get("usage") else None, "calls": calls})
 

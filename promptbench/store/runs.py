@@ -384,10 +384,7 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
         sql = """SELECT recording.answer, text, deterministic FROM recording
             LEFT JOIN answer ON hash = answer_hash WHERE request_hash = ?"""
         row = self._row(sql, [request_hash])
-        if row is None:
-            return None
-        found = answers.loads(row[0])
-        return replace(found, text=found.text if row[1] is None else row[1], recorded=True), bool(row[2])
+        return None if row is None else (replace(answers.loads(row[0], row[1]), recorded=True), bool(row[2]))
 
     def record(self, request_hash: str, model: str, answer: Answer, *, deterministic: bool) -> None:
         """Commit a recording of an answer that belongs to no attempt."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from promptbench.store import runs_schema
+from promptbench.store.runs import FILE_NAME, RunStore
 from tests.docs.reference import FOLDER, pages
 
 
@@ -15,14 +18,10 @@ def test_page_is_as_the_code_says(name: str) -> None:
     assert (FOLDER / name).read_text(encoding="utf-8") == pages()[name], "run: python -m tests.docs.reference"
 
 
-def test_every_column_of_the_run_record_is_explained() -> None:
-    database = sqlite3.connect(":memory:")
-    try:
-        for step in runs_schema.MIGRATIONS.values():
-            for statement in step:
-                database.execute(statement)
+def test_every_column_of_the_run_record_is_explained(tmp_path: Path) -> None:
+    RunStore(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as database:
         tables = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         real = {table: [row[1] for row in database.execute(f"PRAGMA table_info({table})")] for table in tables}
-    finally:
-        database.close()
+    del real["_sqlite_migrations"]
     assert real == {table: list(columns) for table, columns in runs_schema.COLUMNS.items()}
