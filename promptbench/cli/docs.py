@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from enum import StrEnum
 from itertools import groupby
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from promptbench.core.errors import Exit
-
-
-class PageFormat(StrEnum):
-    """A format of pages."""
-
-    TERMINAL = "terminal"
-    MARKDOWN = "markdown"
-    JSON = "json"
 
 
 def docs(
@@ -27,7 +18,7 @@ def docs(
         typer.Argument(metavar="PAGE", help="A page such as verdict; lists all by default."),
     ] = None,
     format_: Annotated[
-        PageFormat | None,
+        Literal["terminal", "markdown", "json"] | None,
         typer.Option("--format", help="terminal, markdown or json; in a pipe, markdown by default."),
     ] = None,
 ) -> int:
@@ -35,10 +26,10 @@ def docs(
     from promptbench.cli.output import out, out_json, target
     from promptbench.workflows.start.docs import find_page, list_pages, without_links
 
-    format_ = format_ or (PageFormat.TERMINAL if sys.stdout.isatty() or page is None else PageFormat.MARKDOWN)
+    format_ = format_ or ("terminal" if sys.stdout.isatty() or page is None else "markdown")
     if page is None:
         pages = list_pages()
-        if format_ is PageFormat.JSON:
+        if format_ == "json":
             facts = [{"page": item.name, "title": item.title, "section": item.section} for item in pages]
             out_json({"schema_version": 1, "pages": facts})
             return Exit.YES
@@ -50,10 +41,10 @@ def docs(
         out("\n`promptbench docs PAGE` shows one of them.")
         return Exit.YES
     found = find_page(page)
-    if format_ is PageFormat.JSON:
+    if format_ == "json":
         about = {"page": found.name, "title": found.title, "section": found.section}
         out_json({"schema_version": 1, **about, "text": found.markdown})
-    elif format_ is PageFormat.MARKDOWN:
+    elif format_ == "markdown":
         out(found.markdown, end="")
     else:
         where = target()
