@@ -74,9 +74,12 @@ REMOVED = {
     "bench --trace": "use --rate N, with --arrivals poisson or constant",
 }
 
+# Each command is a function, and each group an object, in the module of its name or in one of these.
+_MODULES = dict.fromkeys(("adopt", "promote", "rollback", "retire"), "labels")
+
 for _name in (name for names in PANELS.values() for name in names):
-    # Each command is a function, and each group an object, named as its module.
-    _command = vars(import_module(f"promptbench.cli.{_name}"))["import_" if _name == "import" else _name]
+    _module = import_module(f"promptbench.cli.{_MODULES.get(_name, _name)}")
+    _command = vars(_module)["import_" if _name == "import" else _name]
     if isinstance(_command, typer.Typer):
         app.add_typer(_command, name=_name)
     else:

@@ -26,11 +26,6 @@ _MESSAGES = ("message", "text", "question", "input", "email", "mail", "query", "
 new = typer.Typer(help="Write something new.", no_args_is_help=True)
 
 
-@new.callback()
-def _group() -> None:
-    """Write something new."""
-
-
 @new.command("case")
 def case(
     suite: Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from promptbench.cli.moved import moved
+from promptbench.cli.labels import moved
 from promptbench.cli.options import Actor, Reason
 from promptbench.cli.reporting import Lines, Project, prints
 from promptbench.core.canonical import short

@@ -21,12 +21,7 @@ class _ShowByDefault(typer.core.TyperGroup):
         return super().parse_args(ctx, args)
 
 
-repairs = typer.Typer(cls=_ShowByDefault)
-
-
-@repairs.callback()
-def _group() -> None:
-    """Show what answers need, and test your own repair rules."""
+repairs = typer.Typer(cls=_ShowByDefault, help="Show what answers need, and test your own repair rules.")
 
 
 @repairs.command("show")

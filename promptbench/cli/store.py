@@ -23,11 +23,6 @@ if TYPE_CHECKING:
 store = typer.Typer(help="Look after the prompt store.", no_args_is_help=True)
 
 
-@store.callback()
-def _group() -> None:
-    """Look after the prompt store."""
-
-
 @store.command("verify")
 @prints
 def verify(project: Project) -> Lines:
