@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,7 +17,7 @@ from promptbench.report.words import clean
 
 if TYPE_CHECKING:
     from promptbench.core.types import Json
-    from promptbench.workflows.start.new_case import CaseAuthor, Draft
+    from promptbench.workflows.start.new_case import CaseAuthor, CaseDraft
 
 # Variables that hold what a customer wrote.
 _MESSAGES = ("message", "text", "question", "input", "email", "mail", "query", "utterance")
@@ -58,7 +57,7 @@ def case(
     """Add a case to a suite. At a terminal it asks for missing options, and shows the case before it writes."""
     from promptbench.project import Project
     from promptbench.workflows.logs.capture import read_capture_options
-    from promptbench.workflows.start.new_case import CaseAuthor, Draft
+    from promptbench.workflows.start.new_case import CaseAuthor
 
     author = CaseAuthor(Project.open(), suite)
     given = variables(var or ())
@@ -66,69 +65,61 @@ def case(
         hint = suggest(unknown, author.variables, f"the prompt has {', '.join(author.variables)}")
         raise InputError(f"the prompt has no placeholder '{unknown}'", hint=hint)
     options = read_capture_options(should_be=None, expect=expect, checks=check or (), tags=tag or ())
-    draft = Draft(
-        name=name or "",
-        variables=given,
-        expect=options.expect,
-        never=tuple(never or ()),
-        checks=options.checks,
-        tags=options.tags,
-        was=was,
-        files=author.files,
-    )
-    missing = [f"--var {variable}=…" for variable in author.variables if variable not in draft.variables]
-    missing += [] if draft.expect or draft.never or draft.checks or author.has_checks else ["--expect …"]
+    expected, unwanted = options.expect, tuple(never or ())
+    missing = [f"--var {variable}=…" for variable in author.variables if variable not in given]
+    missing += [] if expected or unwanted or options.checks or author.has_checks else ["--expect …"]
     interactive = is_interactive() and bool(missing or not name)
     if interactive:
-        draft = _ask_missing(draft, author)
+        _ask_variables(given, author)
+        expected = expected if expected or options.checks else _ask_expected(author)
+        unwanted = unwanted or _ask_unwanted()
+        name = name or _ask_name(author.suggested_name(given), author)
     elif missing:
         hint = "`promptbench new case --help` lists the options; at a terminal it asks for them"
         raise InputError(f"missing options: {', '.join(missing)}", hint=hint)
-    elif not name:
-        draft = replace(draft, name=author.suggested_name(draft.variables))
-    text = author.text(draft)
-    if same := author.same_input(draft):
-        say(f"warning: the case '{same}' has the same input")
+    write = partial(author.draft, name or "", given, expected, unwanted, options.checks, options.tags)
+    draft = write(was)
+    if draft.twin:
+        say(f"warning: the case '{draft.twin}' has the same input")
     if interactive:
         say("")
-    out(text, end="")
-    if interactive and answer is None and was is None:
-        draft = _try_answer(draft, author)
+    out(draft.text, end="")
+    if interactive and answer is None and was is None and (wrong := _ask_wrong_answer(draft, author)):
+        draft = write(wrong)
+        out(draft.text, end="")
     passed = answer is None or _evaluate(draft, author, answer)
     if dry_run and passed:
         return Exit.YES
     if not passed or (interactive and not confirm(f"Add it to {author.shown}?", default=True)):
         out("nothing was written")
         return Exit.YES if passed else Exit.NO
-    author.add(draft)
+    author.save(draft)
     out(f"added '{draft.name}' to {author.shown}")
     out(f"next: promptbench run {author.folder}")
     return Exit.YES
 
 
-def _ask_missing(draft: Draft, author: CaseAuthor) -> Draft:
-    values = dict(draft.variables)
+def _ask_variables(values: dict[str, Json], author: CaseAuthor) -> None:
     for name in author.variables:
         if name not in values:
             is_message = len(author.variables) == 1 or name in _MESSAGES
             text = "What did the customer say" if is_message else "What is the value"
             say(f"{'Which image or PDF below the suite' if name in author.files else text}? ({{{{{name}}}}})")
             values[name] = ask_text()
-    expect, never, suggested = draft.expect, draft.never, author.suggested_name(values)
-    if not (expect or draft.checks):
-        expect = _ask_expected(author)
-    if not never:
-        say("What must never be in the answer? Words, with commas between; just Enter: skip.")
-        never = tuple(word for item in ask_text().split(",") if (word := item.strip()))
 
+
+def _ask_unwanted() -> tuple[str, ...]:
+    say("What must never be in the answer? Words, with commas between; just Enter: skip.")
+    return tuple(word for item in ask_text().split(",") if (word := item.strip()))
+
+
+def _ask_name(suggested: str, author: CaseAuthor) -> str:
     def read_name(written: str) -> str:
         author.check_name(written or suggested)
         return written or suggested
 
-    if not draft.name:
-        say(f"What is the case about? Its name; just Enter: {suggested}")
-    name = draft.name or ask_until(read_name)
-    return replace(draft, variables=values, expect=expect, never=never, name=name)
+    say(f"What is the case about? Its name; just Enter: {suggested}")
+    return ask_until(read_name)
 
 
 def _ask_expected(author: CaseAuthor) -> tuple[Json, ...]:
@@ -149,19 +140,16 @@ def _ask_expected(author: CaseAuthor) -> tuple[Json, ...]:
     return (expected,) if expected else ()
 
 
-def _try_answer(draft: Draft, author: CaseAuthor) -> Draft:
+def _ask_wrong_answer(draft: CaseDraft, author: CaseAuthor) -> str | None:
+    """Try the checks on an answer of the user, and return it if it is wrong and came back from a model."""
     say("An answer to try the checks on, such as the wrong one? Just Enter: skip.")
     answer = ask_text()
     if not answer or _evaluate(draft, author, answer):
-        return draft
-    if not confirm("Did this wrong answer come back? Then the case must fail on it."):
-        return draft
-    draft = replace(draft, was=answer)
-    out(author.text(draft), end="")
-    return draft
+        return None
+    return answer if confirm("Did this wrong answer come back? Then the case must fail on it.") else None
 
 
-def _evaluate(draft: Draft, author: CaseAuthor, answer: str) -> bool:
+def _evaluate(draft: CaseDraft, author: CaseAuthor, answer: str) -> bool:
     """Print the scores of an answer, and return True if it passes."""
     found = author.evaluate(draft, answer)
     for score in found.scores:

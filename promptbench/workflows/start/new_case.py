@@ -23,8 +23,8 @@ from promptbench.core.words import number_of
 from promptbench.engine.prepare.evaluate import Evaluation
 from promptbench.engine.prepare.prepared_suite import PreparedCase
 from promptbench.parsing.json_text import read as read_json
-from promptbench.project import Project, input_error
-from promptbench.suite.editor import Change, edit_cases
+from promptbench.project import Project
+from promptbench.suite.editor import Change
 from promptbench.suite.loader import load as load_suite
 from promptbench.suite.models import Case
 from promptbench.suite.sheet_changes import KnownCase, SheetCases, SheetChanges, changed_files, known_cases, merge_case
@@ -44,37 +44,6 @@ _ORDER = ("case", "vars", "files", "was", "expect", "checks", "tags")
 _FLOW = ("{", "[", '"', "'", "- ")
 _EMPTY = 2  # Checks that a form has room for, besides those that are there.
 _WRITE = Lock()  # Between reading a file and replacing it, no other request of this process writes.
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """The content of a new case. `expect` is a tuple of one value, because null may be the expected answer."""
-
-    name: str
-    variables: Mapping[str, str]
-    expect: tuple[Json, ...] = ()
-    never: tuple[str, ...] = ()
-    checks: tuple[Json, ...] = ()
-    tags: tuple[str, ...] = ()
-    was: str | None = None
-    files: frozenset[str] = frozenset()  # The variables whose value is the path of an image or PDF.
-
-    @property
-    def data(self) -> dict[str, Json]:
-        """Return the case as data, in reading order."""
-        never = self.never[0] if len(self.never) == 1 else list(self.never)
-        checks = [*([{"not contains": never}] if self.never else []), *self.checks]
-        values = {name: value for name, value in self.variables.items() if name not in self.files}
-        files = {name: recorded_names(value) or value for name, value in self.variables.items() if name in self.files}
-        return {
-            "case": self.name,
-            **({"vars": values} if values else {}),
-            **({"files": files} if files else {}),
-            **({"was": self.was} if self.was is not None else {}),
-            **({"expect": self.expect[0]} if self.expect else {}),
-            **({"checks": checks} if checks else {}),
-            **({"tags": list(self.tags)} if self.tags else {}),
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,36 +152,35 @@ class CaseAuthor:
         """Return a free name from the first words of the longest value."""
         return free_name(first_words(variables.values(), 5) or "new case", set(self.known))
 
-    def same_input(self, draft: Draft) -> str | None:
-        """Return the name of the case with the same input, if there is one."""
-        return next((name for name, it in self.known.items() if it.case.variables == draft.variables), None)
+    def draft(
+        self,
+        name: str,
+        variables: Mapping[str, Json],
+        expect: Sequence[Json] = (),
+        never: Sequence[str] = (),
+        checks: Sequence[Json] = (),
+        tags: Sequence[str] = (),
+        was: str | None = None,
+    ) -> CaseDraft:
+        """Return a new case, as `read` does. `expect` has one value or none, because null may be the right answer.
 
-    def text(self, draft: Draft) -> str:
-        """Return the case as it will be written.
-
-        Raises:
-            InputError: with every error in the case, or if YAML cannot hold it.
+        Raise InputError with every error in the case.
         """
-        self.check_name(draft.name)
-        try:
-            text = "".join(f"{line}\n" for line in item_lines(draft.data, 2))
-        except ValueError as error:
-            raise InputError(f"this cannot be written to a file: {error}") from None
-        self.evaluate(draft, "")
-        return text
-
-    def evaluate(self, draft: Draft, answer: str) -> Evaluation:
-        """Return the scores of an answer by all checks of the case. Raise InputError if the case is invalid."""
-        found = Diagnostics()
-        builder, built = self.target.build(draft.data, found)
-        if built is None or found.errors:
-            raise input_error(found)
-        return builder.evaluation(answer, built)
-
-    def add(self, draft: Draft) -> None:
-        """Add the case after the others; nothing else in the file changes. Raise InputError if that is not possible."""
-        with open_valid_suite(self._project, self.target.file) as target:
-            target.write(edit_cases(target.file.read_bytes(), target.shown, {}, [Change(draft.data)]))
+        files = {key: recorded_names(value) or value for key, value in variables.items() if key in self.files}
+        data = {
+            "case": name,
+            "vars": {key: value for key, value in variables.items() if key not in files},
+            "files": files,
+            "was": was,
+            "checks": [*([{"not contains": never[0] if len(never) == 1 else list(never)}] if never else []), *checks],
+            "tags": list(tags),
+        }
+        data = {key: value for key, value in data.items() if value not in ("", {}, [], None)}
+        data |= {"expect": expect[0]} if expect else {}
+        draft = self._draft(None, SheetCase(data, Location("the new case")), Diagnostics())
+        if draft.errors:
+            raise InputError(number_of(len(draft.errors), "error"), diagnostics=draft.errors)
+        return draft
 
     def base(self, old: KnownCase | None) -> str:
         """Return the hash of the files that a form is made from."""
@@ -265,16 +233,19 @@ class CaseAuthor:
             GridCell(_content(name, text, found), names[at].location) for at, (name, text) in enumerate(form.items())
         ]
         written = read_row(read_columns(names, found), row, found)
-        case: Case | None = None
-        if written is not None:
-            texts = {name: text for name, text in written.value.get("vars", {}).items() if isinstance(text, str)}
-            written.value.setdefault("case", self.suggested_name(texts))
-            case = next(SheetCases([written], self.target.suite.common).scan(found), None)
-        if written is None or case is None:
+        return self._draft(old, written, found) if written else CaseDraft(old, _by_heading(found))
+
+    def _draft(self, old: KnownCase | None, written: SheetCase, found: Diagnostics) -> CaseDraft:
+        texts = {name: text for name, text in written.value.get("vars", {}).items() if isinstance(text, str)}
+        written.value.setdefault("case", self.suggested_name(texts))
+        case = next(SheetCases([written], self.target.suite.common).scan(found), None)
+        if case is None:
             return CaseDraft(old, _by_heading(found))
         if case.name in self.known and (old is None or old.case.name != case.name):
             hint = f"'{free_name(case.name, set(self.known))}' is free"
-            found.add(Code.DUPLICATE_NAME, f"the case '{case.name}' already exists", Location("case"), hint=hint)
+            found.add(
+                Code.DUPLICATE_NAME, f"the case '{case.name}' already exists", written.location(("case",)), hint=hint
+            )
         built = self.target.builder(found).build(case)
         data = self._data(old, written, case)
         changes = SheetChanges(changed=[(old, Change(data))]) if old else SheetChanges(added=[Change(data)])
@@ -283,7 +254,7 @@ class CaseAuthor:
             text = "".join(f"{line}\n" for line in item_lines(data, 2))
             files = changed_files(self.target.suite, changes, remove=False)
         except (ValueError, InputError) as error:
-            found.add(Code.BAD_VALUE, str(error), Location("case"), hint=getattr(error, "hint", None))
+            found.add(Code.BAD_VALUE, str(error), written.location(("case",)), hint=getattr(error, "hint", None))
         same = (item for item in self.known.values() if item is not old and item.case.said == case.said)
         twin = next((item.case.name for item in same if item.case.variables == case.variables), None)
         return CaseDraft(old, _by_heading(found), data, text, files, built, twin)
@@ -293,6 +264,11 @@ class CaseAuthor:
             return merge_case(old, written.value, fields_of(case))
         data = {key.replace("_", " "): value for key, value in written.value.items()}
         return {key: data[key] for key in (*_ORDER, *data) if key in data}
+
+    def evaluate(self, draft: CaseDraft, answer: str) -> Evaluation:
+        """Return the scores of an answer by all checks of a valid case."""
+        assert draft.built is not None
+        return self.target.builder(Diagnostics()).evaluation(answer, draft.built)
 
     def command(self, draft: CaseDraft) -> str:
         """Return the command that adds a new case; empty if its options cannot say all of it."""
@@ -307,12 +283,12 @@ class CaseAuthor:
         words += [word for tag in data.get("tags", ()) for word in ("--tag", tag)]
         return shlex.join([*words, *(["--was", data["was"]] if "was" in data else [])])
 
-    def save(self, draft: CaseDraft, base: str) -> None:
+    def save(self, draft: CaseDraft, base: str | None = None) -> None:
         """Write a case. Raise ConflictError if a file has changed since `base`, InputError if the case is invalid."""
         if draft.errors:
             raise InputError(number_of(len(draft.errors), "error"), diagnostics=draft.errors)
         with _WRITE, open_valid_suite(self._project, self.target.file) as target:
-            if base != self.base(draft.old):
+            if base not in (None, self.base(draft.old)):
                 raise ConflictError(f"{self.shown} has changed since this form was opened")
             target.write_files(draft.files)
 
