@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from promptbench.core.canonical import canonical
@@ -53,15 +53,18 @@ class SheetCases:
         return self.read[self.numbers[name]][1]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class KnownCase:
     """A case of the suite, which is the entry `number`, counted from 0, of the suite file or of a case file."""
 
     case: Case
-    fields: Fields
     path: Path
     number: int
     comment: str | None
+
+    @cached_property
+    def fields(self) -> Fields:
+        return fields_of(self.case)
 
     @property
     def entry(self) -> CaseEntry:
@@ -81,11 +84,11 @@ def known_cases(suite: Suite) -> list[KnownCase]:
     for case in suite.cases.scan(Diagnostics()):
         if case.where.document is suite.document:
             number = int(case.where.path[1])
-            known.append(KnownCase(case, fields_of(case), suite.path, number, comments[number]))
+            known.append(KnownCase(case, suite.path, number, comments[number]))
         else:
-            location = case.where.location("case")
+            location = case.where.location()
             path = suite.folder / Path(location.path.partition("!")[0]).relative_to(shown)
-            known.append(KnownCase(case, fields_of(case), path, location.line - 1, None))
+            known.append(KnownCase(case, path, location.line - 1, None))
     return known
 
 

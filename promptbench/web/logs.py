@@ -14,7 +14,6 @@ from starlette.routing import Route
 
 from promptbench.core.call_filter import CallFilter
 from promptbench.core.errors import ConflictError, InputError, NothingSelected
-from promptbench.core.types import StoredCall
 from promptbench.project import Selection
 from promptbench.report.templates import address
 from promptbench.web.area import Area, is_part, project_of, redirect, render, with_form
@@ -38,7 +37,7 @@ def log_list(request: Request) -> Response:
     if state["show"]:
         with project.recordings() as runs:
             wanted = CallFilter(failed=state["show"] == "failed", models=models)
-            matching = (it for it in (runs.calls().find(wanted) if runs else ()) if text in _text_of(it).lower())
+            matching = (it for it in (runs.calls().find(wanted) if runs else ()) if text in repr(it.call).lower())
             calls = list(islice(matching, skip, skip + _LISTED + 1))
     else:
         with suppress(NothingSelected):
@@ -58,17 +57,9 @@ def log_list(request: Request) -> Response:
     )
 
 
-def _text_of(kept: StoredCall) -> str:
-    call = kept.call
-    said = " ".join(message.content for message in call.messages)
-    return f"{call.id} {call.model} {call.failed} {call.answer} {call.variables} {said}"
-
-
-def one_call(request: Request) -> Response:
-    return _call(request, request.query_params)
-
-
-def _call(request: Request, given: Mapping[str, str], status: int = 200) -> Response:
+def one_call(request: Request, given: Mapping[str, str] | None = None, status: int = 200) -> Response:
+    """Return the page of a call, with what is `given` for a case; by default what its address says."""
+    given = given or request.query_params
     project = project_of(request)
     [kept] = select_by_id(project, [request.path_params["id"]])
     return render(
@@ -109,7 +100,7 @@ def make_case(request: Request, given: Mapping[str, str]) -> Response:
     try:
         found, _ = _capture(request, given, dry_run=False)
     except ConflictError:
-        return _call(request, given, 409)
+        return one_call(request, given, 409)
     for refused in found.refused:
         raise InputError(refused.reason, hint=refused.hint or None)
     [name] = [item.name for item in found.captured] or [case for _, case in found.known]

@@ -32,7 +32,8 @@ class JsonLine:
 
     def location(self, path: Path = (), *, key: bool = False) -> Location:
         """Return the location of the value at `path`, or of its key; the whole line if it cannot be located."""
-        if self._document is None:
+        # The document is parsed only for what is inside of the line.
+        if not path or self._document is None:
             return Location(self._path, self._number, 1, max(1, len(self._text)), self._text)
         return replace(self._document.location(path, key=key), line=self._number)
 

@@ -70,20 +70,25 @@ class ValidSuite:
 
 
 @contextmanager
-def open_valid_suite(project: Project, path: Path, selection: Selection | None = None) -> Iterator[ValidSuite]:
-    """Open a suite with the stores that it needs. Raise InputError with every error in the suite and its cases."""
+def open_valid_suite(
+    project: Project, path: Path, selection: Selection | None = None, *, validate: bool = True
+) -> Iterator[ValidSuite]:
+    """Open a suite with the stores that it needs. Raise InputError with every error in the suite and its cases.
+
+    Unless `validate`, its cases are not checked.
+    """
     file = project.suite_file(path)
     with project.prompts() as store, project.recordings() as runs:
         options = project.prepare_options(selection or Selection(), store, runs)
-        yield _load(file, project.shown(file), options, store)
+        yield _load(file, project.shown(file), options, store, validate=validate)
 
 
-def _load(file: Path, shown: str, options: PrepareOptions, store: Store) -> ValidSuite:
+def _load(file: Path, shown: str, options: PrepareOptions, store: Store, *, validate: bool = True) -> ValidSuite:
     found = Diagnostics()
     suite = load_suite(file, shown, found)
     prompts = load_prompts(suite, options, found) if suite else []
     loaded = ValidSuite(file, shown, options, store, suite, prompts) if suite and prompts else None
-    if loaded is not None:
+    if loaded is not None and validate:
         loaded.builder(found).validate()
     # The first cases of a suite may be those that are added now.
     errors = Diagnostics()

@@ -115,6 +115,8 @@ def search_cases(project: Project, file: Path, text: str, tag: str) -> CasesFoun
 class CaseAuthor:
     """Adds cases to one suite, and changes them. Raises InputError if the suite is invalid.
 
+    Unless `validate`, the other cases are checked only when one is saved.
+
     Attributes:
         target: the suite.
         known: its cases by name, without those from its logs.
@@ -124,13 +126,13 @@ class CaseAuthor:
         has_checks: True if the suite has checks for all cases.
     """
 
-    def __init__(self, project: Project, path: Path | None) -> None:
+    def __init__(self, project: Project, path: Path | None, *, validate: bool = True) -> None:
         file, *others = project.suite_files([path] if path else [])
         if others:
             names = ", ".join(project.shown(item.parent) for item in (file, *others))
             raise InputError("there are several suites", hint=f"name one of them: {names}")
         self._project = project
-        with open_valid_suite(project, file) as self.target:
+        with open_valid_suite(project, file, validate=validate) as self.target:
             self.known = {item.case.name: item for item in known_cases(self.target.suite)}
         self.shown = self.target.shown
         self.folder = project.shown(file.parent)
@@ -198,15 +200,19 @@ class CaseAuthor:
         schema = (prompt.input_schema or {}).get("properties", {})
         variables = {name: schema.get(name, {}) for name in (*self.variables, *written.get("vars", ()))}
         files: dict[str, Json] = {name: {} for name in (*sorted(self.files), *written.get("files", ()))}
-        for part, names in (("vars", variables), ("files", files), ("expect", self._answer_fields(old))):
+        expected = written.get("expect", {})
+        answer = (
+            {name: self.fields.get(name, {}) for name in (*self.fields, *expected)} if type(expected) is dict else {}
+        )
+        for part, schemas in (("vars", variables), ("files", files), ("expect", answer)):
             values = written.get(part, {})
             known = values if isinstance(values, dict) else {}
             found += [
-                _field(f"{part}.{name}", name, names[name], known.get(name, ""), cells)
-                for name in names
+                _field(f"{part}.{name}", name, schemas[name], known.get(name, ""), cells)
+                for name in schemas
                 if part != "vars" or name not in files
             ]
-        if not any(item.group == "expect" for item in found):
+        if not answer:
             found.append(FormField("expect", "The whole answer", cells.get("expect", "")))
         pairs = sum(name.startswith("check ") or name == "check" for name, cell in cells.items() if cell)
         for number in range(1, max(pairs + _EMPTY, checks) + 1):
@@ -217,13 +223,6 @@ class CaseAuthor:
         found.append(FormField("tags", "Tags", cells.get("tags", ""), about="words with commas between them"))
         there = {item.heading for item in found}
         return found + [FormField(name, name, cell) for name, cell in cells.items() if cell and name not in there]
-
-    def _answer_fields(self, old: KnownCase | None) -> Mapping[str, Json]:
-        """Return the fields of the answer with their schemas; none if a case has another kind of answer."""
-        expected = old.fields.get("expect", {}) if old else {}
-        if not isinstance(expected, dict):
-            return {}
-        return {**self.fields, **{name: self.fields.get(name, {}) for name in expected}}
 
     def read(self, old: KnownCase | None, form: Mapping[str, str]) -> CaseDraft:
         """Return what a form says, with every problem at its field."""
