@@ -75,7 +75,11 @@ REMOVED = {
 }
 
 # Each command is a function, and each group an object, in the module of its name or in one of these.
-_MODULES = dict.fromkeys(("adopt", "promote", "rollback", "retire"), "labels")
+_MODULES = {
+    **dict.fromkeys(("adopt", "promote", "rollback", "retire"), "labels"),
+    **dict.fromkeys(("import", "failures", "capture"), "logs"),
+    **dict.fromkeys(("explain", "docs", "schema"), "reference"),
+}
 
 for _name in (name for names in PANELS.values() for name in names):
     _module = import_module(f"promptbench.cli.{_MODULES.get(_name, _name)}")
