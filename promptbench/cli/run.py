@@ -72,6 +72,13 @@ def run(
             help="`write` stores all answers; `read` uses stored ones, calls for the rest, and gives no PASS or FAIL.",
         ),
     ] = CacheMode.OFF,
+    blame: Annotated[
+        bool,
+        typer.Option(
+            "--blame",
+            help="Make more calls to find the step of a chain that broke a case; the verdict stays the same.",
+        ),
+    ] = False,
     allow_no_keys: Annotated[
         bool,
         typer.Option(
@@ -117,6 +124,7 @@ def run(
             spending=spending,
             cache=cache,
             evidence=command.rendering.wants("evidence"),
+            blame=blame,
             allow_no_keys=allow_no_keys,
             listen=progress.listen,
         )

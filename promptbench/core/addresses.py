@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from promptbench.core.canonical import texts_in
+
 # Where the providers themselves answer, with everything below these names.
 _PROVIDERS = (
     "api.openai.com",
@@ -29,10 +31,7 @@ def host(url: str) -> str:
 
 def hosts_in(value: Any) -> Iterator[str]:
     """Yield the hosts of all addresses in plain data."""
-    if isinstance(value, str) and "://" in value:
-        yield host(value)
-    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from hosts_in(item)
+    return (host(text) for text in texts_in(value) if "://" in text)
 
 
 def is_loopback(url: str) -> bool:

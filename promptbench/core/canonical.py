@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -116,3 +116,12 @@ def digest_text(text: str) -> str:
 def short(tagged: str) -> str:
     """Return `sha256:` and the first eight digits, for display."""
     return tagged[: len("sha256:") + 8]
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Yield every text in plain data, the keys of mappings too."""
+    if isinstance(value, str):
+        yield value
+    items = [*value, *value.values()] if isinstance(value, Mapping) else value
+    for item in items if isinstance(items, list | tuple) else ():
+        yield from texts_in(item)

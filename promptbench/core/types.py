@@ -425,9 +425,10 @@ class Judging:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One call of the model in an attempt whose tools have results. `results` are those of the tools it called.
+    """One call of several in an attempt. `results` are those of the tools that the model called.
 
-    `source` is the hash of what decides the results. Fields that `Attempt` has too are of this call alone.
+    `source` is the hash of what decides the results, `name` that of a step of a chain. Fields that `Attempt` has too
+    are of this call alone.
     """
 
     request_hash: str
@@ -441,6 +442,7 @@ class Step:
     backoff_ms: float = 0.0
     cost: float | None = None
     started: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

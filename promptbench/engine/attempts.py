@@ -287,16 +287,17 @@ class Attempts:
 
         Every step is on record before the next call, so that none is made again.
         """
-        first = trajectory.request(())
+        first, chain = trajectory.request(()), self._prepared.chain_of(task.key.variant)
         steps, failed_tries = [*self._record.steps(task.key)], tuple[FailedTry, ...]()
         while reply is not None:
             failed_tries = (*failed_tries, *reply.failed_tries)
             attempt = replace(_attempt(task, plan, reply), failed_tries=failed_tries)
+            # A chain of one step is a judged model.
+            name = chain.steps[len(steps)].name if chain and len(chain.steps) > 1 else ""
             if reply.answer is None:
-                chain = self._prepared.chain_of(task.key.variant)
-                where = f"step '{chain.steps[len(steps)].name}': " if chain else ""
+                where = f"step '{name}': " if name else ""
                 return as_attempt(replace(attempt, error=f"{where}{attempt.error}"), first, steps)
-            step = step_of(plan.request, reply.answer, reply, plan.started)
+            step = step_of(plan.request, reply.answer, reply, plan.started, name)
             try:
                 kept = await trajectory.continued(steps, step)
             except FunctionFailure as error:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from promptbench.core.canonical import digest
 from promptbench.core.types import Answer, Attempt, Message, Request, Step, Usage
@@ -27,33 +27,22 @@ from promptbench.gateway import Reply
 from promptbench.prompts.chain import Chain
 
 
-class Trajectory(Protocol):
-    """What follows from the steps of an attempt."""
+@dataclass(frozen=True, slots=True)
+class ToolTrajectory:
+    """What follows from the steps of an attempt: the model gets the results of its tools until it calls none."""
+
+    first: Request
+    tools: ToolResults
 
     def request(self, steps: Sequence[Step]) -> Request:
         """Return the request after these steps."""
+        return next_request(self.first, steps)
 
     async def continued(self, steps: Sequence[Step], step: Step) -> Step | None:
         """Return `step`, which comes after `steps`, as it is recorded before the next call; None if it is the last.
 
         Raises FunctionFailure if what the model needs to continue is not there.
         """
-
-    def led_to(self, attempt: Attempt) -> bool:
-        """Return whether the suite as it is now would still make the recorded steps, given the answers."""
-
-
-@dataclass(frozen=True, slots=True)
-class ToolTrajectory:
-    """The model gets the results of its tools until it calls none."""
-
-    first: Request
-    tools: ToolResults
-
-    def request(self, steps: Sequence[Step]) -> Request:
-        return next_request(self.first, steps)
-
-    async def continued(self, steps: Sequence[Step], step: Step) -> Step | None:
         if not step.answer.calls or len(steps) + 1 >= self.tools.most:
             return None
         earlier, began = [call for one in steps for call in one.answer.calls], time.perf_counter()
@@ -62,6 +51,7 @@ class ToolTrajectory:
         return replace(step, results=results, source=self.tools.hash, tool_ms=tool_ms)
 
     def led_to(self, attempt: Attempt) -> bool:
+        """Return whether the suite as it is now would still make the recorded steps, given the answers."""
         *steps, last = attempt.steps
         at_limit = len(attempt.steps) == self.tools.most
         return all(step.source == self.tools.hash for step in steps) and (at_limit or not last.answer.calls)
@@ -69,7 +59,7 @@ class ToolTrajectory:
 
 @dataclass(frozen=True, slots=True)
 class AnswerTrajectory:
-    """Each request has the answers before it: the turns of a conversation, or the steps of a chain.
+    """As `ToolTrajectory`, where each request has the answers before it: of turns, or of the steps of a chain.
 
     `ask` returns the request after these answers. It raises UnreadableStep if the last one ends the attempt.
     """
@@ -94,6 +84,9 @@ class AnswerTrajectory:
         with suppress(UnreadableStep):
             return len(steps) < self.length and bool(self.request(steps))
         return False
+
+
+Trajectory = ToolTrajectory | AnswerTrajectory
 
 
 def trajectory_of(
@@ -133,7 +126,7 @@ def next_request(first: Request, steps: Sequence[Step]) -> Request:
     return replace(first, messages=tuple(messages))
 
 
-def step_of(request: Request, answer: Answer, reply: Reply, started: str) -> Step:
+def step_of(request: Request, answer: Answer, reply: Reply, started: str, name: str) -> Step:
     """Return the step of a call, without results."""
     if request.model.provider == "python" and answer.usage is None:
         answer = replace(answer, usage=Usage(0, 0))  # A function takes no tokens, so those of a chain are known.
@@ -146,6 +139,7 @@ def step_of(request: Request, answer: Answer, reply: Reply, started: str) -> Ste
         backoff_ms=reply.backoff_ms,
         cost=reply.cost,
         started=started,
+        name=name,
     )
 
 

@@ -83,16 +83,17 @@ class ComparedCase:
     def target(self) -> bool:
         """True if the champion fails the case: something to fix."""
         return self.outcome in (CaseOutcome.FIXED, CaseOutcome.STILL_FAILING) or (
-            self._worse and self.trial is not None and self.trial.target
+            self.worse and self.trial is not None and self.trial.target
         )
 
     @property
     def guard(self) -> bool:
         """True if the champion passes the case: something to keep."""
-        return (self._worse or self.outcome in (CaseOutcome.STILL_PASSING, CaseOutcome.FLAKY)) and not self.target
+        return (self.worse or self.outcome in (CaseOutcome.STILL_PASSING, CaseOutcome.FLAKY)) and not self.target
 
     @property
-    def _worse(self) -> bool:
+    def worse(self) -> bool:
+        """True if the case is broken or unstable."""
         return self.outcome in (CaseOutcome.BROKEN, CaseOutcome.UNSTABLE)
 
     @property

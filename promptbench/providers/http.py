@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from promptbench.core import addresses
-from promptbench.core.canonical import canonical
+from promptbench.core.canonical import canonical, texts_in
 from promptbench.core.diagnostics import Code
 from promptbench.core.files import map_files
 from promptbench.core.secrets import without_secrets
@@ -93,7 +93,7 @@ class Endpoint:
             data["prompt"] = "\n\n".join(message.content for message in request.messages)
         if self.options.get("files") is True:
             data = map_files(data, lambda file: {**file, "data": _chat.base64(file)})
-        return fill(self.options.get(part), data)
+        return templates.fill_data(self.options.get(part), data)
 
     def shape(self) -> dict[str, Json]:
         """Return the settings that shape an answer. Variables in headers appear by name, never by value."""
@@ -162,7 +162,7 @@ class Endpoint:
         used = set()
         if not isinstance(self.options.get("query", {}), dict):
             yield _wrong(f"the setting 'query' of {model} must be a table", 'write query = { q = "{{vars.message}}" }')
-        for text in (*_texts(self.options.get("body")), *_texts(self.options.get("query"))):
+        for text in texts_in([self.options.get("body"), self.options.get("query")]):
             try:
                 tags = [part.body for part in templates.split(text) if isinstance(part, templates.Tag)]
             except templates.TemplateError as error:
@@ -188,36 +188,6 @@ def _advice(root: str, known: set[str]) -> str:
     if root in _PROMPT_ROOTS:
         return "write sees_prompt = true for an endpoint that gets the prompt"
     return f"known are {', '.join(f'{{{{{name}}}}}' for name in sorted(known))} and {{{{vars.NAME}}}}"
-
-
-def _texts(template: Json) -> Iterator[str]:
-    if isinstance(template, str):
-        yield template
-    elif isinstance(template, dict):
-        for value in template.values():
-            yield from _texts(value)
-    elif isinstance(template, list):
-        for value in template:
-            yield from _texts(value)
-
-
-def fill(template: Json, data: Mapping[str, Json]) -> Json:
-    """Return plain data like `template` with its placeholders filled. Raises KeyError for missing data.
-
-    A text that is only one placeholder becomes the value itself, whatever its type; within a longer text the value is
-    rendered as in a prompt.
-    """
-    if isinstance(template, dict):
-        return {key: fill(value, data) for key, value in template.items()}
-    if isinstance(template, list):
-        return [fill(value, data) for value in template]
-    if not isinstance(template, str):
-        return template
-    values = [
-        templates.lookup(part.body, data) if isinstance(part, templates.Tag) else part
-        for part in templates.split(template)
-    ]
-    return values[0] if len(values) == 1 else "".join(templates.render_value(value) for value in values)
 
 
 def find(data: Json, path: str) -> str:

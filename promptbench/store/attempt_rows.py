@@ -94,10 +94,25 @@ def _plain(score: Score) -> Sequence[Any]:
     return values if values[3:] != ("", 1.0, False) else values[:3]
 
 
-def keep(connection: sqlite3.Connection, run: str, attempt: Attempt, model: str, *, deterministic: bool) -> None:
-    """Insert or replace an attempt, with the recording of the `model`'s answer. The caller holds a transaction."""
+def keep(
+    connection: sqlite3.Connection,
+    run: str,
+    attempt: Attempt,
+    model: str,
+    *,
+    deterministic: bool,
+    swap: bool = False,
+) -> None:
+    """Insert or replace an attempt, with the recording of the `model`'s answer. The caller holds a transaction.
+
+    A `swap` is at a chain with steps of two versions, and no attempt of the run: only its outcome is kept.
+    """
     execute = connection.execute
     answer, key, at = attempt.answer, attempt.key, attempt.started
+    if swap:
+        row = (run, key.variant, key.model, key.case, key.repeat, attempt.outcome)
+        execute("INSERT OR REPLACE INTO swap VALUES (?, ?, ?, ?, ?, ?)", row)
+        return
     usage = answer.usage if answer else None
     timed = None if attempt.cached else answer
     answer_hash = None
@@ -158,7 +173,36 @@ def keep(connection: sqlite3.Connection, run: str, attempt: Attempt, model: str,
         )
 
 
-_STEP = "request_hash, answer, results, source, tool_ms, tries, queue_ms, limit_ms, backoff_ms, cost, started"
+# The table of attempts at chains with steps of two versions, which are no attempts of the run.
+SWAPS = (
+    "ALTER TABLE step ADD COLUMN name TEXT NOT NULL DEFAULT ''",
+    """CREATE TABLE swap (
+        run TEXT NOT NULL REFERENCES run (id),
+        variant TEXT NOT NULL, model TEXT NOT NULL, case_name TEXT NOT NULL, repeat INTEGER NOT NULL,
+        outcome TEXT NOT NULL,
+        PRIMARY KEY (run, variant, model, case_name, repeat)
+    ) STRICT, WITHOUT ROWID""",
+)
+STEP_COLUMNS = {
+    "run": "the run",
+    **dict.fromkeys(("variant", "model", "case_name", "repeat"), "as in attempt"),
+    "step": "counts from 1, within one attempt",
+    "request_hash": "hash of this request: the first one, and all answers and results before this step",
+    "answer": "JSON: the whole answer, with the tools that it calls",
+    "results": "JSON list of texts: what these tools returned, in their order; empty for the last step",
+    "source": "hash of what decides the results: the script, the function's file, 'max steps'",
+    "tool_ms": "time of the tools, in milliseconds; not part of the attempt's times",
+    **dict.fromkeys(("tries", "queue_ms", "limit_ms", "backoff_ms", "cost"), "as in attempt, of this call"),
+    "started": "ISO 8601, UTC",
+    "name": "the name of the step of a chain, empty in other attempts",
+}
+SWAP_COLUMNS = {
+    "run": "the run",
+    "variant": "hash of the chain with production's steps up to one that was changed, and the candidate's after it",
+    **dict.fromkeys(("model", "case_name", "repeat", "outcome"), "as in attempt"),
+}
+
+_STEP = "request_hash, answer, results, source, tool_ms, tries, queue_ms, limit_ms, backoff_ms, cost, started, name"
 STEPS = f"""SELECT {_STEP} FROM step WHERE run = ? AND variant = ? AND model = ? AND case_name = ? AND repeat = ?
     ORDER BY step"""
 
@@ -168,7 +212,7 @@ def keep_step(connection: sqlite3.Connection, run: str, key: AttemptKey, number:
     values = [
         *(run, key.variant, key.model, key.case, key.repeat, number),
         *(step.request_hash, answers.dumps(step.answer), json.dumps(step.results), step.source, step.tool_ms),
-        *(step.tries, step.queue_ms, step.limit_ms, step.backoff_ms, step.cost, step.started),
+        *(step.tries, step.queue_ms, step.limit_ms, step.backoff_ms, step.cost, step.started, step.name),
     ]
     connection.execute(f"INSERT OR REPLACE INTO step VALUES ({', '.join('?' * len(values))})", values)
 

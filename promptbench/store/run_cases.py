@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from promptbench.core.canonical import canonical
-from promptbench.core.types import Json
+from promptbench.core.types import Attempt, AttemptKey, Json, Outcome
 from promptbench.store.run_table import RunTable
 
 
@@ -51,6 +51,11 @@ class RunCases(RunTable):
         sql = "SELECT case_name, content, gated_by FROM run_case WHERE run = ?"
         for name, content, gated_by in self._rows(sql, [run]):
             yield RunCase(name, content, json.loads(gated_by) if gated_by else {})
+
+    def swaps(self, run: str) -> Iterator[Attempt]:
+        """Yield the attempts at chains with steps of two versions, with nothing but their outcomes."""
+        for _, *key, outcome in self._rows("SELECT * FROM swap WHERE run = ?", [run]):
+            yield Attempt(AttemptKey(*key), Outcome(outcome), "")
 
 
 _OF_THE_LATEST = """

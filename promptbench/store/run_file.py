@@ -14,7 +14,7 @@ from promptbench.store.migrations import pending
 from promptbench.store.run_table import WHAT, RunTable
 from promptbench.store.runs import FILE_NAME, RunInfo, RunStore, read_runs
 
-_TABLES = ("attempt", "step", "failed_try", "judging")
+_TABLES = ("attempt", "step", "failed_try", "judging", "swap")
 
 
 class RunFile(RunTable):

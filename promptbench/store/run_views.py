@@ -126,6 +126,7 @@ ABOUT: dict[str, str] = {
     "cache": "Answers kept for `run --cache read`.",
     "failed_try": "Calls that gave no answer.",
     "step": "The calls of attempts in which the model called tools or took part in a conversation.",
+    "swap": "Attempts of `run --blame`, which finds the step of a chain that broke a case.",
     "judging": "Requests of checks to judges.",
     "logged_call": "Imported calls of production logs.",
     "run_case": "The cases of a run.",

@@ -195,12 +195,13 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
         attempts: Iterable[tuple[Attempt, bool]],
         same_judges: Collection[str] = frozenset(),
         own_names: Mapping[str, str] = {},  # What a suite calls a model, with the reference that recordings are of.
+        swaps: bool = False,  # As in `attempt_rows.keep`.
     ) -> None:
         """Commit attempts, each with whether its model is deterministic, judge calls, and recordings of answers."""
         with self.transaction() as connection:
             for attempt, deterministic in attempts:
                 model = own_names.get(attempt.key.model, attempt.key.model)
-                attempt_rows.keep(connection, run, attempt, model, deterministic=deterministic)
+                attempt_rows.keep(connection, run, attempt, model, deterministic=deterministic, swap=swaps)
                 for judging in attempt.judgings:
                     attempt_rows.keep_judging(connection, run, judging, deterministic=judging.judge in same_judges)
 

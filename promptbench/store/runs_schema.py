@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from promptbench.store import answers_once, looks, run_views
+from promptbench.store import answers_once, attempt_rows, looks, run_views
 
 SET = "runs"
 
@@ -297,6 +297,7 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
     ),
     "0017_held_out": looks.HELD_OUT,
     "0018_answers_once": answers_once.STATEMENTS,
+    "0019_swaps": attempt_rows.SWAPS,
 }
 
 COLUMNS: dict[str, dict[str, str]] = {
@@ -355,18 +356,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "calls": "JSON list of [name, arguments as text, id]: the tools that the answer calls; null if none",
         "steps": "how often the model was called, if its tools have results; times, tokens and cost are then sums",
     },
-    "step": {
-        "run": "the run",
-        **dict.fromkeys(("variant", "model", "case_name", "repeat"), "as in attempt"),
-        "step": "counts from 1, within one attempt",
-        "request_hash": "hash of this request: the first one, and all answers and results before this step",
-        "answer": "JSON: the whole answer, with the tools that it calls",
-        "results": "JSON list of texts: what these tools returned, in their order; empty for the last step",
-        "source": "hash of what decides the results: the script, the function's file, 'max steps'",
-        "tool_ms": "time of the tools, in milliseconds; not part of the attempt's times",
-        **dict.fromkeys(("tries", "queue_ms", "limit_ms", "backoff_ms", "cost"), "as in attempt, of this call"),
-        "started": "ISO 8601, UTC",
-    },
+    "step": attempt_rows.STEP_COLUMNS,
+    "swap": attempt_rows.SWAP_COLUMNS,
     "recording": {
         "request_hash": "hash of the request that was answered",
         "model": "provider/name",

@@ -451,3 +451,19 @@ def render_value(value: Json) -> str:
     if isinstance(value, (int, float)):
         return str(value)
     return json.dumps(value, ensure_ascii=False)
+
+
+def fill_data(template: Json, data: Mapping[str, Json]) -> Json:
+    """Return plain data like `template` with its placeholders filled. Raises KeyError for missing data.
+
+    A text that is only one placeholder becomes the value itself, whatever its type; within a longer text the value is
+    rendered as in a prompt.
+    """
+    if isinstance(template, dict):
+        return {key: fill_data(value, data) for key, value in template.items()}
+    if isinstance(template, list):
+        return [fill_data(value, data) for value in template]
+    if not isinstance(template, str):
+        return template
+    values = [lookup(part.body, data) if isinstance(part, Tag) else part for part in split(template)]
+    return values[0] if len(values) == 1 else "".join(render_value(value) for value in values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from promptbench.project import Project
+from promptbench.workflows.judge.inspect_run import inspect_case, run_info
 from tests.cli.test_rubric import record
 from tests.helpers.fake_openai import FakeOpenAI, Step, error
 from tests.helpers.project import ProjectFolder
@@ -175,6 +178,53 @@ def test_the_step_that_broke_a_case_is_named(project: ProjectFolder, server: Fak
     server.script = chooses
     several = flat(project.run("run", "suites/routing").out)
     assert "broken by 'candidates', whose checks pass in production: 1 case (parcel)" in several
+    project.edit(
+        "suites/routing/suite.yaml", "    prompt: reply.prompt", "    model: python/find.py:last\n    files: words.txt"
+    )
+    project.write("suites/routing/choose.prompt", CHOOSE)
+    project.write("suites/routing/words.txt", "bill parcel")
+    project.write("suites/routing/find.py", f"{FIND}def last(variables):\n    return variables['steps']['choose']\n")
+    in_production(project, server)
+    project.edit("suites/routing/find.py", "in variables", "not in variables")
+    shared = flat(project.run("run", "suites/routing").out)
+    assert "only 'find.py' of 'candidates' and 'reply' differs from production: an answer of these changed" in shared
+
+
+def test_swaps_find_the_step_that_no_check_names(project: ProjectFolder, server: FakeOpenAI) -> None:
+    project.edit("suites/routing/suite.yaml", "[openai/fake]", "[{model: openai/fake, deterministic: true}]")
+    in_production(project, server)
+    # 'other' is one of the two, so the checks of 'choose' pass; the new words of 'reply' do no harm.
+    project.write("suites/routing/choose.prompt", CHOOSE.replace("Which", "Guess which"))
+    project.write("suites/routing/reply.prompt", REPLY.replace("Answer", "Reply to"))
+    server.script = lambda body: '{"intent": "other"}' if re.search("Guess|is other", str(body)) else chooses(body)
+    before = project.run("run", "suites/routing")
+    assert "decides what broke; `run --blame` finds the step: 2 cases (bill, parcel)" in flat(before.out)
+    calls = len(server.received)
+    after = project.run("run", "suites/routing", "--blame")
+    changed = "differs from production: its answer changed in 2 of 2 cases, in"
+    assert f"'choose' {changed} 2 of them with the same input; 2 broke (bill, parcel)" in flat(after.out)
+    assert f"'reply' {changed} 0 of them with the same input; 2 broke (bill, parcel)" in flat(after.out)
+    found = "broken by 'choose', passing with production's answer in its place: 2 cases (bill, parcel)"
+    assert found in flat(after.out)
+    assert after.out.splitlines()[-1] == before.out.splitlines()[-1], "the verdict is the same"
+    assert len(server.received) == 2 * calls + 2, "only the steps after the swapped one are called"
+    assert record(project, "SELECT case_name, repeat, outcome FROM swap") == [
+        ("bill", 0, "passed"),
+        ("parcel", 0, "passed"),
+    ]
+    # The record has what was found, and its attempts have no column of swaps.
+    assert found in flat(project.run("runs", "gate").out)
+    assert record(project, "SELECT count(DISTINCT variant) FROM attempt") == [(2,)]
+    opened = Project.open(project.root)
+    [*_, attempt] = inspect_case(opened, run_info(opened, "latest"), "bill").case.attempts
+    assert [str(step).partition(":")[0] for step in attempt.called] == ["candidates", "choose", "reply"]
+    runs = [str(run) for (run,) in record(project, "SELECT id FROM run ORDER BY started")]
+    compared = project.run("compare", runs[0], runs[-1], "--json").data["runs"][0]
+    assert [(row["step"], row["figures"]["side"], row["figures"]["passed"]) for row in compared["steps"]][::4] == [
+        ("candidates", "A", 2),
+        ("candidates", "B", 2),
+    ]
+    assert [item["name"] for item in compared["flips"][0]["candidate"]["called"]] == ["candidates", "choose", "reply"]
 
 
 @pytest.mark.slow

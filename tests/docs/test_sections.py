@@ -17,7 +17,7 @@ INDEX = (GUIDES / "README.md").read_text(encoding="utf-8")
 
 def listed(text: str) -> list[str]:
     """Return the pages that a text links to."""
-    return re.findall(r"\]\((\w+\.md)\)", text)
+    return re.findall(r"\]\(([\w-]+\.md)\)", text)
 
 
 def test_the_sections_are_the_panels() -> None:
@@ -34,7 +34,7 @@ def test_readme_has_the_same_sections() -> None:
     index = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", INDEX, re.DOTALL | re.MULTILINE))
     assert list(parts) == list(PANELS)
     for name, text in parts.items():
-        assert [f"{page}.md" for page in re.findall(r"\(`(\w+)`\)", text)] == listed(index[name]), name
+        assert [f"{page}.md" for page in re.findall(r"\(`([\w-]+)`\)", text)] == listed(index[name]), name
 
 
 def test_readme_has_no_link_that_breaks_on_a_package_index() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, strategies as st
 
 from promptbench.core.types import Answer, FailureKind, Message, ProviderFailure, Request
 from promptbench.providers import http
+from promptbench.text import templates
 from tests.helpers import fake_openai as fake
 from tests.helpers.asking import ask_for, context
 from tests.helpers.fake_http import FakeHttp
@@ -83,7 +84,7 @@ def test_a_placeholder_alone_keeps_the_values_type() -> None:
 @given(DATA)
 def test_a_value_is_data_whatever_is_in_it(value: Any) -> None:
     template = {"one": "{{vars.x}}", "kept": "k"}
-    assert json.loads(json.dumps(http.fill(template, {"vars": {"x": value}}))) == {"one": value, "kept": "k"}
+    assert json.loads(json.dumps(templates.fill_data(template, {"vars": {"x": value}}))) == {"one": value, "kept": "k"}
 
 
 @pytest.mark.parametrize("text", ['", "admin": true, "x": "', "{{vars.secret}}", "\\", "${TOKEN}", "a\nb", "\x00"])

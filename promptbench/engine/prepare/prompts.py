@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from itertools import product
 from pathlib import Path
@@ -18,7 +18,7 @@ from promptbench.engine.prepare.prepared_suite import Variant
 from promptbench.prompts.chain import Chain, ChainStep, is_output, parse_version, unverified
 from promptbench.prompts.parser import load, prompt_name
 from promptbench.prompts.prompt import Prompt
-from promptbench.suite.models import ModelEntry, Suite, SuiteStep
+from promptbench.suite.models import ModelEntry, Suite, SuiteStep, Where
 from promptbench.yaml.paths import below, matches
 from promptbench.yaml.source import Source
 
@@ -38,9 +38,10 @@ def load_candidates(suite: Suite, options: PrepareOptions, found: Diagnostics) -
         known = {prompt.hash: Variant(prompt, Side.CANDIDATE, label) for label, prompt in reversed(read) if prompt}
         return tuple(reversed(known.values()))
     if suite.steps:
-        return load_chains(suite, lambda path, location: _load(path, location, options, found), options, found)
+        return load_chains(suite, options, found)
     prompts: dict[str, Prompt] = {}
-    for path, location in _prompt_files(suite, options, found):
+    where, chosen = Where(suite.document, ()), options.selection.prompts
+    for path, location in _prompt_files(suite, suite.prompts, chosen, where, options, found):
         prompt = _load(path, location, options, found)
         if prompt is not None:
             prompts.setdefault(prompt.hash, prompt)
@@ -85,23 +86,24 @@ def load_own(suite: Suite, entry: ModelEntry, options: PrepareOptions, found: Di
     return Variant(prompt, Side.BASELINE, Path(prompt.file).name) if prompt else None
 
 
-def _prompt_files(suite: Suite, options: PrepareOptions, found: Diagnostics) -> Iterator[tuple[Path, Location]]:
-    if options.selection.prompts:
-        for path in options.selection.prompts:
-            yield path, Location(display_path(path, options.root))
-        return
-    for index, written in enumerate(suite.prompts):
-        location = suite.location(("prompt", index))
-        hint = "check the names of the files next to the suite"
+def _prompt_files(
+    suite: Suite,
+    prompts: Sequence[str],
+    chosen: Sequence[Path],
+    where: Where,
+    options: PrepareOptions,
+    found: Diagnostics,
+) -> Iterator[tuple[Path, Location]]:
+    """Yield the `chosen` prompt files, else those that match what is written under `prompt` at a place of the suite."""
+    for path in chosen:
+        yield path, Location(display_path(path, options.root))
+    for index, written in enumerate(() if chosen else prompts):
+        location, hint = where.location("prompt", index), "check the names of the files next to the suite"
         if "{{" in written:
             hint = "write the prompt's text into a file of its own, and that file's name here"
-        for path in matches(suite.folder, written, location, found, hint=hint, counts=_is_no_partial):
+        # A name with an underscore at its start is a partial.
+        for path in matches(suite.folder, written, location, found, hint=hint, counts=lambda it: it.name[0] != "_"):
             yield path, location
-
-
-def _is_no_partial(path: Path) -> bool:
-    # A name with an underscore at its start is a partial.
-    return not path.name.startswith("_")
 
 
 def _load(path: Path, location: Location, options: PrepareOptions, found: Diagnostics) -> Prompt | None:
@@ -115,14 +117,10 @@ def _load(path: Path, location: Location, options: PrepareOptions, found: Diagno
     return None
 
 
-# Returns the prompt in a file that is named at a location, or None if it has errors.
-LoadPrompt = Callable[[Path, Location], Prompt | None]
-
-
-def load_chains(suite: Suite, load: LoadPrompt, options: PrepareOptions, found: Diagnostics) -> tuple[Variant, ...]:
+def load_chains(suite: Suite, options: PrepareOptions, found: Diagnostics) -> tuple[Variant, ...]:
     """Return the candidate chains, each version once: one for every choice among the prompts of the steps."""
     chosen = _selected(suite, options, found)
-    choices = [list(_choices(suite, step, chosen.get(step.name, ()), load, options, found)) for step in suite.steps]
+    choices = [list(_choices(suite, step, chosen.get(step.name, ()), options, found)) for step in suite.steps]
     chains: dict[str, Variant] = {}
     several = [number for number, steps in enumerate(choices) if len(steps) > 1]
     for choice in product(*choices):
@@ -175,21 +173,14 @@ def _choices(
     suite: Suite,
     step: SuiteStep,
     chosen: list[Path] | tuple[()],
-    load: LoadPrompt,
     options: PrepareOptions,
     found: Diagnostics,
 ) -> Iterator[ChainStep]:
     if step.model is not None:
         yield ChainStep(step.name, None, str(step.model), _pinned(suite, step, step.model, options, found))
         return
-    files = [(path, Location(display_path(path, options.root))) for path in chosen]
-    for index, written in enumerate(step.prompts if not chosen else ()):
-        location, hint = step.where.location("prompt", index), "check the names of the files next to the suite"
-        # A name with an underscore at its start is a partial.
-        paths = matches(suite.folder, written, location, found, hint=hint, counts=lambda it: it.name[0] != "_")
-        files += [(path, location) for path in paths]
-    for path, location in files:
-        if (prompt := load(path, location)) is not None:
+    for path, location in _prompt_files(suite, step.prompts, chosen, step.where, options, found):
+        if (prompt := _load(path, location, options, found)) is not None:
             yield ChainStep(step.name, prompt)
 
 

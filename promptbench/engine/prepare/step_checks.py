@@ -17,7 +17,7 @@ from promptbench.engine.prepare.prepared_suite import Variant
 from promptbench.engine.prepare.prompts import report_reference
 from promptbench.prompts.chain import STEPS, Chain, ChainStep, is_output
 from promptbench.suite.models import Case, Suite, SuiteStep, WrittenCheck
-from promptbench.text.templates import lookup, render_value
+from promptbench.text.templates import fill_data, lookup
 
 _TAG = re.compile(r"\{\{\s*(?P<name>[\w.-]+)\s*\}\}")
 # What stands for values that are not known before a run, to see whether a check can be built: of one kind or the other.
@@ -39,9 +39,8 @@ class CheckOfStep:
     def score(self, subject: Subject) -> Score:
         found, check = Diagnostics(), None
         try:
-            known = {**subject.variables, **self.values}
-            values = {name: lookup(name, known) for name in _names(self.spec.argument)}
-            check = checks.build(_filled(self.spec, values), self.context, found)
+            argument = fill_data(self.spec.argument, {**subject.variables, **self.values})
+            check = checks.build(replace(self.spec, argument=argument), self.context, found)
         except KeyError as error:
             found.add(Code.BAD_CHECK, f"the answers have no '{error.args[0]}'", self.spec.where.location())
         if check is None:
@@ -54,7 +53,7 @@ class CheckOfStep:
 
 
 class StepChecks:
-    """The checks of the steps, built once; what is wrong with them and with cases goes to `found`."""
+    """The checks of the steps; what is wrong with them and with cases goes to `found`."""
 
     def __init__(self, suite: Suite, variants: Sequence[Variant], context: CheckContext, found: Diagnostics) -> None:
         self._found = found
@@ -63,16 +62,17 @@ class StepChecks:
         self._chains = {item.hash: item.prompt for item in variants if isinstance(item.prompt, Chain)}
         self.hashed = [[step.name, step.at, checks.as_hashed(step.checks, context)] for step in suite.steps]
         candidate = next(iter(self._chains.values()), None)
-        prompts = {step.name: step.prompt for step in candidate.steps} if candidate else {}
-        self._schemas = {name: prompt.output_schema for name, prompt in prompts.items() if prompt}
+        # Without a prompt the schema is unknown.
+        self._schemas = (
+            {step.name: step.prompt.output_schema for step in candidate.steps if step.prompt}
+            if candidate
+            else {name: {} for name in self._steps}
+        )
         before = len(found.errors)
         for step in suite.steps:
             for spec in step.checks:
                 self._validate(spec, step)
         self.valid = len(found.errors) == before
-        self._built = {
-            (key, step.name): self._build(step) for key, chain in self._chains.items() for step in chain.steps
-        }
 
     def of(self, case: Case) -> Mapping[str, Sequence[tuple[str, tuple[Check, ...]]]]:
         """Return the steps of each chain with the checks of their answers, by the chain's hash.
@@ -106,22 +106,13 @@ class StepChecks:
             spec = WrittenCheck("expect", expected[0], case.where.below(f"expect_at_{step.name}"))
             if (check := checks.build(spec, self._context_of(step), self._found)) is not None:
                 yield check
-        for check in self._built[key, step.name]:
-            if isinstance(check, CheckOfStep):
-                yield replace(check, values=values, expected=expected)
-            else:
-                yield from checks.all_with_expected(expected, {"": (check,)})[""]
-
-    def _build(self, step: ChainStep) -> list[Check]:
         # A step that only production has has none.
-        context, specs = self._context_of(step), self._steps[step.name].checks if step.name in self._steps else ()
-        built = (
-            CheckOfStep(spec, context, {})
-            if any(_names(spec.argument))
-            else checks.build(spec, context, Diagnostics())  # What is wrong has been reported.
-            for spec in specs
-        )
-        return [check for check in built if check is not None]
+        for spec in self._steps[step.name].checks if step.name in self._steps else ():
+            if _names(spec.argument):
+                yield CheckOfStep(spec, self._context_of(step), values, expected)
+            # What is wrong with it has been reported.
+            elif (check := checks.build(spec, self._context_of(step), Diagnostics())) is not None:
+                yield from checks.all_with_expected(expected, {"": (check,)})[""]
 
     def _context_of(self, step: ChainStep) -> CheckContext:
         written, own = self._steps.get(step.name), step.prompt.output_schema if step.prompt else None
@@ -130,7 +121,7 @@ class StepChecks:
         return replace(self._context, output_schema=schema, at=written.at if written else None)
 
     def _validate(self, spec: WrittenCheck, step: SuiteStep) -> None:
-        names, steps, before = list(_names(spec.argument)), list(self._steps), len(self._found)
+        names, steps, before = _names(spec.argument), list(self._steps), len(self._found)
         for name in names:
             if is_output(name):
                 report_reference(name, steps, steps.index(step.name), spec.where.location(), self._found)
@@ -140,11 +131,14 @@ class StepChecks:
                 self._found.add(Code.MISSING_VARIABLE, message, spec.where.location(), hint=hint)
         if len(self._found) > before:
             return
-        schema = self._schemas.get(step.name) if self._chains else {}
-        context, check = replace(self._context, output_schema=schema, at=step.at), None
+        context, check = self._context_of(ChainStep(step.name)), None
         first, *others = (Diagnostics() for _ in _STAND_INS)
         for found, stand_in in zip((first, *others), _STAND_INS, strict=True):
-            check = check or checks.build(_filled(spec, dict.fromkeys(names, stand_in)), context, found)
+            try:
+                argument = fill_data(spec.argument, dict.fromkeys(names, stand_in)) if names else spec.argument
+                check = check or checks.build(replace(spec, argument=argument), context, found)
+            except (KeyError, ValueError) as error:
+                found.add(Code.BAD_CHECK, f"invalid placeholder: {error}", spec.where.location())
         if check is None:
             self._found.extend(first)
         elif needs_judge(check):
@@ -153,26 +147,5 @@ class StepChecks:
             self._found.add(Code.BAD_CHECK, message, spec.where.location(key=True), hint=hint)
 
 
-def _names(argument: Json) -> Iterator[str]:
-    if isinstance(argument, str):
-        yield from (match["name"] for match in _TAG.finditer(argument))
-    elif isinstance(argument, (list, dict)):
-        for item in argument.values() if isinstance(argument, dict) else argument:
-            yield from _names(item)
-
-
-def _filled(spec: WrittenCheck, values: Mapping[str, Json]) -> WrittenCheck:
-    """Return the check with values in place of names."""
-
-    def fill(item: Json) -> Json:
-        if isinstance(item, dict):
-            return {key: fill(inner) for key, inner in item.items()}
-        if isinstance(item, list):
-            return [fill(inner) for inner in item]
-        if not isinstance(item, str):
-            return item
-        # Alone it is the value itself, such as a list; within a text it is a part of the text.
-        whole = _TAG.fullmatch(item)
-        return values[whole["name"]] if whole else _TAG.sub(lambda tag: render_value(values[tag["name"]]), item)
-
-    return replace(spec, argument=fill(spec.argument))
+def _names(argument: Json) -> list[str]:
+    return _TAG.findall(repr(argument))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
 from promptbench.checks import plugins as checks
 from promptbench.core.allowed_code import split_name
+from promptbench.core.canonical import texts_in
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.plugins import module_name
-from promptbench.core.types import Json
 from promptbench.prompts.parser import prompt_name
 from promptbench.providers import plugins as providers
 from promptbench.suite.models import Suite
@@ -64,18 +64,8 @@ def _texts_of(suite: Suite) -> set[str]:
         *(case.checks for case in suite.cases.scan(Diagnostics())),
     ):
         for spec in specs:
-            found |= {spec.name, *_texts(spec.argument)}
+            found |= {spec.name, *texts_in(spec.argument)}
     return found
-
-
-def _texts(value: Json) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        yield from map(str, value)
-        yield from _texts(list(value.values()))
-    elif isinstance(value, list | tuple):
-        yield from (text for item in value for text in _texts(item))
 
 
 @cache

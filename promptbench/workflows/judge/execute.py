@@ -33,6 +33,7 @@ from promptbench.prompts.chain import unverified
 from promptbench.store.run_cases import RunCase
 from promptbench.store.runs import SHARD, RunInfo, RunStore, RunVariant
 from promptbench.workflows.judge.baseline import ProductionBaseline
+from promptbench.workflows.judge.blame import make_swaps
 from promptbench.workflows.judge.determinism import CASES_TO_CONFIRM, as_confirmed
 from promptbench.workflows.judge.looks import RunLooks, record_of, run_to_continue
 from promptbench.workflows.judge.run_record import RunRecord
@@ -132,6 +133,7 @@ def execute(
     pairings: Sequence[Pairing] = (),
     ends: bool = True,
     champions: Sequence[str] = (),
+    blame: bool = False,
 ) -> JudgedRun:
     """Make the run of one suite, or resume an interrupted one, and judge it. If a budget ends, nothing is decided.
 
@@ -143,6 +145,7 @@ def execute(
         pairings: judge these comparisons, in this order, instead of the candidates by the gate.
         ends: False to keep the run open, so that the same command resumes what follows it.
         champions: the production versions whose looks are counted together, by default the present one.
+        blame: make swaps after the verdict, to find the step of a chain that broke a case.
 
     Raises:
         Interrupted: the user stops the run; the answers until then are on record.
@@ -201,21 +204,27 @@ def execute(
         more = _more(prepared, table, partial(_wanted, pairings, info.id) if pairings else looks.wanted)
         for tasks in attempts.rounds(repeats_of(prepared), table.answered, more, info.id):
             engine.run(tasks, attempts, attempts.workers)
-    prepared = as_confirmed(prepared, runs, info)
+        prepared = as_confirmed(prepared, runs, info)
+        pairings = [pairing.confirmed(prepared) for pairing in pairings]
+        verdicts = (
+            tuple(item.judge(item.joint(table, table), asked_all=attempts.complete) for item in pairings)
+            if pairings
+            else judge_all(prepared, table, asked_all=attempts.complete, earlier=earlier, record=looks.record)
+        )
+        for why in attempts.rejecting.values() if verdicts[0].result is Result.NO_VERDICT else ():
+            verdicts = tuple(undecided(item, item.result, f"{item.sentence}; {why}") for item in verdicts)
+        stopped = _why_stopped(prepared, engine)
+        verdicts = (
+            tuple(undecided(item, Result.NO_VERDICT, f"NO VERDICT: {stopped}") for item in verdicts)
+            if stopped
+            else without_judges(project, prepared, runs, info, verdicts)
+        )
+        judged = JudgedRun(prepared, info, verdicts, table, NO_RECORD if pairings else looks.record)
+        if blame and judged.verdict.result is not Result.NO_VERDICT:
+            make_swaps(prepared, judged.verdict, engine, record, listen)
     warn_of_shutdowns()
     if engine.stopped:
         raise Interrupted(f"stopped; {table.answers()} answers are on record", hint=f"`{command}` resumes the run")
-    pairings = [pairing.confirmed(prepared) for pairing in pairings]
-    verdicts = tuple(item.judge(item.joint(table, table), asked_all=attempts.complete) for item in pairings)
-    if not pairings:
-        verdicts = judge_all(prepared, table, asked_all=attempts.complete, earlier=earlier, record=looks.record)
-    for why in attempts.rejecting.values() if verdicts[0].result is Result.NO_VERDICT else ():
-        verdicts = tuple(undecided(item, item.result, f"{item.sentence}; {why}") for item in verdicts)
-    if stopped := _why_stopped(prepared, engine):
-        verdicts = tuple(undecided(item, Result.NO_VERDICT, f"NO VERDICT: {stopped}") for item in verdicts)
-    else:
-        verdicts = without_judges(project, prepared, runs, info, verdicts)
-    judged = JudgedRun(prepared, info, verdicts, table, NO_RECORD if pairings else looks.record)
     judged = finish(runs, judged) if ends else judged
     if not pairings and judged.verdict.result is not Result.NO_VERDICT:
         looks.finish(verdicts)

@@ -112,11 +112,10 @@ class RunLooks:
 
     def finish(self, verdicts: Sequence[Verdict]) -> None:
         """Keep the cases that are broken or unstable for any candidate, and clear the others of doubt."""
-        bad = (CaseOutcome.BROKEN, CaseOutcome.UNSTABLE)
         for model in self.models:
             found = [item for verdict in verdicts for item in verdict.models if item.model == model.name]
             if self.prepared.champion and all(item.trial is not None for item in found):
-                self._watch(model.name, {it.case.name for item in found for it in item.cases if it.outcome in bad})
+                self._watch(model.name, {it.case.name for item in found for it in item.cases if it.worse})
 
     def next_look(self) -> LookRecord:
         """Return the record with one more look on every model."""

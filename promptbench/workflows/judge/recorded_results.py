@@ -62,19 +62,17 @@ def interval_of(passed: int, attempts: int) -> tuple[float, float] | None:
     return clopper_pearson(passed, attempts) if attempts > 1 else None
 
 
-def called_tools(attempt: Attempt | None, chain: Chain | None = None) -> Sequence[CalledTool | TurnAnswer]:
+def called_tools(attempt: Attempt | None) -> Sequence[CalledTool | TurnAnswer]:
     """Return the tools that led to an answer, or the answers in all turns or all steps of a chain.
 
     Tools without results are themselves the answer.
     """
-    if attempt and chain:
-        pairs = enumerate(zip(chain.steps, attempt.steps, strict=False), 1)
-        return [TurnAnswer(number, step.answer.text, of_chain.name) for number, (of_chain, step) in pairs]
-    if attempt and len(attempt.steps) > 1 and not any(step.results for step in attempt.steps):
-        return [TurnAnswer(number, step.answer.text) for number, step in enumerate(attempt.steps, 1)]
+    steps = attempt.steps if attempt else ()
+    if any(step.name for step in steps) or (len(steps) > 1 and not any(step.results for step in steps)):
+        return [TurnAnswer(number, step.answer.text, step.name) for number, step in enumerate(steps, 1)]
     return [
         CalledTool(number, call.name, call.arguments, result)
-        for number, step in enumerate(attempt.steps if attempt else (), 1)
+        for number, step in enumerate(steps, 1)
         for call, result in zip_longest(step.answer.calls, step.results)
     ]
 
@@ -136,7 +134,7 @@ def _case_result(
         cost=None if None in costs else sum(cost for cost in costs if cost is not None),
         interval=interval_of(len(answered) - len(failed), len(answered)),
         cluster=case.cluster,
-        called=called_tools(shown, prepared.chain_of(slot_of(variant))),
+        called=called_tools(shown),
     )
 
 
@@ -241,7 +239,7 @@ def _case_attempts(judged: JudgedRun, screen: Mapping[str, int], runs: RunStore)
                 ]
                 for variant in prepared.by_hash.values()
             },
-            attempts=[attempt_row(item, screen, prepared.chain_of(item.key.variant)) for item in attempts],
+            attempts=[attempt_row(item, screen) for item in attempts],
         )
 
 
@@ -253,7 +251,7 @@ def _state(attempts: Sequence[Attempt]) -> str:
     return "passing" if Outcome.PASSED in outcomes else CaseOutcome.NO_ANSWER.value
 
 
-def attempt_row(attempt: Attempt, screen: Mapping[str, int], chain: Chain | None = None) -> AttemptRow:
+def attempt_row(attempt: Attempt, screen: Mapping[str, int]) -> AttemptRow:
     """Return an attempt as pages show it. `screen` is the number of first-round tries by model."""
     key, answer = attempt.key, attempt.answer
     usage = answer.usage if answer else None
@@ -278,6 +276,6 @@ def attempt_row(attempt: Attempt, screen: Mapping[str, int], chain: Chain | None
         output_tokens=usage.output_tokens if usage else None,
         cost=attempt.cost,
         started=attempt.started,
-        called=called_tools(attempt, chain),
+        called=called_tools(attempt),
         scores=attempt.scores,
     )

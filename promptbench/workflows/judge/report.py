@@ -20,6 +20,7 @@ from promptbench.gate.trial import RETEST
 from promptbench.report.model import FlipRow, Judgement, LogSummary, Row, RunReport, Saving, SkippedCase
 from promptbench.report.words import money, share, times
 from promptbench.store.runs import SHARD, RunInfo, RunStore
+from promptbench.workflows.judge.blame import ChainPair
 from promptbench.workflows.judge.comparison_sides import CANDIDATE, CHAMPION, Pair, Pairing
 from promptbench.workflows.judge.determinism import varying_notes
 from promptbench.workflows.judge.execute import JudgedRun, case_infos, gated_models, policy_of
@@ -46,9 +47,10 @@ def build(runs: RunStore, judged: JudgedRun, notes: Sequence[str] = ()) -> RunRe
     cases = _cases_to_show(judged)
     same = {model.name for model in prepared.models if prepared.deterministic(model)}
     worth = {(model, item.case.name) for model, item in cases}
-    collected = Collector(judged.table, worth, same, prepared.chain_of)
+    collected = Collector(judged.table, worth, same)
     screen = {model.name: 1 if model.name in same else prepared.suite.gate.repeats for model in prepared.models}
-    nlu, qa, steps = NluTallies(prepared), QaTallies(prepared), StepTallies(prepared)
+    retrieving = (it.name for it in prepared.suite.steps if any("{{expect" in repr(one.argument) for one in it.checks))
+    nlu, qa, steps = NluTallies(prepared), QaTallies(prepared), StepTallies(retrieving)
     for attempt in runs.attempts(info.id):
         nlu.add(attempt)
         qa.add(attempt)
@@ -75,6 +77,7 @@ def build(runs: RunStore, judged: JudgedRun, notes: Sequence[str] = ()) -> RunRe
         longer_wait(model.name, [tally.timing for (_, on), tally in collected.tallies.items() if on == model.name])
         for model in prepared.models
     ]
+    rows, swaps = dict(_rows(prepared, collected)), AttemptMatrix(runs.cases().swaps(info.id))
     report = RunReport(
         run=info.id,
         suite=prepared.suite.name,
@@ -93,7 +96,7 @@ def build(runs: RunStore, judged: JudgedRun, notes: Sequence[str] = ()) -> RunRe
             )
             for item in judged.verdicts
         ],
-        rows=list(_rows(prepared, collected)),
+        rows=list(rows.values()),
         flips=flips,
         log=_log(prepared, verdict, collected),
         comparisons=[*_ratios_to_own(prepared, verdict, collected), *_assumed_price(prepared, info)],
@@ -107,10 +110,10 @@ def build(runs: RunStore, judged: JudgedRun, notes: Sequence[str] = ()) -> RunRe
         advisory=list(collected.advisory(prepared)),
         nlu=nlu.figures(),
         qa=qa.figures(),
-        steps=list(steps.rows(collected.tallies)),
+        steps=list(steps.rows(rows)),
         causes=[
             *steps.ceilings(verdict.candidate),
-            *(steps.causes(champion, verdict.candidate, _broken(judged), collected.shown) if champion else ()),
+            *steps.causes(ChainPair.of(verdict, prepared.chain_of), verdict, collected.shown, swaps),
         ],
         checks=collected.check_changes(verdict.champion, verdict.candidate) if verdict.champion else [],
         skipped=[_skipped(prepared, name) for name in prepared.cases.skipped],
@@ -122,13 +125,6 @@ def build(runs: RunStore, judged: JudgedRun, notes: Sequence[str] = ()) -> RunRe
         return report
     judgements = [replace(item, result=SHARD, sentence=info.sentence) for item in report.judgements]
     return replace(report, result=SHARD, sentence=info.sentence, exit=Exit.YES, judgements=judgements)
-
-
-def _broken(judged: JudgedRun) -> dict[str, list[str]]:
-    """Return the cases that the candidate broke, by model."""
-    states = (CaseOutcome.BROKEN, CaseOutcome.UNSTABLE)
-    models = judged.verdict.models
-    return {model.model: [item.case.name for item in model.cases if item.outcome in states] for model in models}
 
 
 def _subset_notes(info: RunInfo) -> Iterator[str]:
@@ -186,11 +182,12 @@ def build_comparison(
     shown = [(model, item) for model, item in flips if item.outcome is not CaseOutcome.STILL_PASSING]
     same = {pair.model for pair in pairing.pairs if pair.deterministic}
     collected = Collector(joint, {(model, item.case.name) for model, item in shown}, same)
+    steps = StepTallies()
     for run in dict.fromkeys(info.id for info in infos):
         names = [name for name, info in zip(_SIDES, infos, strict=True) if info.id == run]
-        _collect(collected, pairing, runs.attempts(run), names)
+        _collect(collected, steps, pairing, runs.attempts(run), names)
     first, info = infos
-    ends, together = pairing.pairs[0], first.id == info.id
+    ends, together, rows = pairing.pairs[0], first.id == info.id, dict(_compared_rows(pairing, collected))
     apart = (
         f"A is run {first.id}, B is run {info.id}: they did not run side by side, so a change at the provider in "
         "between looks like a change of the prompt"
@@ -212,7 +209,8 @@ def build_comparison(
                 (pairing.labels[0], ends.champion.variant),
             )
         ],
-        rows=list(_compared_rows(pairing, collected)),
+        rows=list(rows.values()),
+        steps=list(steps.rows(rows)),
         flips=[
             _flip_row(collected, model, item, CHAMPION, CANDIDATE, expected(item.case.name)) for model, item in shown
         ],
@@ -232,7 +230,9 @@ def build_comparison(
     )
 
 
-def _collect(collected: Collector, pairing: Pairing, attempts: Iterator[Attempt], sides: Sequence[str]) -> None:
+def _collect(
+    collected: Collector, steps: StepTallies, pairing: Pairing, attempts: Iterator[Attempt], sides: Sequence[str]
+) -> None:
     """Take in the attempts of a run that has these sides."""
     cases = {case.name for case in pairing.cases}
     ends: dict[tuple[str, str], list[tuple[str, Pair]]] = {}
@@ -246,6 +246,8 @@ def _collect(collected: Collector, pairing: Pairing, attempts: Iterator[Attempt]
             first = 1 if pair.deterministic else pairing.policy.repeats
             of_side = AttemptKey(side, pair.model, key.case, key.repeat)
             collected.add(attempt, first_round=key.repeat < first, key=of_side)
+            if key.repeat < first:
+                steps.add(attempt, of_side)
 
 
 def _unjudged(collected: Collector) -> list[str]:
@@ -277,13 +279,14 @@ def _judgement(verdict: Verdict, candidate: tuple[str, str], champion: tuple[str
     )
 
 
-def _rows(prepared: PreparedSuite, collected: Collector) -> Iterator[Row]:
+def _rows(prepared: PreparedSuite, collected: Collector) -> Iterator[tuple[tuple[str, str], Row]]:
     for model in prepared.models:
         for variant in prepared.prompts_of(model):
-            tally = collected.tallies.get((slot_of(variant), model.name), Tally())
+            slot = (slot_of(variant), model.name)
+            tally = collected.tallies.get(slot, Tally())
             side = variant.side.value if variant else PromptSide.BASELINE.value
             label = variant.label.removesuffix(".prompt") if variant else ""
-            yield tally.row(label, side, model.name, gated=model.gated)
+            yield slot, tally.row(label, side, model.name, gated=model.gated)
 
 
 def _named_models(prepared: PreparedSuite) -> Iterator[str]:
@@ -295,12 +298,15 @@ def _named_models(prepared: PreparedSuite) -> Iterator[str]:
         yield (f"{name} with {in_braces(config)}" if config else name) + prompt
 
 
-def _compared_rows(pairing: Pairing, collected: Collector) -> Iterator[Row]:
+def _compared_rows(pairing: Pairing, collected: Collector) -> Iterator[tuple[tuple[str, str], Row]]:
     for pair in pairing.pairs:
         for name, end, label in zip(_SIDES, (pair.champion, pair.candidate), pairing.labels, strict=True):
             tally = collected.tallies.get((name, pair.model), Tally())
             # The model in a side's name is left out, because it is the group.
-            yield tally.row(label.removesuffix(f" on {end.model}"), _SIDES[name], end.model, gated=True)
+            yield (
+                (name, pair.model),
+                tally.row(label.removesuffix(f" on {end.model}"), _SIDES[name], end.model, gated=True),
+            )
 
 
 def _saving(judged: JudgedRun) -> Saving | None:

@@ -112,6 +112,7 @@ def run(
     spending: Spending | None = None,
     cache: CacheMode = CacheMode.OFF,
     allow_no_keys: bool = False,
+    blame: bool = False,
     listen: Listener = lambda _: None,
 ) -> list[RunReport]:
     """Run the selected suites and judge them. If the selection is of changes, all logged answers must fail.
@@ -120,6 +121,7 @@ def run(
         promote: moves `production`. It is called for each prompt that passes in all suites that test it.
         evidence: put the proof into the reports.
         cache: with answers from the cache there is no PASS and no FAIL.
+        blame: call steps again where it is unknown which one of a chain broke a case; the verdict does not change.
         allow_no_keys: report a suite whose keys are missing without a verdict, instead of raising.
 
     Raises:
@@ -145,7 +147,7 @@ def run(
         judged: list[JudgedRun] = []
         reports: list[RunReport] = []
         for prepared in prepared_suites:
-            command, selected = _command(project, selection, prepared, cache)
+            command, selected = _command(project, selection, prepared, cache, blame=blame)
             if prepared.absent:
                 reports.append(_report_without_keys(project, prepared, command, notes))
                 notes = []
@@ -163,6 +165,7 @@ def run(
                 budgets=spending.budgets(budget, prepared),
                 limiters=limiters,
                 earlier=before,
+                blame=blame,
                 champions=champions,
             )
             judged.append(done)
@@ -258,7 +261,7 @@ def _is_new(parts: Sequence[JudgedRun]) -> bool:
 
 
 def _command(
-    project: Project, selection: Selection, prepared: PreparedSuite, cache: CacheMode
+    project: Project, selection: Selection, prepared: PreparedSuite, cache: CacheMode, *, blame: bool
 ) -> tuple[str, dict[str, list[str]]]:
     """Return the command that repeats the run of a suite, and what it selects by flag."""
     selected = {"prompt": [project.shown(path) for path in selection.prompts], **selection.flags}
@@ -268,6 +271,7 @@ def _command(
         for value in values:
             words += [f"--{flag}", value]
     words += [] if cache is CacheMode.OFF else ["--cache", cache.value]
+    words += ["--blame"] if blame else []
     words += [] if prepared.shard is None else ["--shard", prepared.shard]
     return shlex.join(words), selected
 

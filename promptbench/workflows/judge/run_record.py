@@ -19,10 +19,11 @@ class RunRecord:
     secrets: Secrets
     same_judges: frozenset[str]
     own_names: Mapping[str, str]  # The models that a suite names itself, with their references.
+    swaps: bool = False  # True for attempts at chains with steps of two versions, which are none of the run.
 
     def add(self, attempts: Iterable[tuple[Attempt, bool]]) -> None:
         masked = [(self._masked(attempt), same) for attempt, same in attempts]
-        self.runs.add(self.run, masked, self.same_judges, self.own_names)
+        self.runs.add(self.run, masked, self.same_judges, self.own_names, swaps=self.swaps)
 
     def attempt(self, key: AttemptKey) -> Attempt | None:
         # A judge never sees a redacted answer: the call is made again.

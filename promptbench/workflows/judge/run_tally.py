@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from promptbench.core.types import Attempt, AttemptKey, Judging, Outcome, Rung
 from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedSuite
 from promptbench.gate.attempt_matrix import AttemptMatrix
-from promptbench.prompts.chain import Chain
 from promptbench.report.model import CheckChange, JudgeRow, Row, SideResult
 from promptbench.workflows.judge.figures.latency import Timing
 from promptbench.workflows.judge.recorded_results import called_tools, interval_of
@@ -125,10 +124,8 @@ class Collector:
         table: AttemptMatrix,
         worth_showing: set[tuple[str, str]],
         deterministic: Container[str] = (),
-        chain_of: Callable[[str], Chain | None] = lambda _: None,
     ) -> None:
         self.table = table
-        self._chain_of = chain_of
         self._deterministic = deterministic
         self._worth = worth_showing
         self.tallies: dict[tuple[str, str], Tally] = {}
@@ -201,5 +198,5 @@ class Collector:
             shown.answer.text if shown and shown.answer else None,
             shown.reasons if shown else (),
             interval_of(cell.passes, cell.total),
-            called_tools(shown, self._chain_of(variant)),
+            called_tools(shown),
         )
