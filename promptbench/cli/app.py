@@ -79,6 +79,7 @@ _MODULES = {
     **dict.fromkeys(("adopt", "promote", "rollback", "retire"), "labels"),
     **dict.fromkeys(("import", "failures", "capture"), "logs"),
     **dict.fromkeys(("explain", "docs", "schema"), "reference"),
+    "get": "prompts",
 }
 
 for _name in (name for names in PANELS.values() for name in names):

@@ -12,8 +12,13 @@ from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
 from promptbench.core.protocols import Check, CheckContext, JudgedCheck
 from promptbench.core.types import Json, LoggedCall
 from promptbench.engine.prepare import checks
-from promptbench.engine.prepare.case_terms import report_quarantine, report_terms
-from promptbench.engine.prepare.case_variables import check_variables, has_slips, report_unused_defaults
+from promptbench.engine.prepare.case_terms import (
+    check_variables,
+    has_slips,
+    report_quarantine,
+    report_terms,
+    report_unused_defaults,
+)
 from promptbench.engine.prepare.evaluate import (
     Answers,
     Evaluation,
