@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from promptbench.store.database import immediate, storage_errors
 
 WHAT = "run record"
 
 Value = str | bytes | int | float | None
+Part = TypeVar("Part", bound="RunTable")
 
 
 class RunTable:
@@ -39,3 +40,8 @@ class RunTable:
         """Hold the write lock; commit at the end, roll back on any exception."""
         with storage_errors(self.path, WHAT), immediate(self._connection):
             yield self._connection
+
+
+def part(kind: Callable[[sqlite3.Connection, Path], Part]) -> Callable[[RunTable], Part]:
+    """Return a method that returns another part of the same file, over the same connection."""
+    return lambda table: kind(table._connection, table.path)

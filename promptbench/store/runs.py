@@ -41,7 +41,7 @@ from promptbench.store.retention import Retention
 from promptbench.store.run_cases import HISTORY, MOST_RUNS, Calibrations, ModelAliases, RunCases
 from promptbench.store.run_grid import RunGrid
 from promptbench.store.run_list import RunList
-from promptbench.store.run_table import WHAT, RunTable
+from promptbench.store.run_table import WHAT, RunTable, part
 from promptbench.store.run_usage import RunUsage
 
 FILE_NAME = "runs.sqlite"
@@ -413,49 +413,17 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
 
     # -- the other tables, over the same connection ---------------------------------------------------------------
 
-    def cache(self) -> answers.CacheTable:
-        """Return the answer cache."""
-        return answers.CacheTable(self._connection, self.path)
-
-    def retention(self) -> Retention:
-        """Return the removal of old runs."""
-        return Retention(self._connection, self.path)
-
-    def calls(self) -> CallStore:
-        """Return the logged calls."""
-        return CallStore(self._connection, self.path)
-
-    def listing(self) -> RunList:
-        """Return the summaries and figures of runs."""
-        return RunList(self._connection, self.path)
-
-    def usage(self) -> RunUsage:
-        """Return the calls made, with their tokens and costs, added up."""
-        return RunUsage(self._connection, self.path)
-
-    def grid(self) -> RunGrid:
-        """Return the attempts of runs, added up by case."""
-        return RunGrid(self._connection, self.path)
-
-    def cases(self) -> RunCases:
-        """Return the cases of runs."""
-        return RunCases(self._connection, self.path)
-
-    def calibrations(self) -> Calibrations:
-        """Return the calibrations."""
-        return Calibrations(self._connection, self.path)
-
-    def bench_runs(self) -> BenchRuns:
-        """Return the latency and cost measurements."""
-        return BenchRuns(self._connection, self.path)
-
-    def looks(self) -> Looks:
-        """Return the looks at fixes and the cases to watch."""
-        return Looks(self._connection, self.path)
-
-    def model_aliases(self) -> ModelAliases:
-        """Return the model names that providers returned."""
-        return ModelAliases(self._connection, self.path)
+    cache = part(answers.CacheTable)
+    retention = part(Retention)  # the removal of old runs
+    calls = part(CallStore)  # logged calls
+    listing = part(RunList)  # summaries and figures of runs
+    usage = part(RunUsage)  # calls made, with their tokens and costs
+    grid = part(RunGrid)  # attempts, added up by case
+    cases = part(RunCases)
+    calibrations = part(Calibrations)
+    bench_runs = part(BenchRuns)
+    looks = part(Looks)  # looks at fixes, and cases to watch
+    model_aliases = part(ModelAliases)  # model names that providers returned
 
 
 def _open(path: Path) -> sqlite3.Connection:
