@@ -21,11 +21,6 @@ _USUAL = {item.name: item.default for item in fields(Answer) if item.name not in
 _encode = compact_encoder(sort_keys=True)
 
 
-def write(value: object) -> str:
-    """Return a value as JSON without spaces."""
-    return escape_surrogates(_encode(value))
-
-
 def dumps(answer: Answer) -> str:
     """Return an answer as JSON with its text unchanged, without the fields that describe one call only."""
     kept = {name: value for name, usual in _USUAL.items() if (value := getattr(answer, name)) not in (usual, ())}
@@ -35,7 +30,7 @@ def dumps(answer: Answer) -> str:
         kept["usage"] = {name: value for name, value in asdict(answer.usage).items() if value is not None}
     if answer.calls:
         kept["calls"] = [asdict(call) for call in answer.calls]
-    return write(kept)
+    return escape_surrogates(_encode(kept))
 
 
 def loads(written: str, text: str | None = None) -> Answer:

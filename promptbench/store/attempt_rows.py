@@ -87,11 +87,7 @@ def read(row: tuple[Any, ...], steps_of: Callable[[AttemptKey], Sequence[Step]])
 
 # The same as `astuple`, without its copies of plain values.
 _SCORE = attrgetter(*(field.name for field in fields(Score)))
-
-
-def _plain(score: Score) -> Sequence[Any]:
-    values = _SCORE(score)
-    return values if values[3:] != ("", 1.0, False) else values[:3]
+_USUAL = ("", 1.0, False)  # the last three, which are then left out
 
 
 def keep(
@@ -140,8 +136,11 @@ def keep(
             int(answer.structured) if answer else None,
             attempt.rung,
             int(attempt.well_formed),
-            answers.write([[repair.name, repair.position] for repair in attempt.repairs]),
-            answers.write([_plain(score) for score in attempt.scores]),
+            json.dumps([[repair.name, repair.position] for repair in attempt.repairs]),
+            json.dumps(
+                [values if values[3:] != _USUAL else values[:3] for values in map(_SCORE, attempt.scores)],
+                separators=(",", ":"),
+            ),
             attempt.error,
             attempt.tries,
             attempt.queue_ms,

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from promptbench.store.database import immediate, storage_errors
-from promptbench.store.run_table import WHAT, RunTable
+from promptbench.store.run_table import PAGE_SIZE, WHAT, RunTable
 
 _NEWEST = """
 SELECT id, 'the newest run of its suite' FROM run AS this WHERE finished NOTNULL AND NOT EXISTS (
@@ -84,8 +84,11 @@ class Retention(RunTable):
     def compact(self) -> bool:
         """Return free space to the disk. Return False if another process is using the file."""
         try:
+            # A file in WAL mode keeps the size of its pages, which earlier versions chose.
+            for sql in ("journal_mode = DELETE", f"page_size = {PAGE_SIZE}"):
+                self._connection.execute(f"PRAGMA {sql}")
             self._connection.execute("VACUUM")
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError:
             return False
         return True

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from promptbench.store.database import immediate, storage_errors
 
 WHAT = "run record"
+PAGE_SIZE = 16_384  # bytes; several answers share a page
 
 Value = str | bytes | int | float | None
 Part = TypeVar("Part", bound="RunTable")

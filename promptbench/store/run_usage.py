@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from promptbench.store.run_table import RunTable
+from promptbench.store.run_table import RunTable, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,8 @@ class RunUsage(RunTable):
 
     def by(self, group: str, since: str = "") -> list[CallUsage]:
         """Return the usage by one of `GROUPS`, from calls since a time; all days and names in order."""
-        only = "WHERE judge" if group == "judge" else ""
-        sql = f"SELECT {GROUPS[group]}, judge, {_SUMS} FROM ({_CALLS}) {only} GROUP BY 1, 2 ORDER BY 1, 2"
-        return [CallUsage(name, bool(judge), *sums) for name, judge, *sums in self._rows(sql, {"since": since})]
+        sql = (
+            f"SELECT {GROUPS[group]}, judge, {_SUMS} FROM ({_CALLS}) WHERE judge >= :judges GROUP BY 1, 2 ORDER BY 1, 2"
+        )
+        values: dict[str, Value] = {"since": since, "judges": group == "judge"}
+        return [CallUsage(name, bool(judge), *sums) for name, judge, *sums in self._rows(sql, values)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -41,11 +41,10 @@ from promptbench.store.retention import Retention
 from promptbench.store.run_cases import HISTORY, MOST_RUNS, Calibrations, ModelAliases, RunCases
 from promptbench.store.run_grid import RunGrid
 from promptbench.store.run_list import RunList
-from promptbench.store.run_table import WHAT, RunTable, part
+from promptbench.store.run_table import PAGE_SIZE, WHAT, RunTable, part
 from promptbench.store.run_usage import RunUsage
 
 FILE_NAME = "runs.sqlite"
-PAGE_SIZE = 16_384  # bytes; several answers share a page
 # The result of a finished run of one shard: it proves nothing alone.
 SHARD = "SHARD"
 
@@ -440,21 +439,13 @@ def _open(path: Path) -> sqlite3.Connection:
             apply(connection, runs_schema.SET, runs_schema.MIGRATIONS)
             connection.execute("COMMIT")
             if connection.execute("PRAGMA page_size").fetchone() != (PAGE_SIZE,):
-                _repack(connection)
+                Retention(connection, path).compact()
         # Only now, because migrations replace tables that others refer to.
         connection.execute("PRAGMA foreign_keys = ON")
     except BaseException:
         connection.close()
         raise
     return connection
-
-
-def _repack(connection: sqlite3.Connection) -> None:
-    # A file in WAL mode keeps its page size. If another process has it open, it stays as it is.
-    with suppress(sqlite3.OperationalError):
-        for sql in ("PRAGMA journal_mode = DELETE", f"PRAGMA page_size = {PAGE_SIZE}", "VACUUM"):
-            connection.execute(sql)
-    connection.execute("PRAGMA journal_mode = WAL")
 
 
 def read_runs(connection: sqlite3.Connection, where: str, values: Sequence[str | int] = ()) -> list[RunInfo]:

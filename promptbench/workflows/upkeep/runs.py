@@ -152,7 +152,10 @@ def usage_report(usage: Sequence[CallUsage], by: str) -> Report:
             "judge" if item.judge else "model",
             f"{item.calls:,}",
             f"{item.failed:,}" if item.failed else "",
-            *(_tokens(item, number) for number in (item.input_tokens, item.output_tokens, item.cached_tokens)),
+            *(
+                f"{number:,}" if number is not None else "unknown" if item.uncounted else "–"
+                for number in (item.input_tokens, item.output_tokens, item.cached_tokens)
+            ),
             _cost([item]),
         )
         for item in usage
@@ -169,18 +172,11 @@ def usage_report(usage: Sequence[CallUsage], by: str) -> Report:
     return Report("runs", document, lambda: {"by": by, "usage": [asdict(item) for item in usage]})
 
 
-def _tokens(item: CallUsage, number: int | None) -> str:
-    if number is None:
-        return "unknown" if item.uncounted else "–"
-    return f"{number:,}"
-
-
 def _cost(usage: Sequence[CallUsage]) -> str:
     unpriced = sum(item.unpriced for item in usage)
     known = [item.cost for item in usage if item.cost is not None]
-    if not unpriced:
-        return money(sum(known))
-    return f"{money(sum(known))} + {unpriced:,} unknown" if known else "unknown"
+    total = money(sum(known) if known or not unpriced else None)
+    return f"{total} + {unpriced:,} unknown" if known and unpriced else total
 
 
 def _figure(item: RunFigures, metric: str) -> str:
