@@ -118,14 +118,16 @@ def rescored(request: Request) -> Response:
 def replayed(request: Request, given: Mapping[str, str]) -> Response:
     """Return what it would take to send the logged failures again, or with `go` what the candidate fixes of them."""
     project, suite, go = project_of(request), given.get("suite", ""), "go" in given
-    expected: dict[str, Any] = {}
+    calls, expected = given.get("calls", ""), dict[str, Any]()
+    if go and not calls.isdecimal():
+        raise InputError(f"expected a number of calls, got '{calls}'")
     command = ["promptbench", "replay", suite, "--ask", "--failed-only"]
     report = replay(
         project,
         Selection(paths=(suite_of(project, suite),)),
         select_for_replay(project, log_files(None, {}, ""), _FAILED),
         command=command,
-        spending=Spending.read(given.get("cost") or None, int(given.get("calls") or 0) or None, None),
+        spending=Spending.read(given.get("cost") or None, int(calls) if go else None, None),
         announce=lambda failures, estimates: expected.update(estimates),
         listen=lambda event: None,
         dry_run=not go,

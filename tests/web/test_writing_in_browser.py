@@ -144,6 +144,11 @@ def test_a_logged_call_becomes_a_case_with_the_mouse(opened: Any, calls: dict[st
     window.go(f"/logs?q=yesterday&suite={MAIL}")
     page.get_by_text("Make a case").first.click()
     page.get_by_text("fails as it should").wait_for()
+    page.fill("[name=check]", "containz: x")
+    page.get_by_text("did you mean 'contains'?").wait_for()
+    window.complaints.clear()  # The browser reports the status of the error.
+    page.fill("[name=check]", "")
+    page.get_by_text("fails as it should").wait_for()
     assert "json:" in page.locator("#proof li").first.inner_text()
     page.locator("#proof button.main").click()
     page.get_by_text("is in suites/mail").wait_for()

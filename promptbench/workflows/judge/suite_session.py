@@ -184,9 +184,10 @@ def try_case(
         alone = replace(prepared, cases=only, candidates=prepared.candidates[:1], champion=None)
         cost = prices_of(project, prepared).of_tokens
         expected = estimates(alone, Repeats(1), cost) | judge_estimates(alone, Repeats(1), cost)
-        request = next(item for item in session.requests() if item.case == case.name)
-        session.call([] if dry_run else [request])
-        return expected, session.attempt(request), session.reason
+        found = [item for item in session.requests() if item.case == case.name][:1]
+        session.call([] if dry_run else found)
+        attempt = session.attempt(found[0]) if found else None
+        return expected, attempt, session.reason if found else "the case is not for this model"
     finally:
         session.close()
 
