@@ -6,7 +6,9 @@ import json
 import os
 import re
 import signal
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +214,11 @@ def test_swaps_find_the_step_that_no_check_names(project: ProjectFolder, server:
         ("bill", 0, "passed"),
         ("parcel", 0, "passed"),
     ]
+    # As if it had been killed after the swaps: the same command makes none again.
+    with closing(sqlite3.connect(project.root / ".promptbench" / "runs.sqlite")) as connection, connection:
+        connection.execute("UPDATE run SET finished = NULL WHERE id = (SELECT max(run) FROM swap)")
+    assert found in flat(project.run("run", "suites/routing", "--blame").out)
+    assert len(server.received) == 2 * calls + 2
     # The record has what was found, and its attempts have no column of swaps.
     assert found in flat(project.run("runs", "gate").out)
     assert record(project, "SELECT count(DISTINCT variant) FROM attempt") == [(2,)]
