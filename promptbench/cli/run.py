@@ -24,7 +24,7 @@ from promptbench.cli.options import (
     Tags,
 )
 from promptbench.cli.reporting import CommandLine, Reports, verdicts
-from promptbench.core.errors import Exit
+from promptbench.core.errors import Exit, InputError
 from promptbench.core.subset import Subset
 from promptbench.core.types import CacheMode
 
@@ -85,6 +85,12 @@ def run(
             "--allow-no-keys", help="If keys are missing: validate, make no calls, give no verdict and exit 0."
         ),
     ] = False,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="Ask by the provider's batch API: half price, an answer within a day.")
+    ] = False,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="With --batch, end with 4 while answers are missing, to be run again.")
+    ] = False,
     actor: Actor = None,
     reason: Reason = None,
 ) -> Reports:
@@ -114,8 +120,10 @@ def run(
         subset=Subset(first, sample, seed),
     )
     spending = Spending.read(max_cost, max_calls, max_minutes)
+    if no_wait and not batch:
+        raise InputError("--no-wait needs --batch")
     if dry_run:
-        return _dry_run(command.project, selection, promote=promote, as_json=command.as_json)
+        return _dry_run(command.project, selection, promote=promote, as_json=command.as_json, by_batch=batch)
     with command.rendering.errors(command.project), Progress(quiet=command.quiet) as progress:
         reports = run_suites(
             command.project,
@@ -126,12 +134,14 @@ def run(
             evidence=command.rendering.wants("evidence"),
             blame=blame,
             allow_no_keys=allow_no_keys,
+            by_batch=batch,
+            wait=not no_wait,
             listen=progress.listen,
         )
     return list(map(run_report, reports))
 
 
-def _dry_run(project: Project, selection: Selection, *, promote: bool, as_json: bool) -> int:
+def _dry_run(project: Project, selection: Selection, *, promote: bool, as_json: bool, by_batch: bool) -> int:
     from dataclasses import asdict
     from textwrap import fill
 
@@ -140,7 +150,7 @@ def _dry_run(project: Project, selection: Selection, *, promote: bool, as_json: 
     from promptbench.workflows.judge.budgets import describe_estimate
     from promptbench.workflows.judge.run import plan
 
-    plans = plan(project, selection, promote=promote)
+    plans = plan(project, selection, promote=promote, by_batch=by_batch)
     if as_json:
         out_json({"schema_version": 1, "suites": [asdict(item) for item in plans]})
         return Exit.YES
@@ -149,7 +159,7 @@ def _dry_run(project: Project, selection: Selection, *, promote: bool, as_json: 
         out(f"{item.suite}: {', '.join(item.candidates)} {against}, {number_of(item.cases, 'case')}")
         for model, questions in item.questions.items():
             role = "" if model in item.gated else " (baseline, not judged)"
-            calls = number_of(questions, "call")
+            calls = number_of(questions, "call") + (" by batch" if model in item.batched else "")
             out(f"  would make {calls} to {model}{role}{describe_estimate(item.expected[model])}")
         for judge, estimate in item.judges.items():
             most = number_of(estimate.calls, "call")

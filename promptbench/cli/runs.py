@@ -154,6 +154,24 @@ def rescore(
     return [run_report(rejudge.rescore(command.project, run))]
 
 
+@runs.command("cancel")
+@prints
+def cancel(project: Project, run: Run = "latest") -> Lines:
+    """Cancel the batches of a run at their providers.
+
+    What they have answered is billed, and read when the command of the run continues it.
+    """
+    from promptbench.workflows.judge.batches import cancel_batches
+
+    cancelled = cancel_batches(project, run)
+    yield {"cancelled": cancelled}
+    for batch, model in cancelled.items():
+        yield f"cancelled {batch} of {model}"
+    if not cancelled:
+        yield "no batch is in progress"
+    return Exit.YES
+
+
 @runs.command("prune")
 @prints
 def prune(

@@ -71,6 +71,7 @@ class Code(StrEnum):
     SKIPPED = "PB513"
     FILE_NOT_TAKEN = "PB514"
     SPLIT_ALIKE = "PB515"
+    NOT_BY_BATCH = "PB516"
     BAD_LOG = "PB601"
     SETTINGS = "PB701"
 

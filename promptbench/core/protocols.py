@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -68,6 +68,39 @@ class ProviderContext:
     may_receive_key: Callable[[str, str], bool] = lambda url, variable: True
 
 
+BatchLine = tuple[str, int, str]  # A line that came back: the key of the request, HTTP status, and body as JSON.
+
+
+class BatchApi(Protocol):
+    """The batch API of one model. All methods raise ProviderFailure."""
+
+    max_lines: int
+    max_bytes: int
+
+    def line(self, key: str, request: Request) -> bytes:
+        """Return a request as a line to send."""
+
+    def read(self, request: Request, status: int, body: str | None) -> Answer:
+        """Return the answer in a line that came back; `status` is 0 if the batch ended without one."""
+
+    async def send(self, content: bytes, tag: str) -> str:
+        """Send lines, and return the id of the batch."""
+
+    async def find(self, tag: str, keys: Collection[str], since: float, known: Collection[str]) -> str | None:
+        """Return the id of the batch that was sent with this tag and these keys `since` a Unix time, None if none was.
+
+        `known` are ids of other batches. Raises a failure of kind RATE_LIMIT if that is known only later.
+        """
+
+    async def look(self, batch: str) -> tuple[int, Sequence[BatchLine] | None]:
+        """Return how many requests are done, and what came back if the batch has ended, else None.
+
+        A batch that is refused as a whole is a failure with `refused` "batch".
+        """
+
+    async def cancel(self, batch: str) -> None: ...
+
+
 class Provider(Protocol):
     """One model behind one provider. Inherit from it: all but `complete` has a default."""
 
@@ -88,6 +121,10 @@ class Provider(Protocol):
 
         None if the server has no list. Raises ProviderFailure. It is free, and shows that address and key are right.
         """
+        return None
+
+    def batch(self) -> BatchApi | None:
+        """Return the batch API of the model; None if it has none."""
         return None
 
     async def close(self) -> None:

@@ -161,6 +161,7 @@ class Answer:
     calls: tuple[ToolCall, ...] = ()
     reasoning: str | None = None  # What the model thought, as far as the provider shows it; not part of `text`.
     turn: Json = None  # As in `Message`.
+    by_batch: bool = False  # The answer came with many others, so its own time is unknown.
 
 
 @dataclass(frozen=True, slots=True)

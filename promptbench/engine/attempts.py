@@ -48,14 +48,17 @@ class Judges:
         self._prepared = prepared
         self._engine = engine
         self._record = record
-        self._open: dict[str, asyncio.Future[Judging]] = {}  # in flight, or answered and not yet on record
+        self._open: dict[str, asyncio.Future[Judging | None]] = {}  # in flight, or answered and not yet on record
 
-    async def judge(self, case: PreparedCase, attempt: Attempt) -> Attempt:
-        """Return the attempt with its scores and the new judgings."""
+    async def judge(self, case: PreparedCase, attempt: Attempt) -> Attempt | None:
+        """Return the attempt with its scores and the new judgings; None if a judge answers in the next batch."""
         if attempt.answer is None or attempt.fallback is not None:
             return score_attempt(self._prepared, case, attempt)
         asked = judge_requests_of(self._prepared, case, attempt)
-        judgings = await asyncio.gather(*(self._judging(item, case.name, text) for item, text in asked))
+        found = await asyncio.gather(*(self._judging(item, case.name, text) for item, text in asked))
+        judgings = [(judging, is_new) for judging, is_new in found if judging is not None]
+        if len(judgings) < len(found):
+            return None
         new = tuple(judging for judging, is_new in judgings if is_new)
         return replace(score_attempt(self._prepared, case, attempt, [judging for judging, _ in judgings]), judgings=new)
 
@@ -65,7 +68,7 @@ class Judges:
             for judging in attempt.judgings:
                 self._open.pop(judging.request_hash, None)
 
-    async def _judging(self, item: JudgeRequest, case: str, text: str) -> tuple[Judging, bool]:
+    async def _judging(self, item: JudgeRequest, case: str, text: str) -> tuple[Judging | None, bool]:
         request = self._prepared.as_sent(item.request)
         key = digest(request.as_dict())
         if key in self._open:
@@ -76,15 +79,19 @@ class Judges:
             return replace(judging, verdict=item.check.verdict(kept)), False
         future = self._open[key] = asyncio.get_running_loop().create_future()
         try:
-            judging = await self._call(request, item, judging)
-            future.set_result(judging)
+            called = await self._call(request, item, judging)
+            future.set_result(called)
         finally:
             if not future.done():
                 future.cancel()
-        return judging, True
+        if called is None:
+            del self._open[key]
+        return called, True
 
-    async def _call(self, request: Request, item: JudgeRequest, judging: Judging) -> Judging:
+    async def _call(self, request: Request, item: JudgeRequest, judging: Judging) -> Judging | None:
         reply = await self._engine.call(request)
+        if reply is None and not self._engine.halted and judging.judge not in self._engine.down:
+            return None  # It waits for its batch.
         if reply is None:
             reason = "the budget was used up" if self._engine.spent else "the run was stopped"
             return replace(judging, error=self._engine.down.get(judging.judge, f"{reason} before the judge was called"))
@@ -137,8 +144,8 @@ class Rejections:
         return f"{model} rejected {least} cases alike{prompt} and answered none, so it is not called again in this run"
 
 
-# Return the size and the tasks of the next round; size 0 if there is none.
-More = Callable[[], tuple[int, Iterable[Task]]]
+# Return the size of the next round, 0 if there is none, and a function that returns its tasks.
+More = Callable[[], tuple[int, Callable[[], Iterable[Task]]]]
 
 
 class AttemptRecord(JudgeRecord, Protocol):
@@ -179,7 +186,7 @@ class Attempts:
         self._listen = listen
         self._deterministic = {model.name: prepared.deterministic(model) for model in prepared.models}
         self._covered = covered
-        self._unjudged = unjudged
+        self._unjudged = set(unjudged)
         self._judges = Judges(prepared, engine, record)
         # Answers that wait for their judges are in memory, so they must not become many.
         judges = sum(engine.gateway.concurrency(name) for name in prepared.judges)
@@ -211,16 +218,28 @@ class Attempts:
         return not self._engine.halted and not self._prepared.decisive & self.down.keys()
 
     def rounds(
-        self, repeats: Repeats, done: Callable[[AttemptKey], bool], more: More, seed: str
+        self,
+        repeats: Repeats,
+        done: Callable[[AttemptKey], bool],
+        more: More,
+        seed: str,
+        fetch: Callable[[], bool] = lambda: False,
     ) -> Iterator[Iterable[Task]]:
-        """Yield the open tasks of the first round, then of what the gate wants more of."""
+        """Yield the open tasks of the first round, then of what the gate wants more of.
+
+        A round is yielded again as long as `fetch` returns True, because answers that it waits for have come.
+        """
         yield self.open(first_round(self._prepared, repeats, done, seed), done)
+        while fetch():
+            yield self.open(first_round(self._prepared, repeats, done, seed), done)
         while not (self._engine.halted or self.down):
             count, tasks = more()
             if not count:
                 break
             self._listen(MoreWanted(count))
-            yield self.open(tasks, done)
+            yield self.open(tasks(), done)
+            while fetch():
+                yield self.open(tasks(), done)
 
     def open(self, tasks: Iterable[Task], done: Callable[[AttemptKey], bool]) -> Iterator[Task]:
         """Yield the tasks that are not `done` and whose model may still be called."""
@@ -332,6 +351,8 @@ class Attempts:
         finally:
             if not future.done():
                 future.cancel()
+        if reply is None:
+            self._shared.pop(key, None)
         return reply
 
     def _recorded_step(self, task: Task, number: int, request_hash: str) -> Reply | None:
@@ -352,7 +373,10 @@ class Attempts:
 
     async def _judge(self, slots: asyncio.Semaphore, task: Task, attempt: Attempt) -> None:
         try:
-            await self._keep(task, await self._judges.judge(task.case, attempt))
+            if (judged := await self._judges.judge(task.case, attempt)) is not None:
+                await self._keep(task, judged)
+            else:
+                self._unjudged.add(task.key)
         finally:
             slots.release()
 

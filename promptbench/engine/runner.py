@@ -117,6 +117,15 @@ class Engine:
             reply = await self.gateway.call(request)
         return reply
 
+    def wait(self, coroutine: Coroutine[None, None, None]) -> None:
+        """Run something between two runs, such as waiting for a batch. Ctrl-C ends it at once."""
+        try:
+            self._loop.run(coroutine)
+        except BudgetReached as error:
+            self.spent = error.message
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            self.stopped = self._aborted = True
+
     def spawn(self, coroutine: Coroutine[None, None, None]) -> None:
         """Start something that `run` waits for besides its tasks."""
         assert self._group is not None

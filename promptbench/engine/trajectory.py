@@ -156,7 +156,7 @@ def as_attempt(attempt: Attempt, first: Request, steps: Sequence[Step]) -> Attem
     waits = {name: _sum(steps, name) for name in ("queue_ms", "limit_ms", "backoff_ms")}
     return replace(
         attempt,
-        answer=replace(attempt.answer, usage=usage, **times),
+        answer=replace(attempt.answer, usage=usage, by_batch=any(it.by_batch for it in answers), **times),
         # With one answer from the cache, the attempt says nothing new.
         tries=sum(step.tries for step in steps) if all(step.tries for step in steps) else 0,
         cost=None if None in costs else sum(filter(None, costs)),

@@ -56,6 +56,15 @@ class Budget:
         self._held += cost
         self._in_flight += 1
 
+    def take(self, cost: float, calls: int) -> None:
+        """Count calls that are sent together and may cost this much. Raises BudgetReached if that is too much."""
+        self.check(calls=calls)
+        if self.max_cost is not None and self.spent + self._held + cost > self.max_cost:
+            spent = f"${self.spent:.4f} of ${self.max_cost:g} are spent"
+            raise BudgetReached(f"{spent}, and the next {calls} calls could cost ${cost:.4f}")
+        self.calls += calls
+        self.spent += cost
+
     def settle(self, held: float, spent: float) -> None:
         """Replace what was reserved for a call by what it cost."""
         self._held -= held
@@ -66,9 +75,9 @@ class Budget:
             if not waiter.done():
                 waiter.set_result(None)
 
-    def check(self, delay: float = 0.0) -> None:
-        """Raise BudgetReached if no call may be made in `delay` seconds."""
-        if self._max_calls is not None and self.calls >= self._max_calls:
+    def check(self, delay: float = 0.0, calls: int = 1) -> None:
+        """Raise BudgetReached if not this many `calls` may be made in `delay` seconds."""
+        if self._max_calls is not None and self.calls + calls > self._max_calls:
             raise BudgetReached(f"{self.calls} of {self._max_calls} calls are made")
         if self._max_minutes is not None and self._clock() + delay - self._started >= self._max_minutes * 60:
             raise BudgetReached(f"the {self._max_minutes:g} minutes are over")

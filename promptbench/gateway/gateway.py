@@ -2,7 +2,7 @@
 
 A request passes these stages, all of them in `Gateway.call`:
 
-1. cache: a stored answer ends the call here
+1. cache and batches: a stored answer ends the call here, and so does a request that waits for its batch
 2. circuit breaker: in an outage, wait for a probe to succeed; raise ModelDown if the model is disabled
 3. concurrency: one slot per request, the only limit on calls at once
 4. rate limit: wait until the model's limits allow the call
@@ -71,6 +71,10 @@ class Stopped(Exception):
     """The gateway was stopped before a request was sent."""
 
 
+class Deferred(Stopped):
+    """The request waits for its batch, so it is made again when that has ended."""
+
+
 Price = Callable[[ModelRef, Answer], float | None]
 Bill = Callable[[ModelRef, Usage], float | None]  # US dollars for a call with this usage
 
@@ -80,7 +84,7 @@ class Gateway:
 
     `concurrency` is the number of calls at once to each model; by default each provider's own. A model with one of the
     `limiters` is kept within its rate limits, and its concurrency adapts. An outage is waited out for `patience`
-    seconds.
+    seconds. `batched` returns the reply that came in a batch, None for a request that has to be sent.
     """
 
     def __init__(
@@ -95,6 +99,7 @@ class Gateway:
         budgets: Sequence[Budget] = (),
         limiters: Mapping[str, RateLimiter] | None = None,
         cache: Cache | None = None,
+        batched: Callable[[Request], Reply | None] = lambda request: None,
         notice: Callable[[str], None],
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
@@ -113,6 +118,7 @@ class Gateway:
         self._bill = bill
         self._budgets = budgets
         self._cache = cache
+        self._batched = batched
         self._notice = notice
         self._sleep = CancellableSleep(sleep)
         self._clock = clock
@@ -132,12 +138,14 @@ class Gateway:
         """Return the model's reply, or that of the `fallback` if the model is disabled.
 
         Raises ModelDown if the model and its fallback are disabled, BudgetReached if the call could exceed the budget,
-        Stopped if `stop` was called before the request was sent.
+        Stopped if `stop` was called before the request was sent, Deferred if it waits for a batch.
         """
         model = self._models[str(request.model)]
         if self._cache is not None and (kept := self._cache.find(request)) is not None:
             return Reply(replace(kept, recorded=True), None, 0, (), 0.0, self._price(request.model, kept))
         progress, disabled = CallProgress(request), None
+        if model.circuit.reason is None and (reply := self._batched(request)) is not None:
+            return await self._from_batch(model, progress, fallback, reply)
         try:
             model.circuit.check()
             while not progress.finished:
@@ -178,6 +186,17 @@ class Gateway:
         if fallback is None or reply.answer is not None or model.circuit.reason is None:
             return reply
         return await self._fall_back(model, request, fallback, reply, disabled)
+
+    async def _from_batch(
+        self, model: ModelState, progress: CallProgress, fallback: ModelRef | None, reply: Reply
+    ) -> Reply:
+        if reply.answer is not None and self._cache is not None:
+            self._cache.keep(progress.request, reply.answer)
+        if reply.failure is None or reply.failure.kind is not FailureKind.FATAL:
+            return reply
+        now = self._clock()
+        model.circuit.failed(reply.failure, now, request=progress, tries=reply.tries, last=True, hopeless=True)
+        return reply if fallback is None else await self._fall_back(model, progress.request, fallback, reply, None)
 
     def stop(self) -> None:
         """Send nothing more. Calls in flight are still awaited; what waits to be sent ends at once."""

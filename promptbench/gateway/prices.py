@@ -29,6 +29,7 @@ from promptbench.core.diagnostics import did_you_mean
 from promptbench.core.errors import InputError
 from promptbench.core.types import Answer, Json, ModelRef, Usage
 
+BATCH_SHARE = 0.5  # The share of the price that OpenAI, Azure and Anthropic bill for a call by batch.
 _KEYS = ("input", "output", "cached")
 _LITELLM = ("input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost")
 
@@ -155,7 +156,7 @@ class Prices:
         if answer.usage is None or answer.recorded:
             return None
         price = self._price(model, answer.model)
-        return None if price is None else price(answer.usage)
+        return None if price is None else price(answer.usage) * (BATCH_SHARE if answer.by_batch else 1.0)
 
     def of_tokens(self, model: ModelRef, usage: Usage) -> float | None:
         """Return US dollars for a call with this usage: 0 for a model that is not billed."""

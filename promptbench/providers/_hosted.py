@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from promptbench.core import addresses
 from promptbench.core.diagnostics import Code
+from promptbench.core.protocols import BatchApi
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request, Usage
 from promptbench.plugins import (
     Billing,
@@ -138,6 +139,7 @@ class Setup:
     models_path: str = "/models"  # where the server lists its models; empty if it has no such list
     listed_as: str = ""  # the model's name in price lists, if it is not `name`
     shape: Mapping[str, Json] = field(default_factory=dict)  # what shapes answers besides the address
+    batch: Callable[[Hosted], BatchApi] | None = None  # the API for many requests at half price
 
 
 def hosted_spec(
@@ -216,50 +218,60 @@ class Hosted(Provider):
 
     def __init__(self, setup: Setup, target: _failures.CallTarget, *, blocked: str | None) -> None:
         self.concurrency, self.max_concurrency = _options.concurrency(setup.options)
-        self._setup = setup
-        self._api = setup.api
-        self._target = target
+        self.setup = setup
+        self.api = setup.api
+        self.target = target
         self._timeout = _options.positive_number(setup.options, "timeout", _TIMEOUT_SECONDS)
         self._structured = setup.options.get("structured") is True
         self._blocked = blocked
         self._client: Any = None
+
+    def prepare(self, request: Request) -> tuple[Api, dict[str, Json], dict[str, Any]]:
+        """Return the API, the body for a request, and the keywords of `Api.read` for its reply.
+
+        Raises ProviderFailure for a request that the API would not accept.
+        """
+        _chat.require_messages(request)
+        api = EMBEDDINGS if request.embeds else self.api
+        takes_schema = self._structured and api.dialect.known.takes("schema") is not False
+        schema = request.output_schema if takes_schema else None
+        body = api.body(self.setup.name, request, schema)
+        params = {**{word: value for word, value in body.items() if word not in _CONTENT}, **self.setup.facts}
+        return api, body, {"params": params, "structured": schema is not None and api.unenforced(schema) is None}
+
+    def batch(self) -> BatchApi | None:
+        return self.setup.batch(self) if self.setup.batch else None
 
     async def complete(self, request: Request) -> Answer:
         import httpx2
 
         from promptbench.providers import _session
 
-        _chat.require_messages(request)
-        api = EMBEDDINGS if request.embeds else self._api
-        takes_schema = self._structured and api.dialect.known.takes("schema") is not False
-        schema = request.output_schema if takes_schema else None
-        body = api.body(self._setup.name, request, schema)
-        params = {**{word: value for word, value in body.items() if word not in _CONTENT}, **self._setup.facts}
+        api, body, reading = self.prepare(request)
         seconds = _options.positive_number(request.params, _chat.TIMEOUT_WORD, self._timeout)
         content = _chat.encode({**body, **api.streamed} if request.stream else body)
-        client = self._open()
+        client = self.open()
         clock = _session.Clock.start(watching=request.stream)
         # The plain response: the SDK's typed models cost half of the call's CPU time, and hide the body of a server
         # that does not answer as it should.
         try:
-            response = await self._reply(client.post(api.path, cast_to=httpx2.Response, content=content), seconds)
+            response = await self.reply(client.post(api.path, cast_to=httpx2.Response, content=content), seconds)
         except ProviderFailure as failure:
             field, is_refusal = failure.refused or "", failure.kind is FailureKind.REJECTED
             failure.refused = api.dialect.blamed(request.params, field, str(failure)) if is_refusal else None
             raise
-        structured = schema is not None and api.unenforced(schema) is None
-        return self._answer(api, response, clock, params, structured=structured)
+        return self._answer(api, response, clock, reading)
 
     async def listed(self) -> Mapping[str, str | None] | None:
         import httpx2
 
-        if not self._setup.models_path:
+        if not self.setup.models_path:
             return None
-        response = await self._reply(self._open().get(self._setup.models_path, cast_to=httpx2.Response), _LIST_SECONDS)
-        data = _failures.decoded(self._target, response.content, _content_type(response), response.status_code)
+        response = await self.reply(self.open().get(self.setup.models_path, cast_to=httpx2.Response), _LIST_SECONDS)
+        data = _failures.decoded(self.target, response.content, _content_type(response), response.status_code)
         items = data.get("data") if isinstance(data, dict) else None
         if not isinstance(items, list):
-            raise _failures.not_an_answer(self._target, "JSON that is not a list of models", response.status_code)
+            raise _failures.not_an_answer(self.target, "JSON that is not a list of models", response.status_code)
         # OpenAI's name for the date, and Anthropic's.
         return {
             str(item.get("id")): str(item.get("shutdown_date") or item.get("retires_at") or "")[:10] or None
@@ -267,36 +279,34 @@ class Hosted(Provider):
             if isinstance(item, dict)
         }
 
-    def _open(self) -> Any:
+    def open(self) -> Any:
         """Return the SDK's client. Raises ProviderFailure if the model must not be called."""
         if self._blocked is not None:
             raise ProviderFailure(FailureKind.FATAL, self._blocked)
-        self._client = self._client or self._setup.client()
+        self._client = self._client or self.setup.client()
         return self._client
 
-    async def _reply(self, call: Awaitable[Any], seconds: float) -> Any:
+    async def reply(self, call: Awaitable[Any], seconds: float) -> Any:
         """Return the response to a call of the SDK, whose errors become ProviderFailure."""
         import aiohttp
         import httpx2
 
-        sdk = importlib.import_module(self._setup.sdk)
+        sdk = importlib.import_module(self.setup.sdk)
         try:
             async with asyncio.timeout(seconds):
                 return await call
         except TimeoutError:
-            raise _failures.timed_out(self._target, seconds) from None
+            raise _failures.timed_out(self.target, seconds) from None
         except sdk.APIStatusError as error:
             raise self._refused(error) from None
         except (sdk.APIConnectionError, httpx2.HTTPError, aiohttp.ClientError, OSError) as error:
-            raise _failures.broken_connection(self._target, error) from None
+            raise _failures.broken_connection(self.target, error) from None
 
     async def close(self) -> None:
         if self._client is not None:
             await self._client.close()
 
-    def _answer(
-        self, api: Api, response: Any, clock: _session.Clock, params: Mapping[str, Json], *, structured: bool
-    ) -> Answer:
+    def _answer(self, api: Api, response: Any, clock: _session.Clock, reading: Mapping[str, Any]) -> Answer:
         times, kind, first_token_ms = clock.times(), _content_type(response), None
         try:
             if clock.watching and kind == _events.KIND:
@@ -306,15 +316,15 @@ class Hosted(Provider):
                 if whole.first is not None and "content-encoding" not in response.headers:
                     first_token_ms = clock.when(whole.first)
             else:
-                data = _failures.decoded(self._target, response.content, kind, response.status_code)
-            answer = api.read(data, params=params, structured=structured)
+                data = _failures.decoded(self.target, response.content, kind, response.status_code)
+            answer = api.read(data, **reading)
         except (_events.BrokenStream, _chat.NotACompletion) as error:
-            raise _failures.not_an_answer(self._target, str(error), response.status_code) from None
+            raise _failures.not_an_answer(self.target, str(error), response.status_code) from None
         return replace(answer, limits=_failures.rate_limits(response.headers), first_token_ms=first_token_ms, **times)
 
     def _refused(self, error: Any) -> ProviderFailure:
         return _failures.from_status(
-            self._target,
+            self.target,
             error.status_code,
             error.response.headers,
             error.body if _content_type(error.response).endswith("json") else None,

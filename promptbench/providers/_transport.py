@@ -29,7 +29,7 @@ class Transport(httpx2.AsyncBaseTransport):
             request.method,
             str(request.url),
             headers=request.headers.multi_items(),
-            data=request.content,
+            data=await request.aread(),  # a form with files is a stream
             allow_redirects=False,
             # httpx2 decompresses by itself.
             auto_decompress=False,

@@ -18,7 +18,7 @@ from typing import Any
 from promptbench.core.files import FileValue
 from promptbench.core.types import Answer, FailureKind, Json, Message, ProviderFailure, Request, Usage
 from promptbench.plugins import ProviderContext, ProviderOption
-from promptbench.providers import _chat, _enforced, _events, _hosted
+from promptbench.providers import _batch, _chat, _enforced, _events, _hosted
 from promptbench.providers._capabilities import capabilities
 
 # Anthropic requires a limit; this is the default. Thinking counts towards it.
@@ -260,6 +260,7 @@ def _setup(name: str, context: ProviderContext) -> _hosted.Setup:
         client=client,
         sdk="anthropic",
         models_path="/v1/models?limit=1000",
+        batch=_batch.AnthropicBatch,
     )
 
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from promptbench.core.diagnostics import Code
 from promptbench.core.settings_file import place
 from promptbench.plugins import Problem, ProviderContext, ProviderOption
-from promptbench.providers import _chat, _hosted, _options
+from promptbench.providers import _batch, _chat, _hosted, _options
 from promptbench.providers._capabilities import Capabilities, capabilities, text_only
 
 _DEPLOYMENT = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?", re.ASCII)
@@ -57,6 +58,7 @@ def _setup(name: str, context: ProviderContext) -> _hosted.Setup:
         models_path="",
         listed_as=model,
         shape={"api_version": version, "model": model},
+        batch=partial(_batch.OpenAIBatch, prefix=""),
     )
 
 

@@ -17,7 +17,7 @@ from promptbench.core.diagnostics import Code
 from promptbench.core.files import FileValue
 from promptbench.core.types import Answer, Json, Message, Request
 from promptbench.plugins import Problem, ProviderContext, ProviderOption
-from promptbench.providers import _chat, _events, _hosted
+from promptbench.providers import _batch, _chat, _events, _hosted
 from promptbench.providers._capabilities import capabilities, text_only
 
 _DIALECT = _chat.Dialect(
@@ -173,6 +173,7 @@ def _setup(name: str, context: ProviderContext) -> _hosted.Setup:
         context.options,
         client=lambda: _hosted.openai_client(server.url, server.key(context.environ)),
         shape={"api": context.options.get("api", "chat")},
+        batch=_batch.OpenAIBatch,
     )
 
 

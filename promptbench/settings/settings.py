@@ -67,6 +67,15 @@ class SettingsFile(BaseModel):
     max_file_mb: float = Field(
         default=20, gt=0, description="the largest image or PDF of a case, and document of `generate`, in MB"
     )
+    batch_min: int = Field(
+        default=200, ge=1, description="`run --batch` calls a model live if a round has fewer requests to it"
+    )
+    batch_lines: int | None = Field(
+        default=None, ge=1, description="the most requests in a batch, for a small queue; by default the provider's"
+    )
+    batch_poll: float = Field(
+        default=15, ge=0.02, le=3600, description="seconds until a batch is looked at again; slower in long waits"
+    )
     prices: str | None = Field(
         default=None,
         min_length=1,

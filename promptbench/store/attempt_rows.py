@@ -62,6 +62,7 @@ def read(row: tuple[Any, ...], steps_of: Callable[[AttemptKey], Sequence[Step]])
             connect_ms=connect,
             first_byte_ms=first_byte,
             calls=tuple(ToolCall(*call) for call in json.loads(calls or "[]")),
+            by_batch=bool(tries) and provider is None,
         )
     return Attempt(
         key=key,
@@ -110,7 +111,7 @@ def keep(
         execute("INSERT OR REPLACE INTO swap VALUES (?, ?, ?, ?, ?, ?)", row)
         return
     usage = answer.usage if answer else None
-    timed = None if attempt.cached else answer
+    timed = None if attempt.cached or (answer and answer.by_batch) else answer
     answer_hash = None
     if answer is not None:
         text = answer.text.encode("utf-8", "replace").decode()

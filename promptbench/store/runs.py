@@ -31,6 +31,7 @@ from promptbench.core.types import (
     Step,
 )
 from promptbench.store import answers, attempt_rows, runs_schema
+from promptbench.store.batches import Batches
 from promptbench.store.bench_runs import BenchRuns
 from promptbench.store.calls import CallStore
 from promptbench.store.database import storage_errors
@@ -123,7 +124,7 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
             for row in self._connection.execute(
                 "SELECT id FROM run WHERE plan = ? AND finished IS NULL ORDER BY started DESC, rowid DESC", [plan]
             ).fetchall():
-                if self._hold(row[0]):
+                if self.hold(row[0]):
                     return self.run(row[0]), True
             name = self._insert(plan, suite, prompt, now(), facts, variants, version)
         return self.run(name), False
@@ -137,7 +138,7 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
 
     def reopen(self, run: str) -> bool:
         """Take the verdict from a run, so that `start` resumes it; False if another process holds the run."""
-        if not self._hold(run):
+        if not self.hold(run):
             return False
         with storage_errors(self.path, WHAT):
             sql = "UPDATE run SET finished = NULL, result = NULL, sentence = NULL WHERE id = ?"
@@ -162,7 +163,7 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
         version: str,
     ) -> str:
         name = new_run_name(now())
-        if not self._hold(name):
+        if not self.hold(name):
             raise EnvironmentFailure(f"run {name} is held by another process")
         with self.transaction() as connection:
             connection.execute(
@@ -175,7 +176,8 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
             )
         return name
 
-    def _hold(self, run: str) -> bool:
+    def hold(self, run: str) -> bool:
+        """Hold a run until the store is closed. Return False if another process holds it."""
         from filelock import FileLock, Timeout
 
         folder = self.folder / "locks"
@@ -420,6 +422,7 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
     grid = part(RunGrid)  # attempts, added up by case
     cases = part(RunCases)
     calibrations = part(Calibrations)
+    batches = part(Batches)  # requests sent by batch
     bench_runs = part(BenchRuns)
     looks = part(Looks)  # looks at fixes, and cases to watch
     model_aliases = part(ModelAliases)  # model names that providers returned

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from promptbench.store import answers_once, attempt_rows, looks, run_views
+from promptbench.store import answers_once, attempt_rows, batches, looks, run_views
 
 SET = "runs"
 
@@ -298,6 +298,7 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
     "0017_held_out": looks.HELD_OUT,
     "0018_answers_once": answers_once.STATEMENTS,
     "0019_swaps": attempt_rows.SWAPS,
+    "0020_batches": batches.TABLES,
 }
 
 COLUMNS: dict[str, dict[str, str]] = {
@@ -421,6 +422,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "number": "m, counted over all candidates against this production version on this machine",
     },
     "held_out_use": looks.HELD_OUT_COLUMNS,
+    **batches.COLUMNS,
     "watched_case": {
         "run": "the run that found the case broken or unstable, or did not finish while it was in doubt",
         "suite": "the suite's name",

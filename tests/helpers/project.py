@@ -98,7 +98,7 @@ class ProjectFolder:
         self._capture.readouterr()
         code = run(list(arguments))
         text = self._capture.readouterr()
-        assert "Traceback" not in text.err
+        assert "Traceback" not in text.err, text.err
         return Ended(code, text.out, text.err)
 
     def adopt(self) -> None:

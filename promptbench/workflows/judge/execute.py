@@ -13,7 +13,7 @@ from promptbench.core.canonical import digest
 from promptbench.core.clock import today
 from promptbench.core.errors import Interrupted
 from promptbench.core.events import AttemptDone, Event, Listener, MoreWanted, Notice, RunStarted
-from promptbench.core.types import AttemptKey, CacheMode
+from promptbench.core.types import AttemptKey, CacheMode, Request
 from promptbench.core.words import number_of
 from promptbench.engine.attempts import Attempts, More
 from promptbench.engine.plan import Repeats, Task, confirmation, first_round_size
@@ -27,12 +27,13 @@ from promptbench.gate.case_outcomes import CaseInfo
 from promptbench.gate.judge import GatedModel, Result, Verdict
 from promptbench.gate.policy import CRITICAL_REPEATS, Policy, TagPolicy
 from promptbench.gate.trial import NO_RECORD, RULE, LookRecord
-from promptbench.gateway import Budget, Cache, Gateway, Market, PriceFile, Prices, RateLimiter
+from promptbench.gateway import Budget, Cache, Gateway, Market, PriceFile, Prices, RateLimiter, Reply
 from promptbench.project import Project
 from promptbench.prompts.chain import unverified
 from promptbench.store.run_cases import RunCase
 from promptbench.store.runs import SHARD, RunInfo, RunStore, RunVariant
 from promptbench.workflows.judge.baseline import ProductionBaseline
+from promptbench.workflows.judge.batches import BatchRounds
 from promptbench.workflows.judge.blame import make_swaps
 from promptbench.workflows.judge.determinism import CASES_TO_CONFIRM, as_confirmed
 from promptbench.workflows.judge.looks import RunLooks, record_of, run_to_continue
@@ -134,6 +135,8 @@ def execute(
     ends: bool = True,
     champions: Sequence[str] = (),
     blame: bool = False,
+    by_batch: bool = False,
+    wait: bool = True,
 ) -> JudgedRun:
     """Make the run of one suite, or resume an interrupted one, and judge it. If a budget ends, nothing is decided.
 
@@ -146,15 +149,18 @@ def execute(
         ends: False to keep the run open, so that the same command resumes what follows it.
         champions: the production versions whose looks are counted together, by default the present one.
         blame: make swaps after the verdict, to find the step of a chain that broke a case.
+        by_batch: ask models by batch where their provider has a batch API.
+        wait: False to end when the batches are sent.
 
     Raises:
+        EnvironmentFailure: batches are not waited for, or cannot be; the same command continues.
         Interrupted: the user stops the run; the answers until then are on record.
     """
     prices = prices_of(project, prepared)
     # A comparison makes calls that a trial of candidates may make too, and must not pass for one.
-    plan = plan_hash(
-        prepared, cache, RULE, *(["compared"] if pairings else []), *(["redacted"] if project.secrets.redacts else [])
-    )
+    # Nor may one prompt of a case be asked by batch and the other live.
+    kinds = {"compared": pairings, "redacted": project.secrets.redacts, "batch": by_batch}
+    plan = plan_hash(prepared, cache, RULE, *filter(kinds.get, kinds))
     if not pairings:
         _continue(prepared, runs, plan, champions, listen)
     info, _ = runs.start(
@@ -179,6 +185,7 @@ def execute(
             table.add(event.attempt)
         listen(event)
 
+    batches = BatchRounds(project, runs.batches(), info.id, command, prices, budgets, listen, wait=wait)
     gateway = gateway_of(
         project,
         prepared.reachable,
@@ -187,6 +194,7 @@ def execute(
         limiters_of(project, prepared, limiters),
         listen,
         _cache(project, prepared, runs, cache, listen),
+        batched=batches.reply,
     )
     record = RunRecord(runs, info.id, project.secrets, same_judges(prepared), prepared.own_names)
     warn_of_shutdowns = watch(project, (model.ref for model in prepared.reachable), lambda text: listen(Notice(text)))
@@ -202,8 +210,9 @@ def execute(
         looks = looks_of(prepared, runs, info, champions)
         attempts = Attempts(prepared, engine, record, take, *known)
         more = _more(prepared, table, partial(_wanted, pairings, info.id) if pairings else looks.wanted)
-        for tasks in attempts.rounds(repeats_of(prepared), table.answered, more, info.id):
-            engine.run(tasks, attempts, attempts.workers)
+        with batches.asking(prepared, engine, by_batch=by_batch) as fetch:
+            for tasks in attempts.rounds(repeats_of(prepared), table.answered, more, info.id, fetch):
+                engine.run(tasks, attempts, attempts.workers)
         prepared = as_confirmed(prepared, runs, info)
         pairings = [pairing.confirmed(prepared) for pairing in pairings]
         verdicts = (
@@ -343,6 +352,7 @@ def gateway_of(
     listen: Listener,
     cache: Cache | None = None,
     concurrency: int | None = None,
+    batched: Callable[[Request], Reply | None] = lambda request: None,
 ) -> Gateway:
     """Return the gateway to some models, as configured in the settings, where `concurrency` may be given instead."""
     values = project.settings.values
@@ -356,6 +366,7 @@ def gateway_of(
         budgets=budgets,
         limiters=limiters,
         cache=cache,
+        batched=batched,
         notice=lambda text: listen(Notice(text)),
     )
 
@@ -410,10 +421,12 @@ def _more(
     models = {model.name: model for model in prepared.models}
     variants = {variant.hash: variant for variant in prepared.variants}
 
-    def more() -> tuple[int, Iterable[Task]]:
+    def task(key: AttemptKey) -> Task:
+        return Task(variants[key.variant], models[key.model], prepared.cases[key.case], key.repeat)
+
+    def more() -> tuple[int, Callable[[], Iterable[Task]]]:
         keys = wanted(table)
-        tasks = (Task(variants[key.variant], models[key.model], prepared.cases[key.case], key.repeat) for key in keys)
-        return len(keys), tasks
+        return len(keys), lambda: map(task, keys)
 
     return more
 

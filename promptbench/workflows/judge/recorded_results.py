@@ -169,7 +169,7 @@ def failing_calls(prepared: PreparedSuite, run: str, runs: RunStore) -> Iterator
             "answer": answer.text,
             "finish_reason": answer.finish_reason,
             "usage": {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens} if usage else None,
-            "latency_ms": None if attempt.cached else round(answer.provider_ms, 1),
+            "latency_ms": None if attempt.cached or answer.by_batch else round(answer.provider_ms, 1),
             "failed": "; ".join(attempt.reasons),
             "tags": list(case.tags),
             **_own_checks(prepared, key.case),
@@ -255,7 +255,7 @@ def attempt_row(attempt: Attempt, screen: Mapping[str, int]) -> AttemptRow:
     """Return an attempt as pages show it. `screen` is the number of first-round tries by model."""
     key, answer = attempt.key, attempt.answer
     usage = answer.usage if answer else None
-    is_timed = answer is not None and not answer.recorded and not attempt.cached
+    is_timed = answer is not None and not (answer.recorded or answer.by_batch or attempt.cached)
     return AttemptRow(
         prompt=key.variant,
         model=key.model,

@@ -23,7 +23,7 @@ from promptbench.engine.prepare.red_first import check_red_first
 from promptbench.engine.shards import Shard
 from promptbench.gate.judge import Mode, Result
 from promptbench.gate.power import PowerForecast
-from promptbench.gateway import RateLimiter
+from promptbench.gateway import BATCH_SHARE, RateLimiter
 from promptbench.project import SUITE_FILE, Project, input_error
 from promptbench.report.model import Judgement, Promotion, RunReport
 from promptbench.settings.settings import find_project
@@ -32,6 +32,7 @@ from promptbench.store.runs import RunStore
 from promptbench.suite.loader import load as load_suite
 from promptbench.workflows.judge.affected_by import is_affected
 from promptbench.workflows.judge.baseline import production_baseline
+from promptbench.workflows.judge.batches import batched_models, check_batch
 from promptbench.workflows.judge.budgets import (
     Spending,
     describe_forecast,
@@ -60,11 +61,12 @@ class Plan:
     gated: Sequence[str]
     expected: dict[str, Estimate]
     judges: dict[str, Estimate]  # The most calls to judges.
+    batched: Sequence[str]  # The models whose first round goes by batch.
     outlook: PowerForecast | None  # What the gate can detect; None if there is nothing to compare with.
     could_tell: Sequence[str]  # The forecast in words, with the cases and cost that a margin needs.
 
 
-def plan(project: Project, selection: Selection, *, promote: bool = False) -> list[Plan]:
+def plan(project: Project, selection: Selection, *, promote: bool = False, by_batch: bool = False) -> list[Plan]:
     """Return what `run` would do, by suite. Raise InputError for an error in a suite, and for what `run` refuses."""
     if selection.changed:
         selection, _ = select_changed(project, selection)
@@ -73,9 +75,16 @@ def plan(project: Project, selection: Selection, *, promote: bool = False) -> li
         prepared_suites, _ = project.assemble(selection, store=store, runs=runs)
         if promote:
             check_promotable(project, prepared_suites)
+        if by_batch:
+            check_batch(prepared_suites)
         for prepared in prepared_suites:
             forecast, estimates = forecast_power(prepared, runs), estimate_calls(project, prepared)
             first, most = round_sizes(prepared, repeats_of(prepared)), maximum_calls(prepared)
+            batched = batched_models(project, prepared, first) if by_batch else set()
+            estimates = {
+                name: replace(it, cost=it.cost and it.cost * (BATCH_SHARE if name in batched else 1.0))
+                for name, it in estimates.items()
+            }
             plans.append(
                 Plan(
                     suite=prepared.suite.name,
@@ -89,6 +98,7 @@ def plan(project: Project, selection: Selection, *, promote: bool = False) -> li
                     expected=estimates,
                     judges=estimate_judge_calls(project, prepared),
                     outlook=forecast,
+                    batched=sorted(batched),
                     could_tell=list(describe_forecast(prepared, forecast, first, most, estimates)),
                 )
             )
@@ -113,6 +123,8 @@ def run(
     cache: CacheMode = CacheMode.OFF,
     allow_no_keys: bool = False,
     blame: bool = False,
+    by_batch: bool = False,
+    wait: bool = True,
     listen: Listener = lambda _: None,
 ) -> list[RunReport]:
     """Run the selected suites and judge them. If the selection is of changes, all logged answers must fail.
@@ -123,10 +135,12 @@ def run(
         cache: with answers from the cache there is no PASS and no FAIL.
         blame: call steps again where it is unknown which one of a chain broke a case; the verdict does not change.
         allow_no_keys: report a suite whose keys are missing without a verdict, instead of raising.
+        by_batch: ask models by batch where their provider has a batch API.
+        wait: False to end when the batches are sent, and to continue when called again.
 
     Raises:
         InputError: before any call, if a suite has an error, or `promote` is given and could not be allowed.
-        EnvironmentFailure: a key is missing.
+        EnvironmentFailure: a key is missing, or batches are not waited for.
         Interrupted: the user stops the run.
     """
     red = selection.changed
@@ -137,6 +151,8 @@ def run(
         prepared_suites, found = _prepare(project, selection, store, runs, red=red, allow_no_keys=allow_no_keys)
         if promote:
             check_promotable(project, prepared_suites)
+        if by_batch:
+            check_batch(prepared_suites, wait=wait)
         spending = spending or Spending()
         spending.check(project, [prepared for prepared in prepared_suites if not prepared.absent])
         budget = spending.budget()
@@ -147,7 +163,7 @@ def run(
         judged: list[JudgedRun] = []
         reports: list[RunReport] = []
         for prepared in prepared_suites:
-            command, selected = _command(project, selection, prepared, cache, blame=blame)
+            command, selected = _command(project, selection, prepared, cache, blame=blame, by_batch=by_batch)
             if prepared.absent:
                 reports.append(_report_without_keys(project, prepared, command, notes))
                 notes = []
@@ -167,6 +183,8 @@ def run(
                 earlier=before,
                 blame=blame,
                 champions=champions,
+                by_batch=by_batch,
+                wait=wait,
             )
             judged.append(done)
             looks = looks_of(prepared, runs, done.info, champions)
@@ -261,7 +279,7 @@ def _is_new(parts: Sequence[JudgedRun]) -> bool:
 
 
 def _command(
-    project: Project, selection: Selection, prepared: PreparedSuite, cache: CacheMode, *, blame: bool
+    project: Project, selection: Selection, prepared: PreparedSuite, cache: CacheMode, *, blame: bool, by_batch: bool
 ) -> tuple[str, dict[str, list[str]]]:
     """Return the command that repeats the run of a suite, and what it selects by flag."""
     selected = {"prompt": [project.shown(path) for path in selection.prompts], **selection.flags}
@@ -272,6 +290,7 @@ def _command(
             words += [f"--{flag}", value]
     words += [] if cache is CacheMode.OFF else ["--cache", cache.value]
     words += ["--blame"] if blame else []
+    words += ["--batch"] if by_batch else []
     words += [] if prepared.shard is None else ["--shard", prepared.shard]
     return shlex.join(words), selected
 

@@ -29,9 +29,9 @@ class Timing:
     backoff: float = 0.0  # total wait between tries
 
     def add(self, attempt: Attempt) -> None:
-        """Add an attempt, unless it has no answer or a stored one, which took no time."""
+        """Add an attempt, unless it has no answer, a stored one, or one that came by batch: these have no time."""
         answer = attempt.answer
-        if answer is None or answer.recorded or attempt.cached:
+        if answer is None or answer.recorded or answer.by_batch or attempt.cached:
             return
         self.provider.append(answer.provider_ms)
         self.queue.append(attempt.queue_ms)
