@@ -20,7 +20,8 @@ from promptbench.yaml.source import SourceError, read_source
 NEEDED = ("case", "label")
 COLUMNS = ("case", "model", "answer", "label")
 _SHEET = ("case", "model", "input", "answer", "label")
-_LABELS = {"pass": True, "yes": True, "edit": True, "fail": False, "no": False}
+WITHDRAWN = "withdrawn"  # The label by which reviewers take their last one back.
+_LABELS = {"pass": True, "yes": True, "edit": True, "fail": False, "no": False, WITHDRAWN: False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Labelled:
     """One answer or case with its label. Without an `answer`, a label of an answer is about the one on record.
 
     `passed` is True if the label accepts it. `reviewer` is "" if unknown. `location` returns the location of a column.
+    `should_be` is the right answer, "" if the reviewer did not write one.
     """
 
     case: str
@@ -37,6 +39,8 @@ class Labelled:
     location: Callable[[str], Location] = field(compare=False, default=lambda name: Location(""))
     label: str = ""
     reviewer: str = ""
+    note: str = ""
+    should_be: str = ""
 
 
 def read_labelled(path: Path, shown: str, found: Diagnostics, about: str = "answer") -> list[Labelled]:
@@ -47,7 +51,10 @@ def read_labelled(path: Path, shown: str, found: Diagnostics, about: str = "answ
         labelled: dict[tuple[object, ...], Labelled] = {}
         for number, (row, location) in enumerate(rows):
             if row.get("about", "answer") == about and (item := _labelled(row, location, found)) is not None:
-                labelled[item.case, item.answer, item.model, item.reviewer or number] = item
+                key = item.case, item.answer, item.model, item.reviewer or number
+                labelled.pop(key, None)
+                if item.label != WITHDRAWN:
+                    labelled[key] = item
     except OSError as error:
         found.add(Code.UNREADABLE_FILE, f"the file cannot be read: {error.strerror}", Location(shown))
         return []
@@ -96,6 +103,8 @@ def _labelled(row: Mapping[str, Json], location: Callable[[str], Location], foun
         location,
         said,
         str(row.get("reviewer") or "").strip(),
+        str(row.get("note") or ""),
+        str(row.get("should be") or ""),
     )
 
 

@@ -45,11 +45,11 @@ from promptbench.core.secrets import Secrets
 from promptbench.project import Project
 from promptbench.report.diagnostics import render as as_text
 from promptbench.report.templates import environment
-from promptbench.web import case, cases, home, logs, promotion, prompts, runs, start
+from promptbench.web import case, cases, home, logs, prompts, review, runs
 from promptbench.web.area import Server, is_part, render, server_of
 from promptbench.web.security import Access, Guard
 
-AREAS = (home.AREA, runs.AREA, case.AREA, start.AREA, cases.AREA, logs.AREA, prompts.AREA, promotion.AREA)
+AREAS = (home.AREA, runs.AREA, case.AREA, cases.AREA, logs.AREA, review.AREA, prompts.AREA)
 
 _STATUS = {Exit.INPUT: 400, Exit.NOTHING: 404, Exit.CONFLICT: 409, Exit.ENVIRONMENT: 503}
 

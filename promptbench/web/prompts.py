@@ -1,15 +1,25 @@
-"""The prompt store: its prompts, the versions of one with their differences and events, and the proof of a version."""
+"""The prompt store: its prompts, the versions of one, its events, the proof of a version, and moving its label."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from promptbench.core.canonical import short
+from promptbench.core.errors import ConflictError, InputError
+from promptbench.core.types import Side
+from promptbench.project import PRODUCTION
 from promptbench.report.diff import line_diff
-from promptbench.web.area import Area, project_of, render
+from promptbench.web.area import Area, project_of, redirect, render, with_form
+from promptbench.workflows.judge.inspect_run import run_info
 from promptbench.workflows.store.get import describe_event, judge_evidence
+from promptbench.workflows.store.labels import Who, retire, rollback
+from promptbench.workflows.store.promote import promote
 from promptbench.workflows.upkeep.overview import overview
 
 
@@ -49,7 +59,54 @@ def proof(request: Request) -> Response:
     return render(request, "proof.html", name=name, reference=reference, evidence=evidence, differences=differences)
 
 
+def change(request: Request) -> Response:
+    project, name = project_of(request), request.path_params["name"]
+    with project.prompts() as store:
+        versions, labels, events = store.versions(name), store.labels(name), store.history(name)
+    held, info = {event.to_hash for event in events if event.label == PRODUCTION}, None
+    with suppress(InputError), project.recorded() as runs:
+        info = runs.run(request.query_params.get("run") or runs.latest(name))
+    now = labels.get(PRODUCTION)
+    candidates = [item for item in info.variants if item.side is Side.CANDIDATE] if info else []
+    return render(
+        request,
+        "promotion.html",
+        name=name,
+        now=now,
+        earlier=[item for item in reversed(versions) if item.hash in held and item != now],
+        info=info,
+        new=[(item, list(line_diff(now.source if now else "", item.source))) for item in candidates],
+    )
+
+
+def move(request: Request, fields: Mapping[str, str]) -> Response:
+    """Promote, roll back or retire, as the command of the same name."""
+    project, name = project_of(request), request.path_params["name"]
+    with project.prompts() as store:
+        holder = store.labels(name).get(PRODUCTION) if name in store.prompts() else None
+    if (holder.hash if holder else "") != fields.get("base"):
+        raise ConflictError(f"{PRODUCTION} of {name} has moved since this page was made", hint="load the page again")
+    changes = {
+        # The name of a run, and never of a file.
+        "promote": lambda who: promote(project, name, run=run_info(project, fields.get("run", "")).id, who=who),
+        "rollback": lambda who: rollback(project, name, to=fields.get("to"), who=who),
+        "retire": lambda who: retire(project, name, label=PRODUCTION, who=who),
+    }
+    who = Who(reason=fields.get("reason", "").strip() or None)
+    changes[request.url.path.rpartition("/")[2]](who)
+    return redirect(f"/prompts/{quote(name, safe='')}")
+
+
 AREA = Area(
-    [Route("/prompts", prompt_list), Route("/prompts/{name}", one_prompt), Route("/prompts/{name}/proof", proof)],
+    [
+        Route("/prompts", prompt_list),
+        Route("/prompts/{name}", one_prompt),
+        Route("/prompts/{name}/proof", proof),
+        Route("/prompts/{name}/change", change),
+    ],
+    [
+        Route(f"/prompts/{{name}}/{action}", with_form(move), methods=["POST"])
+        for action in ("promote", "rollback", "retire")
+    ],
     menu=("Prompts", "/prompts"),
 )

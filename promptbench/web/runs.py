@@ -1,7 +1,8 @@
-"""Runs: the list, one run side by side, any two of them, how far a run is, its report and its charts."""
+"""Runs: the list, one side by side, any two, how far one is, its report and charts; starting, stopping, resuming."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,8 +13,10 @@ from starlette.routing import Route
 from promptbench.core.errors import InputError
 from promptbench.project import Project
 from promptbench.report.templates import address
-from promptbench.web.area import Area, is_part, project_of, render
+from promptbench.web.area import Area, is_part, project_of, redirect, render, with_form
+from promptbench.web.cases import suite_of, suites_of
 from promptbench.workflows.judge.compare import Matchup, compare
+from promptbench.workflows.judge.forecast import describe_estimate
 from promptbench.workflows.judge.inspect_run import (
     FILTERS,
     READING,
@@ -27,7 +30,17 @@ from promptbench.workflows.judge.inspect_run import (
     times_of,
 )
 from promptbench.workflows.judge.rejudge import gate_run
+from promptbench.workflows.judge.run import plan
 from promptbench.workflows.judge.run_report import run_report
+from promptbench.workflows.judge.start_run import (
+    choose_run,
+    resume,
+    run_choices,
+    start,
+    started_run,
+    started_runs,
+    stop,
+)
 from promptbench.workflows.start.explain import terms
 
 _LISTED = 50
@@ -174,6 +187,51 @@ def charts(request: Request) -> Response:
     return render(request, "charts_part.html", drawn=[*drawn, *([tagged] if tagged else [])])
 
 
+def offer(request: Request) -> Response:
+    """Return the form that starts a run, or the command and the expected cost of what is chosen in it."""
+    project, query = project_of(request), request.query_params
+    suites = list(suites_of(project))
+    suite = query.get("suite") or next(iter(suites), "")
+    file = suite_of(project, suite)
+    if is_part(request):
+        selection, words = choose_run(project, file, query.multi_items())
+        return render(
+            request,
+            "start_part.html",
+            plans=plan(project, selection),
+            describe=describe_estimate,
+            query=request.url.query,
+            command=shlex.join(["promptbench", *words]),
+        )
+    choices, started = run_choices(project, file), started_runs(project)
+    return render(request, "start.html", suites=suites, suite=suite, choices=choices, started=started.values())
+
+
+def one_started(request: Request) -> Response:
+    project = project_of(request)
+    found, info = started_run(project, request.path_params["name"])
+    far = progress(project, info) if info and not info.finished else None
+    template = "started_part.html" if is_part(request) else "started.html"
+    response = render(request, template, found=found, info=info, far=far)
+    if not found["alive"]:
+        response.headers["HX-Refresh"] = "true"
+    return response
+
+
+def begin(request: Request, _: Mapping[str, str]) -> Response:
+    project, query = project_of(request), request.query_params
+    _selection, words = choose_run(project, suite_of(project, query.get("suite", "")), query.multi_items())
+    return redirect(f"/started/{start(project, words)}")
+
+
+def end(request: Request, _: Mapping[str, str]) -> Response:
+    return redirect(f"/started/{stop(project_of(request), request.path_params['name'])}")
+
+
+def again(request: Request, _: Mapping[str, str]) -> Response:
+    return redirect(f"/started/{resume(project_of(request), request.path_params['name'])}")
+
+
 AREA = Area(
     [
         Route("/runs", run_list),
@@ -183,6 +241,13 @@ AREA = Area(
         Route("/runs/{run}/charts", charts),
         Route("/compare", two_runs),
         Route("/compare/report", verdict_on_two),
+        Route("/start", offer),
+        Route("/started/{name}", one_started),
+    ],
+    [
+        Route("/start", with_form(begin), methods=["POST"]),
+        Route("/started/{name}/stop", with_form(end), methods=["POST"]),
+        Route("/started/{name}/resume", with_form(again), methods=["POST"]),
     ],
     menu=("Runs", "/runs"),
 )

@@ -10,6 +10,12 @@ const KEYS = {
   "d": ["differences on or off", () => press("[data-key=d]")],
   "o": ["only changed cases, or all", () => press("[data-key=o]")],
   "g": ["group by cause", () => press("[data-key=g]")],
+  "1": ["review: right, or yes", () => press("[data-key='1']")],
+  "2": ["review: wrong, or no", () => press("[data-key='2']")],
+  "3": ["review: should be …, or take it and change it", () => press("[data-key='3']")],
+  "c": ["review: remark", () => press("[data-key=c]")],
+  "u": ["review: back to the last one", () => press("[data-key=u]")],
+  "n": ["review: next without a mark", () => press("[data-key=n]")],
   "/": ["search", () => document.querySelector("[type=search]")?.focus()],
   "?": ["these keys", () => document.getElementById("help").showModal()],
 };
@@ -33,7 +39,9 @@ function slide(by) {
 }
 
 function press(selector) {
-  document.querySelector(selector)?.click();
+  const found = document.querySelector(selector);
+  if (found?.matches("input, textarea")) found.focus();
+  else found?.click();
 }
 
 function back() {

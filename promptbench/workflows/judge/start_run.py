@@ -23,7 +23,7 @@ from promptbench.core.clock import now
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import ConflictError, EnvironmentFailure, InputError
 from promptbench.core.types import Json
-from promptbench.project import SUITE_FILE, Project, Selection, input_error
+from promptbench.project import Project, Selection, input_error
 from promptbench.store.runs import RunInfo
 from promptbench.suite.loader import load as load_suite
 
@@ -36,20 +36,13 @@ _SHOWN = 20_000  # bytes of the output
 _NEWEST = 20
 
 
-def suites(project: Project) -> list[str]:
-    """Return the suites of the project, as commands print them. Raise NothingSelected without any."""
-    return [project.shown(file.parent) for file in project.suite_files([])]
-
-
-def run_choices(project: Project, suite: str) -> dict[str, list[str]]:
+def run_choices(project: Project, file: Path) -> dict[str, list[str]]:
     """Return the prompt files, models, tags and cases that can be run of a suite, by option, its own prompts first.
 
-    Raise InputError if the project has no such suite, or it has errors.
+    Raise InputError if the suite has errors.
     """
-    if suite not in suites(project):
-        raise InputError(f"suite '{suite}' not found")
     found = Diagnostics()
-    loaded = load_suite(project.settings.root / suite / SUITE_FILE, f"{suite}/{SUITE_FILE}", found)
+    loaded = load_suite(file, project.shown(file), found)
     if loaded is None or found.errors:
         raise input_error(found)
     cases, own = list(loaded.cases.scan(Diagnostics())), [loaded.folder / name for name in loaded.prompts]
@@ -63,21 +56,20 @@ def run_choices(project: Project, suite: str) -> dict[str, list[str]]:
     }
 
 
-def choose_run(project: Project, suite: str, given: Sequence[tuple[str, str]]) -> tuple[Selection, list[str]]:
+def choose_run(project: Project, file: Path, given: Sequence[tuple[str, str]]) -> tuple[Selection, list[str]]:
     """Return the selection and the words of the command for pairs of an option, or a limit of LIMITS, and its value.
 
     Raise InputError for a value that `run_choices` does not offer, and for a limit that is not a number.
     """
-    choices, words = run_choices(project, suite), ["run", suite]
+    choices, words = run_choices(project, file), ["run", project.shown(file.parent)]
     chosen = {option: tuple(value for name, value in given if name == option and value) for option in choices}
     # In the order in which the record has them.
     for option, value in [pair for name in (*choices, *LIMITS) for pair in given if pair[0] == name and pair[1]]:
         if value not in choices.get(option, ()) and not (option in LIMITS and _NUMBER.fullmatch(value)):
-            raise InputError(f"{option} '{value}' not found in {suite}")
+            raise InputError(f"{option} '{value}' not found in {words[1]}")
         words += [f"--{option}", value]
-    root = project.settings.root
-    files = tuple(root / name for name in chosen["prompt"])
-    return Selection((root / suite,), files, chosen["model"], chosen["case"], chosen["tag"]), words
+    files = tuple(project.settings.root / name for name in chosen["prompt"])
+    return Selection((file,), files, chosen["model"], chosen["case"], chosen["tag"]), words
 
 
 def start(project: Project, words: Sequence[str]) -> str:

@@ -204,14 +204,21 @@ def import_sheet(
         diagnostics = Diagnostics()
         rows = _rows(sheet, diagnostics)
         is_review = any(row.reviewed for row in rows)
-        marked = [(row, mark) for row in rows if (mark := _take_mark(row, reviewer, diagnostics))]
-        marks = [*read_marks(suite.folder), *(mark for _, mark in marked)] if is_review else []
+        earlier = read_marks(suite.folder) if is_review else []
+        # Rows without a review in the sheet may have one that was made elsewhere.
+        kept = {mark.case: mark for mark in earlier}
+        reviews = (
+            (row, _take_mark(row, reviewer, diagnostics) or kept.get(str(row.value.get("case")))) for row in rows
+        )
+        marked = [(row, mark) for row, mark in reviews if mark]
+        marks = [*earlier, *(mark for _, mark in marked)]
         verdicts = accepted(marks)
         there = {item.case.name: item for item in known}
         if is_review:
             taken = [(row, mark) for row, mark in marked if verdicts[mark.case]]
-            # What is in the suite was accepted, perhaps with changes of another reviewer: only an edit changes it.
-            rows = [row for row, mark in taken if mark.label == "edit" or mark.case not in there]
+            # What is in the suite was accepted, perhaps with changes of another reviewer: only a new edit changes it.
+            edits = [mark for _, mark in marked if mark.label == "edit" and mark is not kept.get(mark.case)]
+            rows = [row for row, mark in taken if mark.case not in there or mark in edits]
         cases = SheetCases(rows, suite.common)
         if rows:
             opened.builder(diagnostics, replace(suite, cases=cases)).validate()

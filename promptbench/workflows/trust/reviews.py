@@ -6,21 +6,30 @@ The lines are those that `suite agreement --labels` reads, so marks of answers m
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from promptbench.core.clock import now
 from promptbench.core.diagnostics import Diagnostics
-from promptbench.core.errors import EnvironmentFailure
+from promptbench.core.errors import EnvironmentFailure, InputError
+from promptbench.core.types import Json
 from promptbench.metrics.agreement import Confusion, Kappa
-from promptbench.project import input_error
+from promptbench.project import Project, input_error
+from promptbench.store.runs import RunStore
 from promptbench.suite.labelled import Labelled, read_labelled
+from promptbench.suite.sheets import SheetCase, case_rows
+from promptbench.workflows.start.new_case import CaseAuthor, CaseDraft
 
 FILE = "reviews.jsonl"
 # The labels of a case: take it, do not, take it as the reviewer changed it.
 CASE_LABELS = ("yes", "no", "edit")
+ANSWER_LABELS = ("pass", "fail")
+_MOST_BYTES = 5_000_000  # of a file that may be a review sheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +67,9 @@ def add_marks(folder: Path, marks: Iterable[Labelled], about: str = "case") -> i
     for mark in marks:
         if mark not in known:
             written = {"case": mark.case, "about": about, "answer": mark.answer, "model": mark.model}
-            said = {"label": mark.label, "reviewer": mark.reviewer, "time": now()}
+            said = {"label": mark.label, "should be": mark.should_be or None, "note": mark.note or None}
             line = {key: value for key, value in {**written, **said}.items() if value is not None}
+            line |= {"reviewer": mark.reviewer, "time": now()}
             lines.append(json.dumps(line, ensure_ascii=False) + "\n")
     try:
         if lines:
@@ -94,3 +104,65 @@ def compare_reviewers(marks: Sequence[Labelled]) -> list[ReviewersCompared]:
             differing = [key[0] for key in shared if one[key] is not other[key]]
             compared.append(ReviewersCompared(pair, len(shared), counts.kappa(), differing))
     return compared
+
+
+class ReviewItem(NamedTuple):
+    """An answer of a `run` to review, or, without an answer, a case: a `row` of a review sheet."""
+
+    case: str
+    answer: str | None
+    model: str | None
+    run: str = ""
+    row: Mapping[str, Json] = MappingProxyType({})
+
+
+def review_items(project: Project, file: Path, sheet: str = "") -> Sequence[ReviewItem]:
+    """Return the rows of a review sheet, or the different answers of a suite's newest finished run; none without one.
+
+    Raise InputError if the sheet is not one of `review_sheets`.
+    """
+    if sheet and sheet not in review_sheets(project, file):
+        raise InputError(f"review sheet '{sheet}' not found")
+    if sheet:
+        rows = _rows(project.settings.root / sheet)
+        return [ReviewItem(str(row.value.get("case")), None, None, row=row.value) for row in rows]
+    with project.recordings() as runs:
+        newest = (runs.run(item.run) for item in runs.grid().verdicts() if item.finished) if runs else iter(())
+        info = next((info for info in newest if info.facts["path"] == project.shown(file)), None)
+    return _answers(project.settings.state, info.id) if info else ()
+
+
+@lru_cache(maxsize=2)
+def _answers(state: Path, run: str) -> Sequence[ReviewItem]:
+    with RunStore(state) as runs:
+        first = [(it.key, it.answer.text) for it in runs.attempts(run) if it.key.repeat == 0 and it.answer]
+    keys = dict.fromkeys((key.case, text, key.model) for key, text in first if text)
+    return [ReviewItem(*key, run) for key in keys]
+
+
+def expect_answer(project: Project, file: Path, mark: Labelled) -> tuple[CaseAuthor, CaseDraft]:
+    """Return how a case of a suite looks if it expects what a reviewer says, and the author that saves it.
+
+    That is the answer if it is right, and `should_be` if it is wrong; then the case must also fail on the answer.
+    Raise InputError if the case is not in the suite's files.
+    """
+    author = CaseAuthor(project, file)
+    if mark.case not in author.known:
+        raise InputError(f"case '{mark.case}' not found in {author.folder}")
+    old = author.known[mark.case]
+    form = {field.name: field.value for field in author.form(old) if field.group != "expect"}
+    form["expect"] = (mark.answer if mark.passed else mark.should_be) or ""
+    form["=was"] = form["=was"] or ("" if mark.passed else mark.answer or "")
+    return author, author.read(old, form)
+
+
+def review_sheets(project: Project, file: Path) -> list[str]:
+    """Return the sheets with a column `review`, in the project's folder and next to a suite."""
+    folders = dict.fromkeys((project.settings.root, file.parent))
+    paths = [path for folder in folders for path in sorted([*folder.glob("*.csv"), *folder.glob("*.xlsx")])]
+    small = (path for path in paths if path.stat().st_size < _MOST_BYTES)
+    return [project.shown(path) for path in small if any(row.reviewed for row in _rows(path))]
+
+
+def _rows(path: Path) -> list[SheetCase]:
+    return [row for row in case_rows(path, path.as_posix(), Diagnostics()) if row]
