@@ -14,12 +14,12 @@ How to add pages:
 
 How to add a write, such as saving a form:
 
-1. Add `writes=[Route("/things", save, methods=["POST"])]` to the area. With `--read-only` these routes do not exist, so
-   a template shows the form only `{% if not read_only %}`.
+1. Add `writes=[Route("/things", with_form(save), methods=["POST"])]` to the area. With `--read-only` these
+   routes do not exist, so a template shows the form only `{% if not read_only %}`.
 2. The form is `<form method="post">` with `{{ token_field }}` in it; requests of htmx carry the token
    by themselves. The guard has checked host, origin, size and token before the function is called.
-3. `save` is a coroutine that begins with `fields = await form_of(request)` and calls a workflow by
-   `await run_in_threadpool(...)`. It writes nothing itself, and returns `redirect(path)`.
+3. `save` is a function of the request and the fields of the form, and calls a workflow. It writes nothing itself, and
+   returns `redirect(path)`.
 4. A form that changes a file has the hash of the text that it was made from as a hidden field `base`
    (`core.canonical.digest_text`). The workflow compares it under its lock, and raises ConflictError if the file has
    changed since; the page then answers 409, and shows both.

@@ -73,17 +73,16 @@ def is_part(request: Request) -> bool:
     return request.headers.get("hx-request") == "true"
 
 
-async def form_of(request: Request) -> dict[str, str]:
-    """Return the fields of a form that was sent. The guard has checked its size and its token."""
-    fields = parse_qs((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)
-    return {name: values[-1] for name, values in fields.items() if name != TOKEN}
-
-
 def with_form(answer: Callable[[Request, dict[str, str]], Response]) -> Callable[[Request], Awaitable[Response]]:
-    """Return the endpoint of a write: a plain function of a request and its form, which runs in a thread."""
+    """Return the endpoint of a write: a plain function of a request and its form, which runs in a thread.
+
+    The guard has checked the size of the form and its token.
+    """
 
     async def endpoint(request: Request) -> Response:
-        return await run_in_threadpool(answer, request, await form_of(request))
+        fields = parse_qs((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)
+        form = {name: values[-1] for name, values in fields.items() if name != TOKEN}
+        return await run_in_threadpool(answer, request, form)
 
     return endpoint
 

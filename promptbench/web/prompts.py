@@ -12,7 +12,6 @@ from starlette.routing import Route
 
 from promptbench.core.canonical import short
 from promptbench.core.errors import ConflictError, InputError
-from promptbench.core.types import Side
 from promptbench.project import PRODUCTION
 from promptbench.report.diff import line_diff
 from promptbench.web.area import Area, project_of, redirect, render, with_form
@@ -60,23 +59,16 @@ def proof(request: Request) -> Response:
 
 
 def change(request: Request) -> Response:
+    """Return what a promotion, a rollback and a retirement would change."""
     project, name = project_of(request), request.path_params["name"]
+    info = None
     with project.prompts() as store:
-        versions, labels, events = store.versions(name), store.labels(name), store.history(name)
-    held, info = {event.to_hash for event in events if event.label == PRODUCTION}, None
+        versions, now, events = store.versions(name), store.labels(name).get(PRODUCTION), store.history(name)
     with suppress(InputError), project.recorded() as runs:
         info = runs.run(request.query_params.get("run") or runs.latest(name))
-    now = labels.get(PRODUCTION)
-    candidates = [item for item in info.variants if item.side is Side.CANDIDATE] if info else []
-    return render(
-        request,
-        "promotion.html",
-        name=name,
-        now=now,
-        earlier=[item for item in reversed(versions) if item.hash in held and item != now],
-        info=info,
-        new=[(item, list(line_diff(now.source if now else "", item.source))) for item in candidates],
-    )
+    held = [event.to_hash for event in events if event.label == PRODUCTION]
+    earlier = [item for item in reversed(versions) if item.hash in held and item != now]
+    return render(request, "promotion.html", name=name, now=now, earlier=earlier, info=info)
 
 
 def move(request: Request, fields: Mapping[str, str]) -> Response:
@@ -86,14 +78,14 @@ def move(request: Request, fields: Mapping[str, str]) -> Response:
         holder = store.labels(name).get(PRODUCTION) if name in store.prompts() else None
     if (holder.hash if holder else "") != fields.get("base"):
         raise ConflictError(f"{PRODUCTION} of {name} has moved since this page was made", hint="load the page again")
-    changes = {
+    who, action = Who(reason=fields.get("reason", "").strip() or None), request.url.path.rpartition("/")[2]
+    if action == "promote":
         # The name of a run, and never of a file.
-        "promote": lambda who: promote(project, name, run=run_info(project, fields.get("run", "")).id, who=who),
-        "rollback": lambda who: rollback(project, name, to=fields.get("to"), who=who),
-        "retire": lambda who: retire(project, name, label=PRODUCTION, who=who),
-    }
-    who = Who(reason=fields.get("reason", "").strip() or None)
-    changes[request.url.path.rpartition("/")[2]](who)
+        promote(project, name, run=run_info(project, fields.get("run", "")).id, who=who)
+    elif action == "rollback":
+        rollback(project, name, to=fields.get("to"), who=who)
+    else:
+        retire(project, name, label=PRODUCTION, who=who)
     return redirect(f"/prompts/{quote(name, safe='')}")
 
 

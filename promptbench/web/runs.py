@@ -32,15 +32,7 @@ from promptbench.workflows.judge.inspect_run import (
 from promptbench.workflows.judge.rejudge import gate_run
 from promptbench.workflows.judge.run import plan
 from promptbench.workflows.judge.run_report import run_report
-from promptbench.workflows.judge.start_run import (
-    choose_run,
-    resume,
-    run_choices,
-    start,
-    started_run,
-    started_runs,
-    stop,
-)
+from promptbench.workflows.judge.start_run import choose_run, control, run_choices, start, started_run, started_runs
 from promptbench.workflows.start.explain import terms
 
 _LISTED = 50
@@ -224,12 +216,9 @@ def begin(request: Request, _: Mapping[str, str]) -> Response:
     return redirect(f"/started/{start(project, words)}")
 
 
-def end(request: Request, _: Mapping[str, str]) -> Response:
-    return redirect(f"/started/{stop(project_of(request), request.path_params['name'])}")
-
-
-def again(request: Request, _: Mapping[str, str]) -> Response:
-    return redirect(f"/started/{resume(project_of(request), request.path_params['name'])}")
+def steer(request: Request, _: Mapping[str, str]) -> Response:
+    resumes = request.url.path.endswith("/resume")
+    return redirect(f"/started/{control(project_of(request), request.path_params['name'], resume=resumes)}")
 
 
 AREA = Area(
@@ -246,8 +235,8 @@ AREA = Area(
     ],
     [
         Route("/start", with_form(begin), methods=["POST"]),
-        Route("/started/{name}/stop", with_form(end), methods=["POST"]),
-        Route("/started/{name}/resume", with_form(again), methods=["POST"]),
+        Route("/started/{name}/stop", with_form(steer), methods=["POST"]),
+        Route("/started/{name}/resume", with_form(steer), methods=["POST"]),
     ],
     menu=("Runs", "/runs"),
 )

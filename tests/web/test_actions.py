@@ -28,7 +28,7 @@ def test_a_promotion_on_the_page_verifies_and_is_rolled_back(
     name = newest(judged_copy)
     page = judged_copy.text("/prompts/triage/change")
     assert "@1 is in production" in page
-    assert '<ins class="good">{{role &#34;system&#34;}}</ins>' in page
+    assert re.search(r'<ins class="good">[^<]*\{\{role &#34;system&#34;\}\}', page)
     assert f"promptbench promote triage --run {name}" in page
     first = base(page)
     there = judged_copy.submit("/prompts/triage/promote", run=name, base=first, reason="it fixes two cases")

@@ -12,7 +12,7 @@ const KEYS = {
   "g": ["group by cause", () => press("[data-key=g]")],
   "1": ["review: right, or yes", () => press("[data-key='1']")],
   "2": ["review: wrong, or no", () => press("[data-key='2']")],
-  "3": ["review: should be …, or take it and change it", () => press("[data-key='3']")],
+  "3": ["review: should be …, or yes with a change", () => press("[data-key='3']")],
   "c": ["review: remark", () => press("[data-key=c]")],
   "u": ["review: back to the last one", () => press("[data-key=u]")],
   "n": ["review: next without a mark", () => press("[data-key=n]")],

@@ -35,6 +35,7 @@ _MOST_FAILURES = 5
 _MOST_TAGS = 12
 _SEARCHED = 4_000  # characters of an input
 _PATIENCE = 0.2  # seconds that a list waits for inputs
+REVIEWS = "reviews.jsonl"
 READING = "the inputs of the cases are still being read"
 
 
@@ -275,8 +276,9 @@ def case_inputs(project: Project, info: RunInfo, patience: float | None = None) 
 
 
 def _changed(suite: Path) -> int:
-    """Return when a file next to a suite or below was written last, in nanoseconds."""
-    return max((item.stat().st_mtime_ns for item in suite.parent.rglob("*") if item.is_file()), default=0)
+    """Return when a file next to a suite or below was written last, in nanoseconds; marks of reviewers do not count."""
+    files = (item for item in suite.parent.rglob("*") if item.is_file() and item.name != REVIEWS)
+    return max((item.stat().st_mtime_ns for item in files), default=0)
 
 
 @lru_cache(maxsize=2)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import signal
 import subprocess
@@ -16,22 +15,20 @@ import sys
 from collections.abc import Sequence
 from glob import escape
 from pathlib import Path
-from secrets import token_hex
 from threading import Thread
 
 from promptbench.core.clock import now
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import ConflictError, EnvironmentFailure, InputError
 from promptbench.core.types import Json
-from promptbench.project import Project, Selection, input_error
+from promptbench.project import Project, Selection
 from promptbench.store.runs import RunInfo
-from promptbench.suite.loader import load as load_suite
+from promptbench.workflows.logs.valid_suite import open_valid_suite
 
 if sys.platform != "win32":
     import fcntl
 
 LIMITS = ("max-cost", "max-calls", "max-minutes")
-_NUMBER = re.compile(r"\d{1,9}(\.\d{1,4})?")
 _SHOWN = 20_000  # bytes of the output
 _NEWEST = 20
 
@@ -41,15 +38,13 @@ def run_choices(project: Project, file: Path) -> dict[str, list[str]]:
 
     Raise InputError if the suite has errors.
     """
-    found = Diagnostics()
-    loaded = load_suite(file, project.shown(file), found)
-    if loaded is None or found.errors:
-        raise input_error(found)
-    cases, own = list(loaded.cases.scan(Diagnostics())), [loaded.folder / name for name in loaded.prompts]
-    files = [*own, *sorted(loaded.folder.glob("*.prompt"))] if own else []
+    with open_valid_suite(project, file) as opened:
+        suite = opened.suite
+    cases, own = list(suite.cases.scan(Diagnostics())), [suite.folder / name for name in suite.prompts]
+    files = [*own, *sorted(suite.folder.glob("*.prompt"))] if own else []
     return {
         "prompt": list(dict.fromkeys(map(project.shown, files))),
-        "model": [entry.own_name or str(entry.ref) for entry in loaded.models],
+        "model": [entry.own_name or str(entry.ref) for entry in suite.models],
         # The option takes a pattern.
         "case": [escape(case.name) for case in cases],
         "tag": sorted({tag for case in cases for tag in case.tags}),
@@ -62,12 +57,13 @@ def choose_run(project: Project, file: Path, given: Sequence[tuple[str, str]]) -
     Raise InputError for a value that `run_choices` does not offer, and for a limit that is not a number.
     """
     choices, words = run_choices(project, file), ["run", project.shown(file.parent)]
-    chosen = {option: tuple(value for name, value in given if name == option and value) for option in choices}
     # In the order in which the record has them.
     for option, value in [pair for name in (*choices, *LIMITS) for pair in given if pair[0] == name and pair[1]]:
-        if value not in choices.get(option, ()) and not (option in LIMITS and _NUMBER.fullmatch(value)):
+        number = option in LIMITS and value.isascii() and value.replace(".", "", 1).isdecimal()
+        if not number and value not in choices.get(option, ()):
             raise InputError(f"{option} '{value}' not found in {words[1]}")
         words += [f"--{option}", value]
+    chosen = {option: tuple(value for name, value in given if name == option and value) for option in choices}
     files = tuple(project.settings.root / name for name in chosen["prompt"])
     return Selection((file,), files, chosen["model"], chosen["case"], chosen["tag"]), words
 
@@ -80,10 +76,10 @@ def start(project: Project, words: Sequence[str]) -> str:
     command = shlex.join(["promptbench", *words])
     if sys.platform == "win32":
         raise EnvironmentFailure("on this system, a run is started in a terminal", hint=command)
-    file = project.settings.state / "started" / f"{now()[:19].replace(':', '')}-{token_hex(3)}.json"
+    file = project.settings.state / "started" / f"{now().replace(':', '')}.json"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with file.with_suffix(".txt").open("wb") as output:
+        with file.with_suffix(".txt").open("xb") as output:
             # It belongs to the open file, which the process keeps.
             fcntl.flock(output, fcntl.LOCK_EX)
             process = subprocess.Popen(
@@ -135,24 +131,15 @@ def started_run(project: Project, name: str) -> tuple[dict[str, Json], RunInfo |
     return facts, next(own, None)
 
 
-def stop(project: Project, name: str) -> str:
-    """Interrupt a started run as Ctrl-C does: once to let calls in flight finish, again to end at once.
+def control(project: Project, name: str, *, resume: bool) -> str:
+    """Interrupt a started run as Ctrl-C does (once to let calls in flight finish, again to end at once), or resume it.
 
-    Return its name. Raise ConflictError if it has ended.
+    Return its name, which is a new one if it resumes. Raise ConflictError if it has ended, or to resume it, if not.
     """
     facts, _ = started_run(project, name)
-    if not facts["alive"]:
-        raise ConflictError("this run has ended")
+    if facts["alive"] is resume:
+        raise ConflictError("this run has not ended" if resume else "this run has ended")
+    if resume:
+        return start(project, facts["words"])
     os.kill(facts["pid"], signal.SIGINT)
     return name
-
-
-def resume(project: Project, name: str) -> str:
-    """Start the same command again, which resumes the run, and return its new name.
-
-    Raise ConflictError if it has not ended.
-    """
-    facts, _ = started_run(project, name)
-    if facts["alive"]:
-        raise ConflictError("this run has not ended", hint="stop it first")
-    return start(project, facts["words"])

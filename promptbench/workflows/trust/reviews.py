@@ -6,12 +6,11 @@ The lines are those that `suite agreement --labels` reads, so marks of answers m
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
-from types import MappingProxyType
 from typing import NamedTuple
 
 from promptbench.core.clock import now
@@ -23,9 +22,10 @@ from promptbench.project import Project, input_error
 from promptbench.store.runs import RunStore
 from promptbench.suite.labelled import Labelled, read_labelled
 from promptbench.suite.sheets import SheetCase, case_rows
+from promptbench.workflows.judge.inspect_run import REVIEWS
 from promptbench.workflows.start.new_case import CaseAuthor, CaseDraft
 
-FILE = "reviews.jsonl"
+FILE = REVIEWS
 # The labels of a case: take it, do not, take it as the reviewer changed it.
 CASE_LABELS = ("yes", "no", "edit")
 ANSWER_LABELS = ("pass", "fail")
@@ -113,7 +113,7 @@ class ReviewItem(NamedTuple):
     answer: str | None
     model: str | None
     run: str = ""
-    row: Mapping[str, Json] = MappingProxyType({})
+    row: Json = None
 
 
 def review_items(project: Project, file: Path, sheet: str = "") -> Sequence[ReviewItem]:
