@@ -15,8 +15,8 @@ from promptbench.project import Project
 from promptbench.report.templates import address
 from promptbench.web.area import Area, is_part, project_of, redirect, render, with_form
 from promptbench.web.cases import suite_of, suites_of
+from promptbench.workflows.judge.budgets import describe_estimate
 from promptbench.workflows.judge.compare import Matchup, compare
-from promptbench.workflows.judge.forecast import describe_estimate
 from promptbench.workflows.judge.inspect_run import (
     FILTERS,
     READING,
