@@ -12,10 +12,10 @@ from starlette.routing import Route
 from promptbench.core.canonical import digest
 from promptbench.core.errors import ConflictError, InputError
 from promptbench.project import Project
-from promptbench.suite.labelled import WITHDRAWN, Labelled
 from promptbench.web.area import Area, project_of, redirect, render, with_form
 from promptbench.web.cases import suite_of, suites_of
 from promptbench.workflows.judge.inspect_run import inspect_case, run_info
+from promptbench.workflows.start.new_case import expect_answer
 from promptbench.workflows.start.sheet import import_sheet
 from promptbench.workflows.store.labels import DEFAULT_WHO, actor_of
 from promptbench.workflows.trust import reviews
@@ -78,23 +78,10 @@ def _shown(items: Sequence[reviews.ReviewItem], given: Mapping[str, str]) -> rev
 
 
 def mark(request: Request, given: Mapping[str, str]) -> Response:
-    _, file, state, items, about = _open(request, given)
-    item, label = _shown(items, given), given.get("label", "")
-    labels = reviews.CASE_LABELS if about == "case" else reviews.ANSWER_LABELS
-    if label not in (*labels, WITHDRAWN):
-        raise InputError(f"unknown label '{label}'")
-    said = Labelled(
-        item.case,
-        label in ("pass", "yes", "edit"),
-        item.answer,
-        item.model,
-        label=label,
-        reviewer=state["reviewer"],
-        note=given.get("note", ""),
-        should_be=given.get("should be", "") if label == "fail" else "",
-    )
-    reviews.add_marks(file.parent, [said], about)
-    return redirect("/review", {**state, ("n" if label == WITHDRAWN else "last"): given["n"]})
+    _, file, state, items, _ = _open(request, given)
+    item, label, note, right = _shown(items, given), *(given.get(name, "") for name in ("label", "note", "should be"))
+    reviews.mark_item(file.parent, item, label, state["reviewer"], note=note, should_be=right)
+    return redirect("/review", {**state, ("n" if label == "withdrawn" else "last"): given["n"]})
 
 
 def take(request: Request, given: Mapping[str, str]) -> Response:
@@ -112,7 +99,7 @@ def expect(request: Request, given: Mapping[str, str]) -> Response:
     own = next((it for it in marks if (it.case, it.answer, it.model) == item[:3]), None)
     if own is None:
         raise InputError(f"{state['reviewer']} has not marked this answer")
-    author, draft = reviews.expect_answer(project, file, own)
+    author, draft = expect_answer(project, file, own)
     if "hash" in given:
         author.save(draft, given["hash"])
         return redirect("/cases", {"suite": author.folder, "saved": draft.name})

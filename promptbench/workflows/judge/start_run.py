@@ -21,9 +21,9 @@ from promptbench.core.clock import now
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import ConflictError, EnvironmentFailure, InputError
 from promptbench.core.types import Json
-from promptbench.project import Project, Selection
+from promptbench.project import Project, Selection, input_error
 from promptbench.store.runs import RunInfo
-from promptbench.workflows.logs.valid_suite import open_valid_suite
+from promptbench.suite.loader import load as load_suite
 
 if sys.platform != "win32":
     import fcntl
@@ -38,8 +38,9 @@ def run_choices(project: Project, file: Path) -> dict[str, list[str]]:
 
     Raise InputError if the suite has errors.
     """
-    with open_valid_suite(project, file) as opened:
-        suite = opened.suite
+    suite = load_suite(file, project.shown(file), found := Diagnostics())
+    if suite is None or found.errors:
+        raise input_error(found)
     cases, own = list(suite.cases.scan(Diagnostics())), [suite.folder / name for name in suite.prompts]
     files = [*own, *sorted(suite.folder.glob("*.prompt"))] if own else []
     return {

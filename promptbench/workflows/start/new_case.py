@@ -25,6 +25,7 @@ from promptbench.engine.prepare.prepared_suite import PreparedCase
 from promptbench.parsing.json_text import read as read_json
 from promptbench.project import Project
 from promptbench.suite.editor import Change
+from promptbench.suite.labelled import Labelled
 from promptbench.suite.loader import load as load_suite
 from promptbench.suite.models import Case
 from promptbench.suite.sheet_changes import KnownCase, SheetCases, SheetChanges, changed_files, known_cases, merge_case
@@ -290,6 +291,22 @@ class CaseAuthor:
             if base not in (None, self.base(draft.old)):
                 raise ConflictError(f"{self.shown} has changed since this form was opened")
             target.write_files(draft.files)
+
+
+def expect_answer(project: Project, file: Path, mark: Labelled) -> tuple[CaseAuthor, CaseDraft]:
+    """Return how a case of a suite looks if it expects what a reviewer says, and the author that saves it.
+
+    That is the answer if it is right, and `should_be` if it is wrong; then the case must also fail on the answer.
+    Raise InputError if the case is not in the suite's files.
+    """
+    author = CaseAuthor(project, file)
+    if mark.case not in author.known:
+        raise InputError(f"case '{mark.case}' not found in {author.folder}")
+    old = author.known[mark.case]
+    form = {field.name: field.value for field in author.form(old) if field.group != "expect"}
+    form["expect"] = (mark.answer if mark.passed else mark.should_be) or ""
+    form["=was"] = form["=was"] or ("" if mark.passed else mark.answer or "")
+    return author, author.read(old, form)
 
 
 def choices_of(schema: Json) -> Sequence[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
@@ -20,10 +20,9 @@ from promptbench.core.types import Json
 from promptbench.metrics.agreement import Confusion, Kappa
 from promptbench.project import Project, input_error
 from promptbench.store.runs import RunStore
-from promptbench.suite.labelled import Labelled, read_labelled
+from promptbench.suite.labelled import WITHDRAWN, Labelled, read_labelled
 from promptbench.suite.sheets import SheetCase, case_rows
 from promptbench.workflows.judge.inspect_run import REVIEWS
-from promptbench.workflows.start.new_case import CaseAuthor, CaseDraft
 
 FILE = REVIEWS
 # The labels of a case: take it, do not, take it as the reviewer changed it.
@@ -140,20 +139,19 @@ def _answers(state: Path, run: str) -> Sequence[ReviewItem]:
     return [ReviewItem(*key, run) for key in keys]
 
 
-def expect_answer(project: Project, file: Path, mark: Labelled) -> tuple[CaseAuthor, CaseDraft]:
-    """Return how a case of a suite looks if it expects what a reviewer says, and the author that saves it.
+def mark_item(
+    folder: Path, item: ReviewItem, label: str, reviewer: str, *, note: str = "", should_be: str = ""
+) -> None:
+    """Append a reviewer's mark to those of the suite in `folder`; `withdrawn` takes back the last one.
 
-    That is the answer if it is right, and `should_be` if it is wrong; then the case must also fail on the answer.
-    Raise InputError if the case is not in the suite's files.
+    Raise InputError if the label is unknown.
     """
-    author = CaseAuthor(project, file)
-    if mark.case not in author.known:
-        raise InputError(f"case '{mark.case}' not found in {author.folder}")
-    old = author.known[mark.case]
-    form = {field.name: field.value for field in author.form(old) if field.group != "expect"}
-    form["expect"] = (mark.answer if mark.passed else mark.should_be) or ""
-    form["=was"] = form["=was"] or ("" if mark.passed else mark.answer or "")
-    return author, author.read(old, form)
+    about, labels = ("case", CASE_LABELS) if item.answer is None else ("answer", ANSWER_LABELS)
+    if label not in (*labels, WITHDRAWN):
+        raise InputError(f"unknown label '{label}'")
+    right = should_be if label == "fail" else ""
+    said = Labelled(item.case, label in ("pass", "yes", "edit"), item.answer, item.model, label=label)
+    add_marks(folder, [replace(said, reviewer=reviewer, note=note, should_be=right)], about)
 
 
 def review_sheets(project: Project, file: Path) -> list[str]:
