@@ -40,9 +40,9 @@ def list_(
 @reports
 def show(command: CommandLine, run: Run = "latest") -> Reports:
     """Show a run as it was judged, with its figures. `promptbench runs report` judges it again."""
-    from promptbench.workflows.upkeep.runs import run_details_report, show_run
+    from promptbench.workflows.upkeep.runs import run_details_report
 
-    return [run_details_report(show_run(command.project, run))]
+    return [run_details_report(command.project, run)]
 
 
 @runs.command("history")
@@ -61,10 +61,9 @@ def history(
 
     From finished runs of whole suites, the oldest first.
     """
-    from promptbench.workflows.upkeep.runs import run_history, run_history_report
+    from promptbench.workflows.upkeep.runs import run_history_report
 
-    found = run_history(command.project, name, model=model, limit=limit)
-    return [run_history_report(found, metric)]
+    return [run_history_report(command.project, name, metric, model=model, limit=limit)]
 
 
 @runs.command("usage")
@@ -83,10 +82,10 @@ def usage(
 
     From runs and `bench`. Failed tries count as calls; answers from the cache or a record do not.
     """
-    from promptbench.workflows.upkeep.runs import add_up_usage, usage_report
+    from promptbench.workflows.upkeep.runs import usage_report
 
     start = time_of("--since", since) if since else None
-    return [usage_report(add_up_usage(command.project, by, start), by)]
+    return [usage_report(command.project, by, start)]
 
 
 @runs.command("merge")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 
 from promptbench.core.clock import stamp
@@ -17,14 +17,6 @@ from promptbench.store.run_list import RunFigures, RunSummary
 from promptbench.store.run_usage import CallUsage
 
 
-@dataclass(frozen=True, slots=True)
-class RunDetails:
-    """One run: its summary, and the figures of each prompt on each model."""
-
-    summary: RunSummary
-    figures: list[RunFigures]
-
-
 def list_runs(
     project: Project,
     *,
@@ -36,37 +28,6 @@ def list_runs(
     """Return runs, newest first; none without a record."""
     with project.recordings() as runs:
         return runs.listing().newest(suite=suite, prompt=prompt, model=model, limit=limit) if runs else []
-
-
-def show_run(project: Project, run: str) -> RunDetails:
-    """Return a run as it was judged then. Raise InputError if it is not found."""
-    with project.recorded() as runs:
-        name, listing = runs.run(run).id, runs.listing()
-        return RunDetails(listing.summary(name), listing.figures(name))
-
-
-def run_history(project: Project, name: str, *, model: str | None = None, limit: int = 20) -> list[RunFigures]:
-    """Return the figures of the newest finished whole runs of a suite, or about a prompt of that name, oldest first.
-
-    Raises:
-        InputError: nothing of that name was run.
-    """
-    with project.recorded() as runs:
-        listing = runs.listing()
-        found = listing.history(suite=name, prompt=None, model=model, limit=limit)
-        found = found or listing.history(suite=None, prompt=name, model=model, limit=limit)
-        if not found:
-            known = listing.names()
-            on = f" on {model}" if model else ""
-            hint = suggest(name, known - {name}, f"suites and prompts with runs: {', '.join(sorted(known))}")
-            raise InputError(f"no finished run of a whole suite or prompt '{name}'{on}", hint=hint)
-        return found
-
-
-def add_up_usage(project: Project, by: str, since: datetime | None = None) -> list[CallUsage]:
-    """Return the calls on record by day, model, suite, prompt or judge; none without a record."""
-    with project.recordings() as runs:
-        return runs.usage().by(by, stamp(since) if since else "") if runs else []
 
 
 _SIDES = {"champion": "production"}
@@ -101,9 +62,11 @@ def _result(run: RunSummary) -> str:
     return f"{run.result}{part}" if run.result else f"open{part}"
 
 
-def run_details_report(run: RunDetails) -> Report:
-    """Return a run as it was judged, with its figures; the verdict is the last line."""
-    about = run.summary
+def run_details_report(project: Project, run: str) -> Report:
+    """Return a run as it was judged, with its figures; the verdict is the last line. Raise InputError if not found."""
+    with project.recorded() as runs:
+        name, listing = runs.run(run).id, runs.listing()
+        about, figures = listing.summary(name), listing.figures(name)
     against = f" against {about.champion}" if about.champion else ""
     title = f"{about.run}: {about.suite}, {about.candidates or about.prompt}{against}, {about.cases} cases"
     lines: list[Block] = [Text(f"started {about.started}, finished {about.finished or 'not yet'}")]
@@ -117,19 +80,34 @@ def run_details_report(run: RunDetails) -> Report:
             *(_figure(item, metric) for metric in _METRICS),
             str(item.errored or ""),
         )
-        for item in run.figures
+        for item in figures
     ]
     heads = [TableColumn(head, numeric=False) for head in ("model", "side", "prompt")]
     drops = {"answers": 0, "format": 1, "p50": 3, "p99": 4, "$/1,000": 2, "errors": 0}
-    figures = [TableColumn(head, drop=drop) for head, drop in drops.items()]
-    table = TableBlock([*heads, *figures], rows, label="Figures", grouped=True)
+    heads += [TableColumn(head, drop=drop) for head, drop in drops.items()]
+    table = TableBlock(heads, rows, label="Figures", grouped=True)
     verdict = about.sentence or "not finished: the same command resumes it"
     sections = [Section(lines), *([Section([table])] if rows else [])]
-    return Report("runs", Document(title, sections, verdict), lambda: asdict(run), run=about.run)
+    data = {"summary": asdict(about), "figures": [asdict(item) for item in figures]}
+    return Report("runs", Document(title, sections, verdict), lambda: data, run=about.run)
 
 
-def run_history_report(figures: Sequence[RunFigures], metric: str) -> Report:
-    """Return a figure of each prompt and model over runs, with the change from the side's run before."""
+def run_history_report(
+    project: Project, name: str, metric: str, *, model: str | None = None, limit: int = 20
+) -> Report:
+    """Return a figure over the newest finished whole runs of a suite, or about a prompt of that name, oldest first.
+
+    Each prompt and model has the change from the side's run before. Raise InputError if nothing of that name was run.
+    """
+    with project.recorded() as runs:
+        listing = runs.listing()
+        figures = listing.history(suite=name, prompt=None, model=model, limit=limit)
+        figures = figures or listing.history(suite=None, prompt=name, model=model, limit=limit)
+        if not figures:
+            known = listing.names()
+            on = f" on {model}" if model else ""
+            hint = suggest(name, known - {name}, f"suites and prompts with runs: {', '.join(sorted(known))}")
+            raise InputError(f"no finished run of a whole suite or prompt '{name}'{on}", hint=hint)
     before: dict[tuple[str, str], float | None] = {}
     rows = []
     for item in sorted(figures, key=lambda item: item.model):
@@ -144,8 +122,10 @@ def run_history_report(figures: Sequence[RunFigures], metric: str) -> Report:
     return Report("runs", Document("", [Section([table])] if rows else [], ""), lambda: data)
 
 
-def usage_report(usage: Sequence[CallUsage], by: str) -> Report:
-    """Return the calls of each group, a row each, the calls to judges below those to models; the sums are last."""
+def usage_report(project: Project, by: str, since: datetime | None = None) -> Report:
+    """Return the calls on record by day, model, suite, prompt or judge; those to judges have rows of their own."""
+    with project.recordings() as runs:
+        usage = runs.usage().by(by, stamp(since) if since else "") if runs else []
     rows = [
         (
             item.group or "–",
