@@ -283,6 +283,10 @@ class ProviderSpec:
     # It must not contain a secret. None means that not everything is known, so answers are never cached.
     shaped_by: Callable[[str, ProviderContext], Json] = lambda name, context: without_secrets(context.options)
 
+    # Return the same for a model that runs in a process, but alike on all machines where its answers are: no path, no
+    # time, hashes of files. By default what `shaped_by` returns.
+    fingerprint: Callable[[str, ProviderContext], Json] | None = None
+
     # Return how many tokens fit into the model, input and answer together. Only called for long prompts.
     context_window: Callable[[str, ProviderContext], int | None] = lambda name, context: None
 

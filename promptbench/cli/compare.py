@@ -10,6 +10,7 @@ import typer
 
 from promptbench.cli.options import (
     Cases,
+    Cluster,
     Concurrency,
     First,
     MaxCalls,
@@ -50,6 +51,7 @@ def compare(
     seed: Seed = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the calls without making them.")] = False,
     concurrency: Concurrency = None,
+    cluster: Cluster = None,
     max_cost: MaxCost = None,
     max_calls: MaxCalls = None,
     max_minutes: MaxMinutes = None,

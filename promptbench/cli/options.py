@@ -53,6 +53,10 @@ Reason = Annotated[
 ]
 Label = Annotated[str, typer.Option("--label", metavar="LABEL", help="The label that moves.")]
 Concurrency = Annotated[int | None, typer.Option(help="Concurrent requests to one model.")]
+Cluster = Annotated[
+    str | None,
+    typer.Option("--cluster", metavar="local|ADDRESS", help="Run local and Python models on a Dask cluster."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; print only the verdict.")]
 MaxCost = Annotated[
     str | None, typer.Option("--max-cost", metavar="DOLLARS", help="Stop before the cost exceeds this, such as $2.")

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from promptbench.cli.options import (
+    Cluster,
     Columns,
     Concurrency,
     FailedOnly,
@@ -59,6 +60,7 @@ def replay(
         bool, typer.Option("--dry-run", help="With --ask: print the calls and their estimated cost, and make none.")
     ] = False,
     concurrency: Concurrency = None,
+    cluster: Cluster = None,
     max_cost: MaxCost = None,
     max_calls: MaxCalls = None,
     max_minutes: MaxMinutes = None,

@@ -44,7 +44,7 @@ def reports(command: Callable[..., Reports], *, exit_zero: bool = False) -> Call
     """Give a command the options `--format`, `--json`, `--output`, `-q` and `-v`, and print the reports it returns.
 
     The result is the exit code of the reports, or the number that the command returns instead. With `exit_zero`, the
-    command has that option too. `--concurrency` is a setting for every command that has it.
+    command has that option too. `--concurrency` and `--cluster` are settings for every command that has them.
     """
     options = {name: item for name, item in _OPTIONS.items() if exit_zero or name != "exit_zero"}
 
@@ -56,7 +56,7 @@ def reports(command: Callable[..., Reports], *, exit_zero: bool = False) -> Call
         given = {name: values.pop(name) for name in options}
         zero, printed, outputs = given.pop("exit_zero", False), given.pop("format_"), given.pop("output")
         rendering = Rendering.of(printed, outputs, **given)
-        project = Project.open(flags={"concurrency": values.get("concurrency")})
+        project = Project.open(flags={name: values.get(name) for name in ("concurrency", "cluster")})
         found = command(CommandLine(project, rendering), **values)
         return found if isinstance(found, int) else rendering.write(project, found, exit_zero=zero)
 

@@ -9,6 +9,7 @@ import typer
 from promptbench.cli.options import (
     Actor,
     Cases,
+    Cluster,
     Concurrency,
     First,
     MaxCalls,
@@ -62,6 +63,7 @@ def run(
     promote: Annotated[bool, typer.Option("--promote", help="Move `production` where the verdict is PASS.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the calls without making them.")] = False,
     concurrency: Concurrency = None,
+    cluster: Cluster = None,
     max_cost: MaxCost = None,
     max_calls: MaxCalls = None,
     max_minutes: MaxMinutes = None,

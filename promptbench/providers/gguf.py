@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promptbench.core.diagnostics import Code, did_you_mean
+from promptbench.core.pinned import PinnedFile
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
 from promptbench.core.user_folders import data_folder
 from promptbench.plugins import Problem, Provider, ProviderContext, ProviderOption, ProviderSpec
@@ -206,6 +207,12 @@ def _shaped_by(name: str, context: ProviderContext) -> Json:
         "context": _options.positive_integer(context.options, "context", _CONTEXT_TOKENS),
         "structured": context.options.get("structured") is True,
     }
+
+
+def _fingerprint(name: str, context: ProviderContext) -> Json:
+    # Return the same with the hash of the weights, which takes a second for a gigabyte.
+    shape = _shaped_by(name, context)
+    return shape and {**shape, "weights": PinnedFile.read(Path(shape["weights"][0])).sha256}
 
 
 def _without_tools(name: str, context: ProviderContext) -> str | None:
@@ -449,6 +456,7 @@ SPEC = ProviderSpec(
     unsupported_file=lambda name, context, media: "local models read text only",
     runs_here=lambda name, context: True,
     shaped_by=_shaped_by,
+    fingerprint=_fingerprint,
     context_window=_context_window,
     context_setting="context",
     options={

@@ -42,6 +42,12 @@ def shaped_by(name: str, context: ProviderContext) -> Json:
     return {"function": parts[1], "sha256": hashlib.sha256(source).hexdigest(), "python": sys.version}
 
 
+def _fingerprint(name: str, context: ProviderContext) -> Json:
+    # Return the hash of the function's file and of what that imports below its folder, and the Python version.
+    pinned, _ = allowed_code.pin(name.rpartition(":")[0], context.folder, context.root, context.allowed_code)
+    return {"files": pinned.hash, "Python": sys.version}
+
+
 def _problems(name: str, context: ProviderContext) -> list[Problem]:
     return allowed_code.problems(name, context.folder, context.root, context.allowed_code, prefix="python/")
 
@@ -109,4 +115,5 @@ SPEC = ProviderSpec(
     embeds=True,
     runs_here=lambda name, context: True,
     shaped_by=shaped_by,
+    fingerprint=_fingerprint,
 )

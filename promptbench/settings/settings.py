@@ -24,7 +24,7 @@ from promptbench.core.settings_file import settings_file
 from promptbench.core.user_folders import config_folder
 
 DOTENV = ".env"
-USER_ONLY = frozenset({"trusted_hosts"})  # what a project must not decide for its users
+USER_ONLY = frozenset({"trusted_hosts", "cluster"})  # what a project must not decide for its users
 _CI_ACTORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_REQUESTEDFOR", "BUILDKITE_BUILD_CREATOR")
 
 
@@ -84,7 +84,13 @@ class SettingsFile(BaseModel):
     actor: str | None = Field(default=None, min_length=1, description="who promotes, if git does not know")
     trusted_hosts: list[str] = Field(
         default_factory=list,
-        description="hosts that may receive keys although only a project names them; not in a project's files",
+        description="hosts that may receive keys although only a project names them, and clusters by tcp://; "
+        "not in a project's files",
+    )
+    cluster: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Dask cluster for local and Python models: local or tls://HOST:PORT; not in a project's files",
     )
     limits: dict[str, LimitsFile] = Field(
         default_factory=dict,
@@ -303,7 +309,7 @@ def _list(text: str) -> list[str]:
 # The settings that an environment variable can set, and how its text is read.
 VARIABLES: Mapping[str, Callable[[str], Any]] = {
     **dict.fromkeys(("concurrency", "retries", "outage_minutes", "machine_price_per_hour"), _number),
-    **dict.fromkeys(("actor", "prices"), str),
+    **dict.fromkeys(("actor", "prices", "cluster"), str),
     "trusted_hosts": _list,
 }
 

@@ -296,11 +296,6 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
                 failed_tries=attempt_rows.failed_tries(failure),
             )
 
-    def size(self, run: str) -> int:
-        """Return the number of attempts of a run."""
-        row = self._row("SELECT count(*) FROM attempt WHERE run = ?", [run])
-        return int(row[0]) if row else 0
-
     def attempts(self, run: str) -> Iterator[Attempt]:
         """Yield all attempts of a run."""
         steps = self.steps_of(run)

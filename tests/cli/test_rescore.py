@@ -57,18 +57,16 @@ def test_several_processes_score_as_one_does(ran: ProjectFolder, monkeypatch: py
 
     alone, shared = table(), []
 
-    def spied(pool: workers.Workers, *work: Any) -> Any:
-        for item, scores in shares(pool, *work):
-            shared.append(item)
-            yield item, scores
+    def spied(there: Any, here: Any, batches: Any, *, alone: bool) -> Any:
+        shared.append(alone)
+        # What this process would score fails.
+        return workers.shared_work(there, lambda batch: pytest.fail("scored here"), batches, alone=alone)
 
-    shares = workers.Workers.map
-    monkeypatch.setattr(workers.Workers, "map", spied)
-    monkeypatch.setattr(workers, "_cores", lambda: 3)
+    monkeypatch.setattr(rejudge, "shared_work", spied)
+    monkeypatch.setattr(workers, "core_count", lambda: 2)
     monkeypatch.setattr(rejudge, "_MANY", 1)
-    monkeypatch.setattr(rejudge, "_BATCH", 1)
     assert table() == alone
-    assert len(shared) > 4
+    assert shared == [False]
 
 
 def test_what_looks_again_writes_every_format(ran: ProjectFolder) -> None:

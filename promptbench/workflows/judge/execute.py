@@ -35,6 +35,7 @@ from promptbench.store.runs import SHARD, RunInfo, RunStore, RunVariant
 from promptbench.workflows.judge.baseline import ProductionBaseline
 from promptbench.workflows.judge.batches import BatchRounds
 from promptbench.workflows.judge.blame import make_swaps
+from promptbench.workflows.judge.cluster import placed_models
 from promptbench.workflows.judge.determinism import CASES_TO_CONFIRM, as_confirmed
 from promptbench.workflows.judge.looks import RunLooks, record_of, run_to_continue
 from promptbench.workflows.judge.run_record import RunRecord
@@ -188,7 +189,7 @@ def execute(
     batches = BatchRounds(project, runs.batches(), info.id, command, prices, budgets, listen, wait=wait)
     gateway = gateway_of(
         project,
-        prepared.reachable,
+        placed_models(project, prepared),
         prices,
         budgets,
         limiters_of(project, prepared, limiters),
@@ -402,14 +403,14 @@ def _cache(
 def limiters_of(
     project: Project, prepared: PreparedSuite, known: dict[str, RateLimiter] | None
 ) -> dict[str, RateLimiter]:
-    """Return a rate limiter for each remote model; a limit by model wins over one by provider."""
+    """Return a rate limiter for each remote model and each with a limit; one by model wins over one by provider."""
     limits = project.settings.values.limits
     limiters = {} if known is None else known
     for model in prepared.reachable:
         name = str(model.ref)
-        if name in limiters or model.local or model.replays:
-            continue
         found = limits.get(name) or limits.get(model.ref.provider)
+        if name in limiters or model.replays or (model.local and found is None):
+            continue
         limiters[name] = RateLimiter(found.by_kind() if found else None)
     return limiters
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -15,7 +14,7 @@ from promptbench.core.errors import InputError
 from promptbench.core.subset import Subset
 from promptbench.core.types import Attempt, CacheMode, Judging
 from promptbench.engine.prepare.options import Selection, StoredPrompt
-from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedModel, PreparedSuite, Variant
+from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite
 from promptbench.engine.scoring import judge_requests_of, score_attempt
 from promptbench.engine.trajectory import Trajectory, trajectory_of
 from promptbench.gate.judge import Result
@@ -40,7 +39,7 @@ from promptbench.workflows.judge.execute import (
 from promptbench.workflows.judge.looks import record_of
 from promptbench.workflows.judge.proof import add_promotions, prove
 from promptbench.workflows.judge.report import build
-from promptbench.workflows.judge.workers import Workers, open_pool
+from promptbench.workflows.judge.workers import shared_work
 
 # Attempts that are committed together.
 _BATCH = 500
@@ -79,13 +78,9 @@ def rescore(project: Project, run: str) -> RunReport:
 
     Raises InputError if the run is unknown, its answers are redacted, or its suite has an error.
     """
-    with project.prompts() as store, project.runs() as runs, project.runs() as source, ExitStack() as stack:
+    with project.prompts() as store, project.runs() as runs, project.runs() as source:
         info = _whole_run(source, run)
         check_scorable(info)
-        workers = stack.enter_context(open_pool()) if source.size(info.id) >= _MANY else None
-        if workers is not None:
-            # It takes as long there as here, and can be done at the same time.
-            workers.executor.submit(_prepare_there, project.settings.root, info)
         prepared = prepare_again(project, store, runs, info)
         plan = plan_hash(prepared, CacheMode(info.facts.get("cache", CacheMode.OFF)), info.facts.get("rule", 1))
         facts = {**info.facts, **suite_facts(project, prepared), "scored_again": info.id}
@@ -94,9 +89,10 @@ def rescore(project: Project, run: str) -> RunReport:
         runs.looks().copy(info.id, new.id)
         record = record_of(runs, new)
         changes: list[RungChange] = []
-        for batch in _rescored(project, prepared, source, info, workers):
-            runs.add(new.id, [(attempt, False) for _, attempt in batch])
-            changes += _rung_changes(prepared, batch)
+        for batch, scored in _rescored(project, prepared, source, info):
+            runs.add(new.id, [(attempt, False) for attempt in scored])
+            changes += _rung_changes(prepared, batch, scored)
+        changes.sort(key=lambda it: (it.model, it.prompt, it.case, it.repeat))
         ladders = (str(info.facts.get("ladder", "unknown")), prepared.ladder.hash)
         table = table_of(prepared, runs, new.id)
         verdicts = judge_all(prepared, table, asked_all=None, record=record)
@@ -120,20 +116,21 @@ def check_scorable(info: RunInfo) -> None:
         raise InputError(f"the answers of run {info.id} are redacted, and cannot be scored again", hint=hint)
 
 
-def _rung_changes(prepared: PreparedSuite, pairs: Sequence[tuple[Attempt, Attempt]]) -> list[RungChange]:
+def _rung_changes(prepared: PreparedSuite, batch: Sequence[Recorded], scored: Sequence[Attempt]) -> list[RungChange]:
     labels = {variant.hash: variant.label for variant in prepared.variants}
+    before = {old.key: old.rung for old, _ in batch}
     return [
         RungChange(
             model=new.key.model,
             prompt=labels.get(new.key.variant, ""),
             case=new.key.case,
             repeat=new.key.repeat,
-            before=old.rung.value,
+            before=old.value,
             after=new.rung.value,
             repairs=list(dict.fromkeys(repair.name for repair in new.repairs)),
         )
-        for old, new in pairs
-        if old.rung and new.rung and old.rung is not new.rung
+        for new in scored
+        if (old := before[new.key]) and new.rung and old is not new.rung
     ]
 
 
@@ -150,7 +147,7 @@ def prepare_again(project: Project, store: Store, runs: RunStore, info: RunInfo)
 
     Raises InputError for a replay, a comparison, or if the prompts have changed.
     """
-    selected = info.facts["selection"]
+    selected, root = info.facts["selection"], project.settings.root
     if selected.get("replayed"):
         hint = f"`{info.facts['command']}` shows its result again, without a call"
         raise InputError(f"run {info.id} replayed logged calls, not the cases of a suite", hint=hint)
@@ -160,15 +157,6 @@ def prepare_again(project: Project, store: Store, runs: RunStore, info: RunInfo)
     if "suggested" in selected:
         hint = f"`{info.facts['command']}` made it"
         raise InputError(f"run {info.id} is of `suggest`, which judges a part of the suite", hint=hint)
-    prepared = _assemble(project, store, runs, info)
-    if not {variant.hash for variant in info.variants} >= {item.hash for item in prepared.variants}:
-        hint = f"run it again: {info.facts['command']}"
-        raise InputError(f"run {info.id} used prompts that have changed since", hint=hint)
-    return as_confirmed(prepared, runs, info)
-
-
-def _assemble(project: Project, store: Store, runs: RunStore | None, info: RunInfo) -> PreparedSuite:
-    selected, root = info.facts["selection"], project.settings.root
     champion = next((StoredPrompt(item.name, item.source) for item in info.variants if item.side == "champion"), None)
     selection = Selection(
         paths=(root / info.facts["path"],),
@@ -180,7 +168,10 @@ def _assemble(project: Project, store: Store, runs: RunStore | None, info: RunIn
     )
     # No call is made, so no key is needed.
     [prepared], _ = project.assemble(selection, store=store, runs=runs, champion=champion, without_keys=True)
-    return prepared
+    if not {variant.hash for variant in info.variants} >= {item.hash for item in prepared.variants}:
+        hint = f"run it again: {info.facts['command']}"
+        raise InputError(f"run {info.id} used prompts that have changed since", hint=hint)
+    return as_confirmed(prepared, runs, info)
 
 
 # A recorded attempt, and what judges said about it.
@@ -188,9 +179,9 @@ Recorded = tuple[Attempt, tuple[Judging, ...]]
 
 
 def _rescored(
-    project: Project, prepared: PreparedSuite, source: RunStore, info: RunInfo, workers: Workers | None
-) -> Iterator[Sequence[tuple[Attempt, Attempt]]]:
-    """Yield, in batches, the attempts whose requests the suite would still make, as recorded and with new scores."""
+    project: Project, prepared: PreparedSuite, source: RunStore, info: RunInfo
+) -> Iterator[tuple[Sequence[Recorded], Sequence[Attempt]]]:
+    """Yield attempts as recorded, and those of them whose requests the suite would still make with their new scores."""
     recorded = (
         (attempt, tuple(_recorded_judgings(prepared, source, info.id, prepared.cases[attempt.key.case], attempt)))
         if prepared.judges and attempt.key.case in prepared.cases
@@ -198,67 +189,48 @@ def _rescored(
         for attempt in source.attempts(info.id)
     )
     batches = iter(lambda: list(islice(recorded, _BATCH)), [])
-    if workers is None:
-        found: Iterable[tuple[Sequence[Recorded], Sequence[Attempt | None]]] = (
-            (batch, _scored(prepared, batch)) for batch in batches
-        )
-    else:
-        there = partial(_score_there, project.settings.root, info, prepared.plan_hash)
-        found = workers.map(there, partial(_scored, prepared), batches)
-    for batch, scored in found:
-        yield [(old, new) for (old, _), new in zip(batch, scored, strict=True) if new is not None]
+    there = partial(_score_there, project.settings.root, info, prepared.plan_hash)
+    alone = source.grid().pulse(info.id).done < _MANY
+    return shared_work(there, partial(_scored, prepared), batches, alone=alone)
 
 
-_prepared: dict[str, PreparedSuite] = {}  # The suites that this process scores for another one, by run.
+_prepared: dict[str, PreparedSuite] = {}  # The suites that this process scores for another one, by plan.
 
 
-def _prepare_there(root: Path, info: RunInfo) -> str:
-    """Assemble the suite of a run in another process, once, and return the hash of its plan."""
-    if info.id not in _prepared:
+def _score_there(root: Path, info: RunInfo, plan: str, batch: Sequence[Recorded]) -> list[Attempt]:
+    # Runs in another process, which assembles the suite by itself: checks cannot be pickled.
+    if plan not in _prepared:
         project = Project.open(root)
-        with project.prompts() as store, project.recordings() as runs:
-            _prepared[info.id] = _assemble(project, store, runs, info)
-    return _prepared[info.id].plan_hash
+        with project.prompts() as store, project.runs() as runs:
+            prepared = prepare_again(project, store, runs, info)
+        if prepared.plan_hash != plan:
+            raise InputError(f"the suite '{info.suite}' changed while its answers were scored", hint="score them again")
+        _prepared[plan] = prepared
+    return _scored(_prepared[plan], batch)
 
 
-def _score_there(root: Path, info: RunInfo, plan: str, batch: Sequence[Recorded]) -> list[Attempt | None]:
-    """Score answers in another process. Raise InputError if it has another suite."""
-    if _prepare_there(root, info) != plan:
-        raise InputError(f"the suite '{info.suite}' changed while its answers were scored", hint="repeat the command")
-    return _scored(_prepared[info.id], batch)
-
-
-def _scored(prepared: PreparedSuite, batch: Sequence[Recorded]) -> list[Attempt | None]:
-    """Return the attempts with new scores; None for one whose request the suite would not make."""
+def _scored(prepared: PreparedSuite, batch: Sequence[Recorded]) -> list[Attempt]:
     models = {model.name: model for model in prepared.models}
-    scored: list[Attempt | None] = []
+    scored: list[Attempt] = []
     case: PreparedCase | None = None
     for attempt, judgings in batch:
         key = attempt.key
         model, variant = models.get(key.model), prepared.by_hash.get(key.variant)
+        if model is None or key.case not in prepared.cases or (key.variant and variant is None):
+            continue
         if case is None or case.name != key.case:
             # The repeats of a case follow each other; building it takes as long as some checks.
-            case = prepared.cases[key.case] if key.case in prepared.cases else None  # noqa: SIM401 - no mapping
-        if model is None or case is None or (key.variant and variant is None):
-            scored.append(None)
-        elif _is_still_made(prepared, model, variant, case, attempt):
-            # It has a recording already.
-            answer = replace(attempt.answer, recorded=True) if attempt.answer else None
-            new = score_attempt(prepared, case, replace(attempt, answer=answer), judgings)
-            scored.append(replace(new, judgings=judgings))
-        else:
-            scored.append(None)
+            case = prepared.cases[key.case]
+        if digest(prepared.request(model, variant, case, key.repeat).as_dict()) != attempt.request_hash:
+            continue
+        # Other results of tools, or other turns, would have led to other answers.
+        if not _is_same_trajectory(attempt, trajectory_of(prepared, model, variant, case, key.repeat)):
+            continue
+        # It has a recording already.
+        answer = replace(attempt.answer, recorded=True) if attempt.answer else None
+        new = score_attempt(prepared, case, replace(attempt, answer=answer), judgings)
+        scored.append(replace(new, judgings=judgings))
     return scored
-
-
-def _is_still_made(
-    prepared: PreparedSuite, model: PreparedModel, variant: Variant | None, case: PreparedCase, attempt: Attempt
-) -> bool:
-    """Return whether the suite would make the same requests. Other results of tools, or other turns, lead to others."""
-    repeat = attempt.key.repeat
-    return digest(prepared.request(model, variant, case, repeat).as_dict()) == attempt.request_hash and (
-        _is_same_trajectory(attempt, trajectory_of(prepared, model, variant, case, repeat))
-    )
 
 
 def _is_same_trajectory(attempt: Attempt, trajectory: Trajectory | None) -> bool:

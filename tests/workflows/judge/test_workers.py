@@ -8,8 +8,9 @@ from functools import partial
 
 import pytest
 
+from promptbench.core.errors import EnvironmentFailure
 from promptbench.workflows.judge import workers
-from promptbench.workflows.judge.workers import open_pool
+from promptbench.workflows.judge.workers import shared_work
 
 
 def double(parent: int, deadly: int, number: int) -> tuple[int, bool]:
@@ -20,20 +21,22 @@ def double(parent: int, deadly: int, number: int) -> tuple[int, bool]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("deadly", [-1, 0, 150])
-def test_results_are_whole_and_in_order_also_if_a_process_is_killed(
-    deadly: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(workers, "_cores", lambda: 3)
-    work = partial(double, os.getpid(), deadly)
-    with open_pool() as pool:
-        assert pool is not None
-        found = list(pool.map(work, work, range(400)))
-    assert [(item, result) for item, (result, _) in found] == [(number, 2 * number) for number in range(400)]
-    assert {elsewhere for _, (_, elsewhere) in found} >= ({True, False} if deadly < 0 else {False})
+def test_work_is_shared_and_none_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "core_count", lambda: 3)
+    work = partial(double, os.getpid(), -1)
+    found = dict(shared_work(work, work, range(4000), alone=False))
+    assert {number: result for number, (result, _) in found.items()} == {number: 2 * number for number in range(4000)}
+    assert {elsewhere for _, elsewhere in found.values()} == {True, False}
 
 
-def test_one_core_needs_no_pool(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "_cores", lambda: 1)
-    with open_pool() as pool:
-        assert pool is None
+@pytest.mark.slow
+def test_a_process_that_is_killed_ends_the_work_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "core_count", lambda: 3)
+    work = partial(double, os.getpid(), 0)
+    with pytest.raises(EnvironmentFailure, match="ended"):
+        list(shared_work(work, work, range(400), alone=False))
+
+
+def test_one_process_starts_no_other() -> None:
+    work = partial(double, os.getpid(), -1)
+    assert list(shared_work(work, work, range(3), alone=True)) == [(n, (2 * n, False)) for n in range(3)]
