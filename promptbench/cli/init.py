@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from promptbench.cli.asking import ask, is_interactive
+from promptbench.cli.options import AsJson
 from promptbench.cli.output import out, say, visible
 from promptbench.core.errors import Exit, InputError
 
@@ -32,6 +33,14 @@ def init(
     folder: Annotated[
         Path | None, typer.Option("--dir", metavar="FOLDER", help="The project's folder; this one by default.")
     ] = None,
+    source: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="A config of promptfoo to import.")
+    ] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option("--judge", metavar="PROVIDER/NAME", help="With --from, the model for assertions that one judges."),
+    ] = None,
+    as_json: AsJson = False,
 ) -> int:
     """Write a small suite that runs at once.
 
@@ -40,6 +49,12 @@ def init(
     llama.cpp or vLLM on its usual port) or a model whose API key is set; if there is none, the example replays
     recorded answers.
     """
+    if source:
+        from promptbench.cli.rendering import Rendering
+        from promptbench.workflows.start.init_from import init_from
+
+        report = init_from(folder or Path.cwd(), source, name, model, judge)
+        return Rendering.of("terminal", None, as_json=as_json).write(None, [report])
     from promptbench.workflows.start.init import Start, init as write_suite, name_for, next_steps, read_fields
 
     default = Start()

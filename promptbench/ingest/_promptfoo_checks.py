@@ -11,7 +11,8 @@
 | `latency`, `cost` | the same |
 | `word-count` | `count` of words |
 | `is-refusal` | `refusal` |
-| `assert-set` without a threshold | each of its assertions |
+| `assert-set` | each of its assertions; `all of` if it has a threshold or a weight |
+| `llm-rubric` | `rubric`, if a judge is given |
 
 `not-` before any of them negates it. `is-json` needs the whole answer to be JSON; in a suite that accepts more than
 `raw`, `json` does too. Anything else is listed with the reason: assertions that run code or call a model, values that
@@ -21,13 +22,19 @@ are templates or files, and `similar`, which compares meaning by a model that th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 from promptbench.core.types import Json
-from promptbench.ingest._fields import as_list, as_number, as_object, as_text, decode_embedded
+from promptbench.ingest._fields import as_list, as_number, as_object, as_text, decode_embedded, omit_fields, to_text
 
-_CODE = {"javascript", "python", "ruby", "webhook"}
+TABLE = tomllib.loads(Path(__file__).with_name("promptfoo.toml").read_text(encoding="utf-8"))
+_TEMPLATE = re.compile(r"\{\{|\{%")
 _CHANGED = ("transform", "contextTransform")
+# An assertion in a cell of a table: its type, a threshold in brackets, and its value.
+_CELL = re.compile(r"(?P<type>[a-z][a-z0-9-]*)(?:\((?P<threshold>\d+(?:\.\d+)?)\))?(?::(?P<value>.*))?", re.DOTALL)
+_SHORT = {"fn": "javascript", "eval": "javascript", "grade": "llm-rubric"}
 _WITH_VALUE = ("equals", "starts-with")
 
 
@@ -37,69 +44,88 @@ class _NotMapped(ValueError):
 
 def convert_assertions(assertions: Json) -> tuple[list[dict[str, Json]], list[dict[str, Json]]]:
     """Return the checks, and the assertions without one, each as `{"assert": …, "why": …}`."""
-    checks: list[dict[str, Json]] = []
-    others: list[dict[str, Json]] = []
+    found = list(convert_each(assertions))
+    others: list[dict[str, Json]] = [{"assert": item, "why": why} for item, _, why in found if why]
+    return [check for _, check, _ in found if check], others
+
+
+def convert_each(assertions: Json, judge: str | None = None) -> Iterator[tuple[Json, dict[str, Json], str]]:
+    """Yield each assertion with its check, or with the reason if it has none.
+
+    `judge` is the model for assertions that a model judges. An `assert-set` is one check if some of its assertions may
+    fail or it has a weight, else each of them is.
+    """
     for item in as_list(assertions):
         assertion = as_object(item)
-        if assertion.get("type") == "assert-set" and as_number(assertion.get("threshold")) is None:
-            inner, rest = convert_assertions(assertion.get("assert"))
-            checks += inner
-            others += rest
+        is_one = any(as_number(assertion.get(name)) is not None for name in ("threshold", "weight"))
+        if assertion.get("type") == "assert-set" and not is_one:
+            yield from convert_each(assertion.get("assert"), judge)
             continue
         try:
-            weight = as_number(assertion.get("weight"))
-            extra = {} if weight is None or weight == 1 or weight < 0 else {"weight": weight}
-            checks.append({**_check(assertion), **extra})
+            yield item, _convert(assertion, judge), ""
         except _NotMapped as error:
-            others.append({"assert": item, "why": str(error)})
-    return checks, others
+            yield item, {}, str(error)
 
 
-def _check(assertion: dict[str, Json]) -> dict[str, Json]:
+def _convert(assertion: dict[str, Json], judge: str | None) -> dict[str, Json]:
+    weight = as_number(assertion.get("weight"))
+    return {**_check(assertion, judge), **({} if weight is None or weight == 1 or weight < 0 else {"weight": weight})}
+
+
+def _check(assertion: dict[str, Json], judge: str | None) -> dict[str, Json]:
     written = as_text(assertion.get("type")) or ""
     kind = written.removeprefix("not-")
-    rule = _RULES.get(kind)
-    if rule is None:
-        raise _NotMapped(_explain_unmapped(kind))
     if any(assertion.get(name) for name in _CHANGED):
         raise _NotMapped("it changes the answer first")
     value = assertion.get("value")
     if isinstance(value, str) and value.startswith(("file://", "package:")):
         raise _NotMapped("its value is in a file")
-    if _has_template(value):
+    if _TEMPLATE.search(to_text(value) or ""):
         raise _NotMapped("its value is a template")
     if kind in _WITH_VALUE and (value is None or (isinstance(value, str) and not value.strip())):
         raise _NotMapped("it has no value")
-    check = rule(assertion)
+    if kind == "assert-set":
+        check = _set(assertion, judge)
+    elif kind == "llm-rubric" and judge and isinstance(value, str) and not assertion.get("threshold"):
+        check = {"rubric": {"judge": judge, "passes if": value}}
+    elif kind in _RULES:
+        check = _RULES[kind](assertion)
+    else:
+        raise _NotMapped(nearest("why", kind) if kind else "it has no type")
     return check if kind == written else _negate(check)
 
 
+def nearest(table: str, name: str) -> str:
+    """Return the entry of a table whose key is the longest start of a name."""
+    found: dict[str, str] = TABLE[table]
+    return found[max((key for key in found if name.startswith(key)), key=len)]
+
+
+def read_assertion(cell: str) -> dict[str, Json]:
+    """Return the assertion in a cell of a table, such as `contains: Paris`; a text of no known type is `equals`."""
+    found = _CELL.fullmatch(cell)
+    kind = _SHORT.get(found["type"], found["type"]) if found else ""
+    if found is None or not (kind.removeprefix("not-") in _RULES or kind in TABLE["instead"]):
+        return {"type": "equals", "value": cell}
+    return omit_fields(
+        {"type": kind, "value": (found["value"] or "").strip(), "threshold": as_number(found["threshold"])}
+    )
+
+
+def _set(assertion: dict[str, Json], judge: str | None) -> dict[str, Json]:
+    checks = [_convert(as_object(item), judge) for item in as_list(assertion.get("assert"))]
+    if not checks or any("weight" in check for check in checks):
+        raise _NotMapped("it has no assertions, or they have weights of their own")
+    threshold = as_number(assertion.get("threshold"))
+    return {"all of": {"checks": checks, "at least": threshold} if threshold else checks}
+
+
 def _negate(check: dict[str, Json]) -> dict[str, Json]:
-    if "contains" in check:
-        return {"not contains": check["contains"]}
-    if "refusal" in check:
-        return {"refusal": "no"}
-    return {"not": check}
-
-
-def _explain_unmapped(kind: str) -> str:
-    if kind in _CODE:
-        return "it runs code: write a Python check"
-    if kind == "similar":
-        return "it compares meaning: write similar with by, a model, and its own threshold"
-    if kind.startswith(
-        ("llm-rubric", "model-graded", "g-eval", "factuality", "answer-relevance", "context-", "search-rubric")
-    ):
-        return "a model judges it: write a rubric"
-    return "no matching check" if kind else "it has no type"
-
-
-def _has_template(value: Json) -> bool:
-    if isinstance(value, str):
-        return "{{" in value or "{%" in value
-    if isinstance(value, list):
-        return any(map(_has_template, value))
-    return isinstance(value, dict) and any(map(_has_template, value.values()))
+    opposites: dict[str, dict[str, Json]] = {
+        "contains": {"not contains": check.get("contains")},
+        "refusal": {"refusal": "no"},
+    }
+    return opposites.get(next(iter(check)), {"not": check})
 
 
 def _contains(several: str, case: bool) -> Callable[[dict[str, Json]], dict[str, Json]]:
@@ -126,10 +152,9 @@ def _equals(assertion: dict[str, Json]) -> dict[str, Json]:
 
 
 def _json(assertion: dict[str, Json]) -> dict[str, Json]:
-    value = assertion.get("value")
-    if value in (None, ""):
+    schema = decode_embedded(assertion.get("value"))
+    if schema in (None, ""):
         return {"json": None}
-    schema = decode_embedded(value)
     if not isinstance(schema, dict):
         raise _NotMapped("its schema is not JSON")
     return {"json schema": schema}

@@ -159,7 +159,7 @@ def test_limits() -> None:
 @pytest.mark.parametrize(
     ("assertion", "why"),
     [
-        ({"type": "javascript", "value": "output.length < 3"}, "it runs code: write a Python check"),
+        ({"type": "javascript", "value": "output.trim().length < 3"}, "it runs code: write a Python check"),
         ({"type": "python", "value": "x"}, "it runs code: write a Python check"),
         ({"type": "llm-rubric", "value": "polite"}, "a model judges it: write a rubric"),
         ({"type": "not-llm-rubric", "value": "polite"}, "a model judges it: write a rubric"),
@@ -177,7 +177,7 @@ def test_limits() -> None:
         ({"type": "regex", "value": "("}, "its pattern is not a valid Python regular expression"),
         ({"type": "latency"}, "it has no threshold"),
         ({"type": "equals", "value": "x", "transform": "output.trim()"}, "it changes the answer first"),
-        ({"type": "assert-set", "threshold": 0.5, "assert": []}, "no matching check"),
+        ({"type": "assert-set", "threshold": 0.5}, "it has no assertions, or they have weights of their own"),
         ({"value": "x"}, "it has no type"),
         ("text", "it has no type"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -328,7 +328,7 @@ def first_words(texts: Iterable[str], count: int) -> str:
     return " ".join(words)[:_LONGEST_NAME].strip()
 
 
-def free_name(name: str, taken: set[str]) -> str:
+def free_name(name: str, taken: Container[str]) -> str:
     """Return a name, with a number behind it if it is taken."""
     names = (name if count == 1 else f"{name} ({count})" for count in itertools.count(1))
     return next(free for free in names if free not in taken)

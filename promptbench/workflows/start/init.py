@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -127,9 +127,10 @@ class Start:
         return dict(provider_spec(provider).starter_config) if provider in providers else {}
 
 
-def init(folder: Path, start: Start) -> list[str]:
+def init(folder: Path, start: Start, texts: Mapping[str, str] | None = None) -> list[str]:
     """Write `suites/NAME/` and, if missing, the schema and the settings. Return the files, relative to `folder`.
 
+    `texts` are the files of a suite that is there already, in place of a new one.
     Raise InputError for an invalid name, model or field, and if a file already exists.
     """
     check_prompt_name(start.name)
@@ -142,10 +143,11 @@ def init(folder: Path, start: Start) -> list[str]:
             hint = "a field's name is letters, digits, - and _, such as order_number"
             raise InputError(f"'{field}' is not a valid field name", hint=hint)
     suite = folder / "suites" / start.name
-    files = {
-        suite / "suite.yaml": _suite(start, _EXAMPLE_CASES if start.is_example else _first_case(start.fields or ())),
-        suite / f"{start.name}.prompt": _prompt(start),
+    texts = texts or {
+        "suite.yaml": _suite(start, _EXAMPLE_CASES if start.is_example else _first_case(start.fields or ())),
+        f"{start.name}.prompt": _prompt(start),
     }
+    files = {suite / file: text for file, text in texts.items()}
     if taken := next((path for path in files if path.exists()), None):
         hint = "choose another name, or delete it first"
         raise InputError(f"{taken.relative_to(folder).as_posix()} already exists", hint=hint)
