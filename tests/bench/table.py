@@ -22,13 +22,13 @@ from tests.bench import importing
 from tests.bench.overhead import AT_ONCE, CASE, LATENCY, OURS, PROMPT, SUITE, Cost, measure, serving, take_turns
 
 _ROOT = Path(__file__).parents[2]
-_ENV = {**os.environ, "PYTHONPATH": str(_ROOT), "OPENAI_API_KEY": "none"}
+ENV = {**os.environ, "PYTHONPATH": str(_ROOT), "OPENAI_API_KEY": "none"}
 _QUICK = (["--help"], ["prompts", "list"], ["runs", "list"], ["runs", "usage"], ["validate"])
 
 
 def used(command: list[str], folder: Path) -> tuple[float, float]:
     """CPU seconds and MiB at the peak of a process; its exit code must be 0 or 1."""
-    process = subprocess.Popen(command, cwd=folder, env=_ENV, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=folder, env=ENV, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode in (0, 1), command
@@ -40,7 +40,7 @@ def promptbench(*words: str) -> list[str]:
 
 
 def quick(folder: Path, scale: float, program: Path | None) -> Iterator[str]:
-    root = _project(folder / "quick", 10)
+    root = make_project(folder / "quick", 10)
     tool = [str(Path(sys.executable).with_name("sqlite-utils")), "--help"]
     for words in _QUICK:
         pairs = [(used(promptbench(*words), root)[0], used(tool, root)[0]) for _ in range(5)]
@@ -69,7 +69,7 @@ def wall(folder: Path, scale: float, program: Path | None) -> Iterator[str]:
 def memory(folder: Path, scale: float, program: Path | None) -> Iterator[str]:
     with serving(program, 0.0) as server:
         for kind, count in (("YAML", int(10_000 * scale)), ("JSONL", int(100_000 * scale))):
-            root = _project(folder / kind, count, server.base_url, lines=kind == "JSONL")
+            root = make_project(folder / kind, count, server.base_url, lines=kind == "JSONL")
             used_by = used(promptbench("run", "--quiet"), root)
             yield f"{count:,} {kind} cases: {used_by[1]:.0f} MiB at the peak"
         yield f"SDK: {measure('sdk', server, 100, folder).memory:.0f} MB"
@@ -77,9 +77,9 @@ def memory(folder: Path, scale: float, program: Path | None) -> Iterator[str]:
 
 def size(folder: Path, scale: float, program: Path | None) -> Iterator[str]:
     with serving(program, 0.0) as server:
-        root = _project(folder / "small", int(10_000 * scale), server.base_url)
+        root = make_project(folder / "small", int(10_000 * scale), server.base_url)
         used(promptbench("run", "--quiet"), root)
-        yield f"runs.sqlite, small answers: {_bytes(root) / int(10_000 * scale) / 1000:.2f} KB a call"
+        yield f"runs.sqlite, small answers: {size_of(root) / int(10_000 * scale) / 1000:.2f} KB a call"
 
 
 def record(folder: Path, scale: float, program: Path | None) -> Iterator[str]:
@@ -87,19 +87,15 @@ def record(folder: Path, scale: float, program: Path | None) -> Iterator[str]:
     root.mkdir()
     used([sys.executable, "-m", "tests.bench.rescoring", "--side", "prepare", str(count), "--repeats", "3"], root)
     documents = (root / "documents.jsonl").stat().st_size / count
-    yield f"runs.sqlite, answers of {documents / 1000:.1f} KB: {_bytes(root) / count / 1000:.2f} KB a call"
+    yield f"runs.sqlite, answers of {documents / 1000:.1f} KB: {size_of(root) / count / 1000:.2f} KB a call"
     for words in (["runs", "report"], ["runs", "gate"], ["runs", "usage"], ["runs", "rescore"]):
         seconds, most = used(promptbench(*words), root)
         yield f"{' '.join(words)} on {count:,} calls: {seconds:.1f} s, {most:.0f} MiB"
 
 
 def logs(folder: Path, scale: float, program: Path | None) -> Iterator[str]:
-    root, count = _project(folder / "logs", 1), int(100_000 * scale)
-    # The prompt of the logged calls.
-    suite = root / "suites" / "load"
-    (suite / "load.prompt").rename(suite / "triage.prompt")
-    text = (suite / "suite.yaml").read_text(encoding="utf-8")
-    (suite / "suite.yaml").write_text(text.replace("load.prompt", "triage.prompt"), encoding="utf-8")
+    # The prompt of the logged calls is called triage.
+    root, count = make_project(folder / "logs", 1, prompt="triage"), int(100_000 * scale)
     importing.write(root / "log.jsonl", count)
     floor = importing.bare(root / "log.jsonl")
     for words in (
@@ -121,15 +117,18 @@ def _median(costs: list[Cost]) -> float:
     return statistics.median(cost.cpu for cost in costs)
 
 
-def _bytes(root: Path) -> int:
+def size_of(root: Path) -> int:
     return sum(file.stat().st_size for file in (root / ".promptbench").glob("runs.sqlite*"))
 
 
-def _project(root: Path, cases: int, base_url: str = "http://127.0.0.1:9/v1", *, lines: bool = False) -> Path:
+def make_project(
+    root: Path, cases: int, base_url: str = "http://127.0.0.1:9/v1", *, lines: bool = False, prompt: str = "load"
+) -> Path:
+    """A project whose suite has as many cases, in a file of their own with `lines`."""
     folder = root / "suites" / "load"
     folder.mkdir(parents=True)
     (root / "promptbench.toml").write_text(f'[providers.openai]\nbase_url = "{base_url}"\n', encoding="utf-8")
-    (folder / "load.prompt").write_text(PROMPT, encoding="utf-8")
+    (folder / f"{prompt}.prompt").write_text(PROMPT, encoding="utf-8")
     written = (CASE.format(n=number) for number in range(cases))
     if lines:
         with (folder / "cases.jsonl").open("w", encoding="utf-8") as file:
@@ -137,7 +136,8 @@ def _project(root: Path, cases: int, base_url: str = "http://127.0.0.1:9/v1", *,
             file.writelines(
                 f'{{"case": "case-{n}", "vars": {{"message": "{message.format(n=n)}"}}}}\n' for n in range(cases)
             )
-    text = SUITE.replace("cases:\n", "cases: cases.jsonl\n") if lines else SUITE + "".join(written)
+    text = SUITE.replace("load.prompt", f"{prompt}.prompt")
+    text = text.replace("cases:\n", "cases: cases.jsonl\n") if lines else text + "".join(written)
     (folder / "suite.yaml").write_text(text, encoding="utf-8")
     return root
 
