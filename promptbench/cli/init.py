@@ -53,8 +53,9 @@ def init(
         from promptbench.cli.rendering import Rendering
         from promptbench.workflows.start.init_from import init_from
 
-        report = init_from(folder or Path.cwd(), source, name, model, judge)
-        return Rendering.of("terminal", None, as_json=as_json).write(None, [report])
+        return Rendering.of("terminal", None, as_json=as_json).write(
+            None, [init_from(folder or Path.cwd(), source, name, model, judge)]
+        )
     from promptbench.workflows.start.init import Start, init as write_suite, name_for, next_steps, read_fields
 
     default = Start()

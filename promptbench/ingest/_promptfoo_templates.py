@@ -17,7 +17,7 @@ from promptbench.text.templates import lookup, render_value
 
 _TAG = re.compile(r"\{\{-?\s*(?P<value>.*?)\s*-?\}\}|\{%.*?%\}", re.DOTALL)
 _STEP = re.compile(r"\[['\"]?(\w+)['\"]?\]")
-_NAME = r"[A-Za-z_]\w*(?:\.\w+)*"
+_NAME = r"(?!(?:env|loop)\.)[A-Za-z_]\w*(?:\.\w+)*"
 # A block without another block inside: the inner ones are converted first.
 _BODY = r"(?:(?!\{%).)*"
 _BLOCK = re.compile(

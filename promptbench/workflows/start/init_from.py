@@ -57,8 +57,14 @@ def init_from(folder: Path, source: Path, name: str | None, model: str | None, j
     config.read(source.resolve())
     name = name or re.sub(r"[^a-z0-9]+", "-", source.resolve().parent.name.lower()).strip("-") or "imported"
     prompts = {f"{name}.{variant}.prompt": text for variant, text in config.prompts.items()}
-    models: list[Json] = [model] if model else [*config.models] or [DEFAULT_MODEL]
-    head = omit_fields({"suite": name, "about": config.about, "prompt": list(prompts), "models": models})
+    head = omit_fields(
+        {
+            "suite": name,
+            "about": config.about,
+            "prompt": list(prompts),
+            "models": ([model] if model else config.models) or [DEFAULT_MODEL],
+        }
+    )
     cases = [line for case in config.cases.values() for line in item_lines(case, 2)]
     texts = {"suite.yaml": "\n".join([*mapping_lines(head, 0), "cases:", *cases, ""])}
     for file, text in prompts.items():
@@ -72,8 +78,8 @@ def init_from(folder: Path, source: Path, name: str | None, model: str | None, j
         front = mapping_lines({"input": {"default": dict.fromkeys(sorted(missing))}}, 0) if missing else []
         texts[file] = "\n".join([*(["---", *front, "---"] if front or text.startswith("---") else []), text, ""])
     keys = [f'{server}.{key} = "{text}"\n' for server, own in config.servers.items() for key, text in own.items()]
-    settings = ("providers.openai_compatible.servers", "".join(keys)) if keys else None
-    return config.report(name, init(folder, Start(name, settings=settings), texts))
+    settings = ("providers.openai_compatible.servers", "".join(keys))
+    return config.report(name, init(folder, Start(name, settings=settings if keys else None), texts))
 
 
 class _Config:
@@ -185,6 +191,9 @@ class _Config:
 
     def _included(self, written: str, key: str, location: Location) -> Json:
         # Return the content of the file that a text names, a list of several, or the text itself.
+        # A template in a variable that is not the name of another variable.
+        if key == "vars" and re.search(r"\{\{(?!\s*(?!env\.)\w[\w.]*\s*\}\})|\{%", written):
+            self._count("template", location, written, "this expression has no equivalent, it is in the value as text")
         is_named = key in TABLE["lists"] and "\n" not in written and (self._folder / written[:200]).is_file()
         if not (written.startswith("file://") or is_named):
             return written

@@ -171,12 +171,16 @@ def test_prompts_and_settings_are_valid(imported: Import, capsys: pytest.Capture
 
 
 def test_without_equivalents_is_a_suite_too(imported: Import) -> None:
-    config = (
-        "prompts: ['{% for m in items %}{{m}}{% endfor %} {{a === b}}']\ntests:\n  - assert: [{type: bleu}]\n  - {}\n"
-    )
-    data, suite = imported({"promptfooconfig.yaml": config})
+    prompts = ["{% for m in items %}{{m}}{% endfor %} {{a === b}}", "{{env.HOME}} {{q}}"]
+    tests = [{"assert": [{"type": "bleu"}]}, {"vars": {"q": "{{ env.HOME }}"}}, {"vars": {"q": "{{q2}}", "q2": "x"}}]
+    config = {"prompts": prompts, "providers": ["openai:chat:{{env.MODEL}}"], "tests": tests}
+    data, suite = imported({"promptfooconfig.yaml": json.dumps(config)})
     assert data["items"]["assertion"] == {"carried": 0, "listed": 1}
-    assert [case.get("skip") is not None for case in suite["cases"]] == [True, False]
+    assert data["items"]["provider"] == {"carried": 0, "listed": 1}
+    # The loop and its end, the expression, the environment in a prompt and in a value.
+    assert data["items"]["template"] == {"carried": 2, "listed": 5}
+    assert [case.get("skip") is not None for case in suite["cases"]] == [True, False, False]
+    assert suite["cases"][2]["vars"] == {"q": "x", "q2": "x"}
     assert suite["models"] == ["gguf/smollm2-135m"]
     assert run(["validate"]) == 0
 
