@@ -96,12 +96,11 @@ def cancel_batches(project: Project, run: str) -> dict[str, str]:
     EnvironmentFailure if a provider refuses.
     """
 
-    async def cancel(batch: StoredBatch) -> None:
-        ref = ModelRef.parse(batch.model)
-        provider = provider_spec(ref.provider).connect(ref.name, project.provider_context(ref.provider))
+    async def cancel(model: ModelRef, batch: str) -> None:
+        provider = provider_spec(model.provider).connect(model.name, project.provider_context(model.provider))
         try:
-            if (api := provider.batch()) is not None and batch.remote_id is not None:
-                await api.cancel(batch.remote_id)
+            if (api := provider.batch()) is not None:
+                await api.cancel(batch)
         except ProviderFailure as failure:
             raise EnvironmentFailure(failure.message) from None
         finally:
@@ -110,13 +109,12 @@ def cancel_batches(project: Project, run: str) -> dict[str, str]:
     with project.recorded() as runs:
         name = runs.run(run).id
         if not runs.hold(name):
-            raise ConflictError(
-                f"run {name} is in progress", hint="press Ctrl-C where it runs, then cancel its batches"
-            )
-        batches = [batch for batch in runs.batches().unread(name) if batch.sent is not None]
-        for batch in batches:
-            asyncio.run(cancel(batch))
-        return {batch.remote_id or "not known to be accepted": batch.model for batch in batches}
+            hint = "press Ctrl-C where it runs, then cancel its batches"
+            raise ConflictError(f"run {name} is in progress", hint=hint)
+        batches = {batch.remote_id: batch.model for batch in runs.batches().unread(name) if batch.remote_id}
+        for batch, model in batches.items():
+            asyncio.run(cancel(ModelRef.parse(model), batch))
+        return batches
 
 
 class BatchRounds:

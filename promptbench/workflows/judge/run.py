@@ -46,6 +46,8 @@ from promptbench.workflows.judge.looks import champions_since_fix, continuation_
 from promptbench.workflows.judge.proof import add_promotions, attach_proofs, by_prompt, check_promotable
 from promptbench.workflows.judge.report import build
 
+_BY_BATCH = "asked by batch: answers cost half of the price, and have no times"
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -188,6 +190,7 @@ def run(
             )
             judged.append(done)
             looks = looks_of(prepared, runs, done.info, champions)
+            notes += [_BY_BATCH] if by_batch else []
             notes += look_notes(looks)
             notes += continuation_note(looks, done.verdict, done.table, command, estimate_calls(project, prepared))
             notes += before.renamed(runs.model_aliases().names(done.info.id)) if before else ()

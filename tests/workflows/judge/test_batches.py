@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from promptbench.providers._batch import lines_in
+from promptbench.workflows.judge.batches import parts_of
+from tests.bench import batch_kills
 from tests.helpers import judging
 from tests.helpers.fake_batches import FakeBatches
 from tests.helpers.project import ProjectFolder, better
@@ -77,6 +81,7 @@ def test_a_run_by_batch_is_that_of_single_calls_at_half_price(opened: Open, serv
     assert (live.code, batched.code) == (0, 0), batched.err
     assert (server.live, server.accepted.total()) == (TRIES, len(server.accepted))
     [one], [other] = live.data["runs"], batched.data["runs"]
+    assert "asked by batch: answers cost half of the price, and have no times" in other["notes"]
     assert one["sentence"] == other["sentence"]
     columns = "variant, case_name, repeat, outcome, answer_hash, scores, tries, input_tokens, cost, provider_ms"
     sql = "SELECT {} FROM attempt JOIN run ON run.id = run ORDER BY run.started, variant, case_name, repeat"
@@ -194,3 +199,85 @@ def test_each_turn_is_a_batch(opened: Open, server: FakeBatches) -> None:
     assert ended.code == 0, ended.out
     assert (server.live, [len(batch["requests"]) for batch in server.batches]) == (0, [1, 1])
     assert rows(project, "SELECT outcome, tries, cost, provider_ms FROM attempt") == [("passed", 2, 0.025, None)]
+
+
+@pytest.mark.slow
+def test_a_batch_that_is_refused_disables_the_model(opened: Open, server: FakeBatches) -> None:
+    project = opened()
+    server.faults["invalid"] = 1
+    ended = project.run("run", "--batch")
+    assert ended.code == 4, ended.out
+    why = "a batch of openai/fake was refused: line 3: not this batch (invalid_json_line)"
+    assert f"openai/fake is disabled for this run: {why}" in ended.err
+    assert (server.live, server.accepted) == (0, {})
+    assert project.run("run", "--batch").code == 0
+
+
+@pytest.mark.slow
+def test_a_batch_that_the_budget_does_not_allow_is_not_sent(opened: Open, server: FakeBatches) -> None:
+    project = opened()
+    ended = project.run("run", "--batch", "--max-calls", "5")
+    assert ended.code == 4, ended.out
+    assert "stopped at the budget: 0 of 5 calls are made" in ended.out
+    assert not server.batches
+    project.edit("suites/triage/suite.yaml", "{repeats: 3}", "{repeats: 3, max cost: $0.01}")
+    ended = project.run("run", "--batch")
+    assert (ended.code, server.batches) == (4, []), ended.out
+    assert "and the next 18 calls could cost $" in ended.out
+
+
+@pytest.mark.slow
+def test_an_interrupt_leaves_the_batches_and_the_same_command_reads_them(opened: Open, server: FakeBatches) -> None:
+    project = opened()
+    server.looks = 10_000
+    process = project.start("run", "--batch")
+    assert process.stderr is not None
+    next(line for line in process.stderr if "as batch 1 (batch_0)" in line)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, out + err
+    server.looks = 0
+    assert project.run("run", "--batch").code == 0
+    assert (server.live, max(server.accepted.values())) == (0, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+def test_a_run_that_is_killed_sends_nothing_twice(tmp_path: Path, provider: str) -> None:
+    with FakeBatches(batch_kills.script, looks=3) as server:
+        batch_kills.write_project(tmp_path, server, 30, provider)
+        adopted = batch_kills.command(tmp_path, "adopt", "suites/triage/triage.plain.prompt", "--reason", "in use")
+        adopted.communicate()
+        batch_kills.killed_run(tmp_path, 6, 6.0)
+        assert (server.live, set(server.accepted.values())) == (0, {1})
+
+
+def test_parts_keep_the_limits_and_broken_lines_are_missing() -> None:
+    lines = [(str(size), b"x" * size, 0.0) for size in (3, 4, 3, 9, 20, 1)]
+    sizes = [[len(line) for _, line, _ in part] for part in parts_of(lines, 2, 10)]
+    assert sizes == [[3, 4], [3], [9], [20], [1]]
+    assert [len(part) for part in parts_of(lines[:3], 3, 100)] == [3]
+    assert list(parts_of([], 2, 10)) == []
+    rejected = {"status_code": 400, "body": {"error": {"message": "too long"}}}
+    overloaded = {"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}
+    written = [
+        {"custom_id": "a", "response": {"status_code": 200, "body": {"id": 1}}, "error": None},
+        {"custom_id": "b", "response": rejected, "error": None},
+        {"custom_id": "c", "response": None, "error": {"code": "batch_expired", "message": "too late"}},
+        {"custom_id": "d", "result": {"type": "succeeded", "message": {"id": 2}}},
+        {"custom_id": "e", "result": {"type": "errored", "error": overloaded}},
+        {"custom_id": "f", "result": {"type": "expired"}},
+        {"custom_id": "g", "result": []},
+        [],
+    ]
+    content = "\n".join(map(json.dumps, written)).encode() + b'\n{"custom_id": "h", "resp\n\xff\n'
+    found = [(key, status, json.loads(body)) for key, status, body in lines_in(content)]
+    assert [(key, status) for key, status, _ in found] == [
+        *(("a", 200), ("b", 400), ("c", 0), ("d", 200), ("e", 529), ("f", 0), ("g", 0)),
+    ]
+    assert [body for *_, body in found[:4]] == [
+        {"id": 1},
+        {"error": {"message": "too long"}},
+        {"error": {"code": "batch_expired", "message": "too late"}},
+        {"id": 2},
+    ]
