@@ -158,6 +158,9 @@ class BatchRounds:
         for name in sorted({str(model.ref) for model in prepared.models} - self._apis.keys()) if by_batch else ():
             self._notice(f"{name} is called live, not by batch")
         yield partial(self.fetch, engine)
+        # Not after each round: a run that resumes passes the first ones at once, and needs the answers of the later ones.
+        if self._apis and not (engine.halted or engine.gateway.disabled):
+            self._kept.clear(self._run)
         self._apis = {}
 
     def reply(self, request: Request) -> Reply | None:
@@ -198,8 +201,6 @@ class BatchRounds:
         if self._waiting and not engine.halted:
             engine.wait(self._fetch())
             return not engine.halted
-        if self._apis and not (engine.halted or engine.gateway.disabled):
-            self._kept.clear(self._run)  # All of it is on record.
         self._waiting, self._live = {}, {}
         return False
 
