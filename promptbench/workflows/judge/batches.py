@@ -158,7 +158,7 @@ class BatchRounds:
         for name in sorted({str(model.ref) for model in prepared.models} - self._apis.keys()) if by_batch else ():
             self._notice(f"{name} is called live, not by batch")
         yield partial(self.fetch, engine)
-        # Not after each round: a run that resumes passes the first ones at once, and needs the answers of the later ones.
+        # Not after each round: a run that resumes passes the first ones at once, and needs the answers of later ones.
         if self._apis and not (engine.halted or engine.gateway.disabled):
             self._kept.clear(self._run)
         self._apis = {}
