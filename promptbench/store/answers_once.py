@@ -76,5 +76,10 @@ STATEMENTS = (
     "DROP TABLE attempt_before",
     "DROP TABLE recording_before",
     "DROP TABLE answer_before",
+    # As before: people read the hash as text.
+    "DROP VIEW attempt_with_answer",
+    f"""CREATE VIEW attempt_with_answer AS
+        SELECT {_FIRST[0]}, 'sha256:' || lower(hex(answer_hash)) AS answer_hash, {_FIRST[1]}, text AS answer
+        FROM attempt LEFT JOIN answer ON hash = answer_hash""",
     "PRAGMA legacy_alter_table = OFF",
 )

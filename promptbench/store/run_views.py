@@ -128,6 +128,8 @@ ABOUT: dict[str, str] = {
     "step": "The calls of attempts in which the model called tools or took part in a conversation.",
     "swap": "Attempts of `run --blame`, which finds the step of a chain that broke a case.",
     "judging": "Requests of checks to judges.",
+    "batch": "The batches that `run --batch` sent.",
+    "batch_line": "Answers of a batch until they are on record.",
     "logged_call": "Imported calls of production logs.",
     "run_case": "The cases of a run.",
     "calibration": "How often the production version passes each case, by calibration run.",
