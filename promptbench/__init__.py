@@ -10,8 +10,6 @@
 Everything public is listed here, and imported when it is first used.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

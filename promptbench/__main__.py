@@ -1,7 +1,5 @@
 """`python -m promptbench`, and the command `promptbench`."""
 
-from __future__ import annotations
-
 import atexit
 import gc
 import os

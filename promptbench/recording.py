@@ -5,8 +5,6 @@ from promptbench import record_call
 record_call("calls.jsonl", model="openai/gpt-5.4-mini", prompt="triage", messages=messages, answer=text)
 """
 
-from __future__ import annotations
-
 import json
 import math
 import os

@@ -1,7 +1,5 @@
 """The checks. One file is one check, and its docstring is what people read about it."""
 
-from __future__ import annotations
-
 from promptbench.core.plugins import Plugins
 from promptbench.plugins import CheckSpec
 

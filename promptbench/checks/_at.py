@@ -1,7 +1,5 @@
 """The option `at` of every check: look at one value of a JSON answer, or at each of several."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial

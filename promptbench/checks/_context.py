@@ -1,7 +1,5 @@
 """What the model was given: all variables of a case, or those that a check names."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 
 from promptbench.checks import _options

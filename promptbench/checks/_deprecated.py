@@ -3,8 +3,6 @@
 Each translates its argument into one for `expect`, and the deprecation warning shows the translation.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Read files beside a suite."""
 
-from __future__ import annotations
-
 from pathlib import PureWindowsPath
 
 from promptbench.checks._options import texts

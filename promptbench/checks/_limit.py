@@ -1,7 +1,5 @@
 """Limits on what a call took: the checks `cost`, `latency` and `tokens`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Checks inside a check: `all of`, `any of` and `not`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from promptbench.checks import _options, plugins

@@ -12,8 +12,6 @@ Each works character by character, so the time is linear whatever the text: norm
 marks have to be sorted.
 """
 
-from __future__ import annotations
-
 import re
 import string
 import unicodedata

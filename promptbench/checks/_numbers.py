@@ -5,8 +5,6 @@ that belong to a word (`GPT-4`, `H2O`, `1.2.3`), nor numbers in words. `1,234` a
 decimal mark decides.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Read the options of checks from their YAML arguments. All functions raise ValueError for an invalid value."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation

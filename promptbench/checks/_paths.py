@@ -5,8 +5,6 @@ which gives a list. A name with a dot, a bracket or a space at its end is put in
 `prices['1.5 kg']`.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

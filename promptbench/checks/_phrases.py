@@ -1,7 +1,5 @@
 """Recognise answers that abstain or refuse, by English phrases in their first words. A suite can add its own."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

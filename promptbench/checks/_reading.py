@@ -5,8 +5,6 @@ last, without both, and each of these without asterisks. So an introduction ("Su
 Markdown does not fail an answer that follows the instruction. In both, an empty answer fails.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial

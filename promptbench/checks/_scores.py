@@ -1,7 +1,5 @@
 """Make scores, and compare and quote values in their reasons."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from promptbench.core.words import mismatch, quoted

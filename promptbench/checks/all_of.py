@@ -8,8 +8,6 @@ Example:
     checks: [{all of: {checks: [{contains: Paris}, {contains: Seine}, {not: {contains: Lyon}}], at least: 60%}}]
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from statistics import fmean
 

@@ -10,8 +10,6 @@ Example:
     checks: [{answerable: no}]
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from promptbench.checks import _options

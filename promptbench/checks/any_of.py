@@ -7,8 +7,6 @@ Example:
     checks: [{any of: [{answerable: no}, {contains: 14 days}]}]
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from promptbench.checks import _nested

@@ -11,8 +11,6 @@ Example:
     checks: [{citations: {in: documents, at least: 1}}]
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

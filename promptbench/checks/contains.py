@@ -9,8 +9,6 @@ Example:
     checks: [{contains: [refund, '14 days']}, {contains: {any of: [yes, no], whole words: yes}}]
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -9,8 +9,6 @@ Example:
     checks: [{cost: $0.002}]
 """
 
-from __future__ import annotations
-
 from promptbench.checks import _options
 from promptbench.checks._limit import AtMost
 from promptbench.plugins import CheckContext, CheckSpec, Json

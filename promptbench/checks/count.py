@@ -10,8 +10,6 @@ Example:
     checks: [{count: {of: words, at least: 100, less than: 300}}, {count: {of: word banana, exactly: 3}}]
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass

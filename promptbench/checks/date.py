@@ -10,8 +10,6 @@ Example:
     checks: [{date: {is: 2026-03-04, order: month first}}]
 """
 
-from __future__ import annotations
-
 import datetime
 import re
 from collections.abc import Iterator

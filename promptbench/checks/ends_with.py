@@ -8,8 +8,6 @@ Example:
     checks: [{ends with: Is there anything else I can help with?}]
 """
 
-from __future__ import annotations
-
 from promptbench.checks import _options, starts_with
 from promptbench.plugins import CheckContext, CheckSpec, Json
 

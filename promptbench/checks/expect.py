@@ -15,8 +15,6 @@ Example:
     expect: {team: billing}
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from promptbench.checks import _normal, _options

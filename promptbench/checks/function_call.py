@@ -13,8 +13,6 @@ Example:
     checks: [{function call: {name: get_weather, arguments: {city: Berlin, days: 3}}}]
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 

@@ -12,8 +12,6 @@ Example:
     checks: [{grounded: {in: document, look at: [numbers, quotations]}}]
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -8,8 +8,6 @@ Example:
     checks: [json]
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 

@@ -8,8 +8,6 @@ Example:
     checks: [{latency: 2 s}]
 """
 
-from __future__ import annotations
-
 from promptbench.checks import _options
 from promptbench.checks._limit import AtMost
 from promptbench.checks._scores import quoted

@@ -8,8 +8,6 @@ Example:
     checks: [{letter case: lower}]
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from promptbench.checks._options import choice

@@ -9,8 +9,6 @@ Example:
     checks: [{list: [open the lid, press start, wait]}]
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_left
 from collections import Counter

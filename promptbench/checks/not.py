@@ -7,8 +7,6 @@ Example:
     checks: [{not: {regex: '[0-9]{16}'}}]
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from promptbench.checks import _nested

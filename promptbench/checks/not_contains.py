@@ -8,8 +8,6 @@ Example:
     checks: [{not contains: [sorry, 'as an AI']}, {not contains: {any of: [war, rate], whole words: yes}}]
 """
 
-from __future__ import annotations
-
 from promptbench.checks.contains import SCHEMA, Mentions, build_mentions
 from promptbench.plugins import CheckContext, CheckSpec, Json
 

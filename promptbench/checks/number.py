@@ -12,8 +12,6 @@ Example:
     checks: [{number: {is: 1234.50, within: 1%, unit: [EUR, €]}}]
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal

@@ -8,8 +8,6 @@ Example:
     checks: [{parts: {separated by: '******', exactly: 2, all different: yes}}]
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from promptbench.checks import _options

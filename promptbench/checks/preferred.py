@@ -15,8 +15,6 @@ Example:
     checks: [{preferred: {judge: openai/gpt-5.5-2026-04-23, criterion: says what happens next, over: was}}]
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar

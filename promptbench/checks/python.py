@@ -11,8 +11,6 @@ Example:
     checks: [{python: {function: 'rules.py:polite', argument: {name: Ada}}}]
 """
 
-from __future__ import annotations
-
 import copy
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -8,8 +8,6 @@ Example:
     checks: [{refusal: no}]
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from promptbench.checks import _options

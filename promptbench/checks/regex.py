@@ -9,8 +9,6 @@ Example:
     checks: [{regex: '^[A-Z]-[0-9]{4}$'}]
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

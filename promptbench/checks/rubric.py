@@ -15,8 +15,6 @@ Example:
     checks: [{rubric: {judge: openai/gpt-5.5-2026-04-23, passes if: the answer apologises and names a date}}]
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean

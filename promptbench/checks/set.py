@@ -10,8 +10,6 @@ Example:
     checks: [{set: {is: [refund, delivery], at: topics, ignore: case}}]
 """
 
-from __future__ import annotations
-
 from promptbench.checks.list import SCHEMA, Items, build_items
 from promptbench.plugins import CheckContext, CheckSpec, Json
 

@@ -9,8 +9,6 @@ Example:
     checks: [{starts with: Dear}, {starts with: {word: However, paragraph: 2}}]
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

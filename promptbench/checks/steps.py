@@ -11,8 +11,6 @@ Example:
     checks: [{steps: {order: [find_order, refund], never: [delete_order], count: {refund: 1}, steps: {at most: 4}}}]
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 

@@ -9,8 +9,6 @@ Example:
     checks: [{token f1: {is: [Denver Broncos, the Broncos], at least: 0.8}}]
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from promptbench.checks import _normal, _options

@@ -8,8 +8,6 @@ Example:
     checks: [{tokens: {at most: 300, of: answer}}]
 """
 
-from __future__ import annotations
-
 from promptbench.checks import _options
 from promptbench.checks._limit import AtMost
 from promptbench.plugins import CallFacts, CheckContext, CheckSpec, Json

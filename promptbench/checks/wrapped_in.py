@@ -7,8 +7,6 @@ Example:
     checks: [{wrapped in: '"'}]
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from promptbench.checks import _options

@@ -1,7 +1,5 @@
 """`promptbench ablate`: what each part of a prompt is worth, and the shortest prompt that is not worse."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Literal
 

@@ -1,7 +1,5 @@
 """The application and its error boundary, where each end of a command becomes an exit code."""
 
-from __future__ import annotations
-
 import os
 import sys
 import tempfile

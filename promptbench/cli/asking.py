@@ -1,7 +1,5 @@
 """Questions to a user at the terminal. They go to stderr; Ctrl-C leaves the command."""
 
-from __future__ import annotations
-
 import select
 import sys
 from collections.abc import Callable

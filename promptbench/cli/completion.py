@@ -1,7 +1,5 @@
 """Values for shell completion, read from the project. Whatever goes wrong, nothing is completed."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, MutableMapping

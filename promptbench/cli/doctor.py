@@ -1,7 +1,5 @@
 """`promptbench doctor`: check the installation, the settings and the stores."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """`promptbench export`: right and wrong answers as data for fine-tuning."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated, Literal

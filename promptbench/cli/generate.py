@@ -1,7 +1,5 @@
 """`promptbench generate`: questions about documents, for people to review."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`promptbench models`: list the models that can be used, and install the embedded one."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """Output: results go to stdout, everything else to stderr. Nothing here is ever markup."""
 
-from __future__ import annotations
-
 import json
 import os
 import shlex

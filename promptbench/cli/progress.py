@@ -3,8 +3,6 @@
 Both have the attempts made, the failures, the time left and the cost so far.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import time

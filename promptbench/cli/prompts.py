@@ -1,7 +1,5 @@
 """`promptbench prompts` and `get`: list, show, compare and print stored prompts, and their history."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from typing import Annotated, Literal
 

@@ -1,7 +1,5 @@
 """`promptbench explain`, `docs` and `schema`: checks, diagnostics and terms, the guides, and JSON Schemas."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

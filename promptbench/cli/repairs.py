@@ -1,7 +1,5 @@
 """`promptbench repairs`: which repairs a run's answers depend on, and the team's own repair rules."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

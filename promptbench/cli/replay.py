@@ -1,7 +1,5 @@
 """`promptbench replay`: score logged answers with a suite's checks, or send the inputs again."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path

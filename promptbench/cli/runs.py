@@ -1,7 +1,5 @@
 """`promptbench runs`: list, show, judge again, merge and prune runs."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal

@@ -1,7 +1,5 @@
 """`promptbench sheet`: export the cases of a suite to a spreadsheet, and import them."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated

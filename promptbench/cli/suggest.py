@@ -1,7 +1,5 @@
 """`promptbench suggest`: let a model propose better versions of a prompt."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`promptbench suite`: how far a suite itself can be trusted."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated, Literal

@@ -1,7 +1,5 @@
 """`promptbench validate`: check suites and prompt files without calling a model."""
 
-from __future__ import annotations
-
 import sys
 from dataclasses import replace
 from pathlib import Path

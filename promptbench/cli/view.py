@@ -1,7 +1,5 @@
 """`promptbench view`: the project as a local web page."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -4,8 +4,6 @@ It reads requests and writes replies as lines of JSON. It is a process of its ow
 function that never returns, and because what such code does to modules, signals or standard output stays in it.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import operator

@@ -1,7 +1,5 @@
 """Hosts in addresses: which servers a text names."""
 
-from __future__ import annotations
-
 import ipaddress
 from collections.abc import Iterator
 from typing import Any

@@ -3,8 +3,6 @@
 Nothing here imports or runs their code.
 """
 
-from __future__ import annotations
-
 import ast
 import fnmatch
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """The parameters of a call, as the `config` of a prompt or of a suite's model has them, in words for all providers."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

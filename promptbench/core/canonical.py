@@ -4,8 +4,6 @@ Canonical form: JSON, UTF-8, keys sorted, no spaces, LF line ends inside text. N
 1 and 1.0 differ, as they do in a prompt.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

@@ -1,7 +1,5 @@
 """The current time in the one format that promptbench writes."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 

@@ -1,7 +1,5 @@
 """Diagnostics: a problem in a user's file, its location, and what to write instead."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum

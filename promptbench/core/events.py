@@ -1,7 +1,5 @@
 """The events of a run. The engine emits them; the terminal and tests listen."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ A name may be written with spaces, dashes or underscores: `json schema` is the m
 name starts with an underscore is not a plug-in.
 """
 
-from __future__ import annotations
-
 import importlib
 import sys
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Run a file's functions in a process of its own, and stop it if it takes too long."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import subprocess

@@ -1,7 +1,5 @@
 """Keep secrets of the environment out of everything that is written."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The project's settings file: `promptbench.toml`, or `[tool.promptbench]` in `pyproject.toml`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 PROJECT_FILE = "promptbench.toml"

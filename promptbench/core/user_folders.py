@@ -1,7 +1,5 @@
 """The folders of the user that promptbench reads and writes outside of a project."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Format values, shares and counts for people."""
 
-from __future__ import annotations
-
 from promptbench.core.canonical import canonical
 from promptbench.core.types import Json
 

@@ -1,7 +1,5 @@
 """Make attempts: call the model, then the judges, score, commit, notify the listener. In that order."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence

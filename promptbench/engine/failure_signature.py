@@ -1,7 +1,5 @@
 """Failure signatures: why an answer fails, without the values that differ between answers with the same fault."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 

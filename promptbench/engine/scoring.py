@@ -1,7 +1,5 @@
 """Score attempts with the checks of their case."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 

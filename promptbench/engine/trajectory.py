@@ -4,8 +4,6 @@ The model continues because its tools have results, because the case has several
 step.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Judge several candidates against one champion, with Holm's correction for trying several."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 

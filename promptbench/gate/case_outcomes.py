@@ -5,8 +5,6 @@ ladder go through the same steps, with one stage less, because a fall often affe
 median answer in the screen is lower than the champion's, `RETEST` fresh tries of both decide, by Holm's procedure.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """Compare candidate and champion on one model: what speaks against the candidate, what is open, what is proven."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property

@@ -9,8 +9,6 @@ The earlier run may be the one that promoted the version. It was chosen for its 
 `tests/bench/gate_simulation.py` measures how often an unchanged prompt is called worse.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

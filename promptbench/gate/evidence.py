@@ -4,8 +4,6 @@ Plain data, so that it can be stored, committed, sent, and checked by somebody w
 the keys, so they must not change.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 

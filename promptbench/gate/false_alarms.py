@@ -7,8 +7,6 @@ passed or failed every try cannot differ in a simulated run, so only flaky ones 
 Not modelled: the rates are estimates, from 22 tries by default, and answers are independent of each other.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ candidate failed was tried 8 times more, and broken if it passed at most half, p
 that had selected a case counted again, so a fix by chance was too likely.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property

@@ -13,8 +13,6 @@ together are one, and a guard without a cluster is one of its own.
   that is proven broken fails the gate in any case.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass

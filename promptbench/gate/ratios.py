@@ -1,7 +1,5 @@
 """The ratios of the candidate's cost and latency to the champion's."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf

@@ -3,8 +3,6 @@
 To users a *target* is a failing case and a *guard* a passing case, both meaning the behaviour in production.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 
 from promptbench.core.words import number_of, percent, plural

@@ -1,7 +1,5 @@
 """Calls to models: cache, budget, rate limits, retries, outages and prices."""
 
-from __future__ import annotations
-
 from promptbench.gateway.budget import Budget, BudgetReached
 from promptbench.gateway.cache import Cache
 from promptbench.gateway.circuit import ModelDown

@@ -1,7 +1,5 @@
 """A bound on dollars, calls and minutes that is never exceeded."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable, Sequence

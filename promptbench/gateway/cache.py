@@ -3,8 +3,6 @@
 A cached answer says nothing new about a model, so it never enters a gate's statistics.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 

@@ -3,8 +3,6 @@
 Opening it costs a pause, disabling the model costs the run: so the first takes little evidence, the second minutes.
 """
 
-from __future__ import annotations
-
 import asyncio
 import math
 from collections import Counter

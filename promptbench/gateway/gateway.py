@@ -11,8 +11,6 @@ A request passes these stages, all of them in `Gateway.call`:
 7. retry: back off and return to 4, or end with the failure
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import random as random_module

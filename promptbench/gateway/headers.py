@@ -5,8 +5,6 @@ Anthropic: `anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-{li
 3339 times. A limit of 0 or below, which Azure sends, is ignored.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field

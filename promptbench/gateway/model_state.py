@@ -1,7 +1,5 @@
 """The state that the gateway keeps for one model: its limits and whether it is available."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import math

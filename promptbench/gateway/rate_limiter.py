@@ -1,7 +1,5 @@
 """Space requests evenly over the minute of a rate limit, so that no server sees a burst."""
 
-from __future__ import annotations
-
 import math
 from collections import deque
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Predict how many tokens a request takes: an estimate at first, later learned from the model's answers."""
 
-from __future__ import annotations
-
 import math
 
 from promptbench.core.types import Request, Usage

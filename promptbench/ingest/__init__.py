@@ -1,7 +1,5 @@
 """Readers of production logs: one file per format."""
 
-from __future__ import annotations
-
 from functools import cache
 
 from promptbench.core.plugins import Plugins

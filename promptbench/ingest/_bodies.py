@@ -3,8 +3,6 @@
 Proxies and tracers log these bodies unchanged.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

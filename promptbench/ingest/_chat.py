@@ -4,8 +4,6 @@ Text parts are joined. A tool call is rendered as JSON, `[{"name": …, "argumen
 call` reads; the result of a tool is a message with the role `tool`. Other parts are named, such as `[image]`.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Conversions of foreign fields. None of them raises: a value of another kind counts as absent."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Container, Iterable, Mapping

@@ -19,8 +19,6 @@
 are templates or files, and `similar`, which compares meaning by a model that the check of that name has to name.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping

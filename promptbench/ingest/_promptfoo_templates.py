@@ -7,8 +7,6 @@
 | `{# comment #}` | nothing |
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 

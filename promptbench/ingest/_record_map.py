@@ -1,7 +1,5 @@
 """Formats whose records only differ in where they keep the fields of a call: a table of paths instead of code."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache

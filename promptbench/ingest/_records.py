@@ -19,8 +19,6 @@ In a call's `extra` the fields of the source keep their names. These mean the sa
 | `checks`, `not_mapped` | from promptfoo: its assertions as checks, and those without a matching check |
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import secrets

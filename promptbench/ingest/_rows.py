@@ -4,8 +4,6 @@ A mapping leads from a field to a column, such as `answer: reply_text`, or to a 
 `answer: response.text`. A field is one of `ALIASES`, or `vars.NAME` for one variable of the prompt.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

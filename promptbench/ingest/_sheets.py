@@ -1,7 +1,5 @@
 """Logs in Excel workbooks (`.xlsx`): each visible sheet has a header, and a call on each row."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from collections.abc import Iterator

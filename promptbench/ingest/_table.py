@@ -1,7 +1,5 @@
 """Logs in delimited text (CSV, TSV, with semicolons): a header, and a call on each row."""
 
-from __future__ import annotations
-
 import csv
 import re
 from collections import Counter

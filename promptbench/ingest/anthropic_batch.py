@@ -5,8 +5,6 @@ line) are joined by `custom_id`: import both files together. Anthropic counts to
 separately; here they are part of the input.
 """
 
-from __future__ import annotations
-
 from promptbench.core.protocols import Log
 from promptbench.core.types import Json
 from promptbench.ingest._fields import as_object, as_text, join_nonblank, omit_fields

@@ -4,8 +4,6 @@ Bodies are those of Converse, or of the model's own API (Anthropic, Amazon Titan
 pieces of a stream are joined. A body that is larger than 100 KB is only referred to, and cannot be read.
 """
 
-from __future__ import annotations
-
 from promptbench.ingest._record_map import RecordMap
 
 _IN, _OUT = "input.inputBodyJson", "output.outputBodyJson"

@@ -9,8 +9,6 @@ Inputs in a separate file are joined by the id column: import both files togethe
 row of totals, are reported and skipped.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from promptbench.core.protocols import Log

@@ -4,8 +4,6 @@ Its exporter may write a comma before the closing bracket, and escape the quotes
 on, or below zero, are failures; a `feedback_rating` of false is a person's verdict.
 """
 
-from __future__ import annotations
-
 from promptbench.core.types import Json
 from promptbench.ingest._fields import as_number, as_object, decode_embedded, join_nonblank, parse_truth
 from promptbench.ingest._record_map import RecordMap

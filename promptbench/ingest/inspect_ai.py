@@ -5,8 +5,6 @@ evaluation. A score of I, 0 or below 0.5 is the source's verdict. Archives that 
 default, need Python 3.14 or the extra `zstd`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any

@@ -7,8 +7,6 @@ files (`scores/`): import them together, and they are joined by the id of the ob
 the answer is wrong. An observation of level ERROR has no answer, or a wrong one.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace

@@ -6,8 +6,6 @@ Only runs of type `llm` are calls; chains and tools are skipped. Inputs and outp
 with an average below 0.5 means that the answer is wrong.
 """
 
-from __future__ import annotations
-
 from promptbench.core.types import Json
 from promptbench.ingest._chat import unwrap_langchain
 from promptbench.ingest._fields import as_list, as_nonblank, as_object, omit_fields

@@ -5,8 +5,6 @@ Rows of the table have messages and responses only if the proxy stores prompts; 
 Times are seconds since 1970 in the payload, ISO 8601 in the table.
 """
 
-from __future__ import annotations
-
 from promptbench.core.types import Json
 from promptbench.ingest._fields import as_nonblank, as_object, as_text, decode_embedded, join_nonblank
 from promptbench.ingest._record_map import RecordMap

@@ -5,8 +5,6 @@ requests are not logged, so a failure is an answer that does not match its schem
 tool. llm condenses the stored payload of a response; the finish reason stays readable.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress

@@ -5,8 +5,6 @@ Spans of type LLM and CHAT_MODEL are calls; a span that only encloses another ca
 that is false or below 0.5 is the source's verdict about its calls.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from promptbench.core.types import Json

@@ -5,8 +5,6 @@ with the output and the error file. Chat completions, the Responses API and lega
 latency. Its discount of one half is not applied here.
 """
 
-from __future__ import annotations
-
 from promptbench.core.protocols import Log
 from promptbench.core.types import Json
 from promptbench.ingest._fields import as_count, as_object, join_nonblank, omit_fields

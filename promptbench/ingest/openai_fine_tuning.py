@@ -4,8 +4,6 @@ These answers are examples, not logged ones, so each is also the `expected` answ
 `weight` 0: it is context that the model must not learn, so it counts as a wrong one.
 """
 
-from __future__ import annotations
-
 from promptbench.core.protocols import Log
 from promptbench.core.types import Json
 from promptbench.ingest._bodies import read_response

@@ -4,8 +4,6 @@ The prompts are a separate list, `GET /v1/chat/completions/{id}/messages`, with 
 import these files together with the completions. `metadata` is the application's own.
 """
 
-from __future__ import annotations
-
 from promptbench.core.protocols import Log
 from promptbench.core.types import Json, LoggedCall
 from promptbench.ingest._fields import as_list, as_object, as_text

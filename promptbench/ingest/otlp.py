@@ -8,8 +8,6 @@ in span events are supported too, and calls exported as log records (the event
 `gen_ai.client.inference.operation.details`). An event `gen_ai.evaluation.result` is the source's verdict.
 """
 
-from __future__ import annotations
-
 import re
 from base64 import b64decode
 from collections.abc import Iterator, Mapping

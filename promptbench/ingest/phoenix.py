@@ -4,8 +4,6 @@ Attributes are OpenInference's, nested or with dots, in an object `attributes` o
 kind LLM are calls. Spans in OTLP are read by the format `otlp`.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from promptbench.core.protocols import Log

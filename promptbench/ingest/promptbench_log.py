@@ -3,8 +3,6 @@
 `promptbench run … --output log=FILE` writes it, and so can any program: a line needs `id`, `vars` and `answer`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from promptbench.core.protocols import Log

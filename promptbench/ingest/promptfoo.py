@@ -5,8 +5,6 @@ has them as a suite writes them, `extra["not_mapped"]` the others with the reaso
 expected answer. A failed assertion is the source's verdict; an error of the provider is not.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 

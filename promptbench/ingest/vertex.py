@@ -3,8 +3,6 @@
 Requests and responses are those of Gemini, or of Anthropic's models on Vertex.
 """
 
-from __future__ import annotations
-
 from promptbench.ingest._record_map import RecordMap
 
 SPEC = RecordMap(

@@ -1,7 +1,5 @@
 """Confidence intervals for measures of counts without a formula, by resampling the counts."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Hashable, Mapping
 from itertools import accumulate

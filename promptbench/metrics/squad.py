@@ -5,8 +5,6 @@ Both compare normalised texts and take the best of several right answers. For a 
 answer that is empty after normalising is right.
 """
 
-from __future__ import annotations
-
 import re
 import string
 from collections import Counter

@@ -1,7 +1,5 @@
 """Classify the text around a value: a fence, a tag, prose, or a sign that the value is only a part of something."""
 
-from __future__ import annotations
-
 import re
 
 from promptbench.core.types import Json, Repair

@@ -3,8 +3,6 @@
 An opening bracket that cannot be read ends the search: looking inside it would take a part for the whole.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The names of all repairs, how far each can be trusted, and the error of a text that cannot be read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from promptbench.core.types import Repair, Rung

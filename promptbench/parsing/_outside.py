@@ -3,8 +3,6 @@
 Prose may be dropped without a loss. Text that carries data may not: the value may be only a part of the answer.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Final
 

@@ -1,7 +1,5 @@
 """A tolerant parser for one object or array. It is iterative and linear, and records each repair."""
 
-from __future__ import annotations
-
 import re
 import string
 from typing import Any, Literal

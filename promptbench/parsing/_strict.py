@@ -4,8 +4,6 @@ Stricter than `json.loads`: it rejects NaN and Infinity, duplicate keys, numbers
 lone surrogates, and it limits the depth.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any, Final

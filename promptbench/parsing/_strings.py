@@ -4,8 +4,6 @@ A quote ends a string only if the text after it may follow a string at this gram
 the next quote, so the time is linear.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple

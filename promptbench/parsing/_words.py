@@ -1,7 +1,5 @@
 """Read what has no quotes in almost-JSON: numbers, literals and words."""
 
-from __future__ import annotations
-
 import re
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Remove what models put around their answer: a byte order mark, thinking, tokens of a chat, a code fence, a tag."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import Final

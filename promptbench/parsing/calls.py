@@ -8,8 +8,6 @@ On rung `raw` the whole text is a list of calls, or calls separated by commas wi
 is such a list in brackets, once what surrounds it is removed. Words without quotes are a guess (`missing_quote`).
 """
 
-from __future__ import annotations
-
 import ast
 import re
 import warnings

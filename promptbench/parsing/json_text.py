@@ -9,8 +9,6 @@
 No text raises, and the time is linear in its length.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

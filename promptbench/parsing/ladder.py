@@ -1,7 +1,5 @@
 """The ladder on which answers are read: the built-in steps, and the repair rules of a team."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final

@@ -7,8 +7,6 @@ message; syntax that has a meaning in a `.prompt` file is refused there, because
 file's name.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping

@@ -4,8 +4,6 @@ Partials are written out before a prompt is parsed, so they are part of its vers
 file. A value cannot contain one, because values are inserted later.
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_right
 from dataclasses import dataclass

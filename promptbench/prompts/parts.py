@@ -11,8 +11,6 @@ Sections and sentences are those of the system's and the user's messages outside
 one of them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal

@@ -4,8 +4,6 @@
 `part(object): {…}`, `(*): any`. A mapping whose `type` is one of JSON Schema's is JSON Schema already.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

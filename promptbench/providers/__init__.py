@@ -1,7 +1,5 @@
 """One file per provider. Its SDK is imported by the first call."""
 
-from __future__ import annotations
-
 from promptbench.core.plugins import Plugins
 from promptbench.plugins import ProviderSpec
 

@@ -4,8 +4,6 @@ OpenAI and Azure take a file of lines and return two, of answers and of errors; 
 bodies of requests and answers are those of single calls.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Collection, Iterator

@@ -1,7 +1,5 @@
 """What models are known to take: the table `capabilities.toml`."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Mapping

@@ -3,8 +3,6 @@
 OpenAI, Azure OpenAI, llama.cpp, vLLM and most others offer it, with the small differences in `Dialect`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

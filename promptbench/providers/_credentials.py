@@ -1,7 +1,5 @@
 """Keys and addresses of HTTP providers. Keys come from the environment only."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 

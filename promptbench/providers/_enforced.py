@@ -1,7 +1,5 @@
 """The parts of JSON Schema that servers enforce in structured outputs, as OpenAI and Anthropic document them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Read an answer that is streamed as server-sent events."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Classified by status and base class, because the SDKs' own exception classes come and go.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import time

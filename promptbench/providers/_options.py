@@ -1,7 +1,5 @@
 """Read a provider's table of the settings."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import TypeGuard
 

@@ -3,8 +3,6 @@
 The SDKs bring such a transport too; this one records the times of each call. See docs/design/0006-call-path.md.
 """
 
-from __future__ import annotations
-
 from urllib.parse import urlsplit
 
 import aiohttp

@@ -3,8 +3,6 @@
 `concurrent.futures.ThreadPoolExecutor` joins its threads when the interpreter exits, so it waits for the slowest call.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import queue

@@ -9,8 +9,6 @@ Of a config it takes `maxOutputTokens` (4096 by default), `stopSequences`, `reas
 API has no temperature, topP, topK, seed or verbosity, and a word that it would ignore is an error.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any

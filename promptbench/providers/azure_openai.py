@@ -7,8 +7,6 @@ price and its parameters), `timeout` in seconds (120), `concurrency` (at most th
 (send the prompt's output schema), `context_window` in tokens (as the list of `genai-prices` has it).
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from functools import partial

@@ -7,8 +7,6 @@ prompt's output schema), `context_window` in tokens (as the list of `genai-price
 field that carries `maxOutputTokens` by chat).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 

@@ -11,8 +11,6 @@ seconds (120), `concurrency` (at most this many calls at once), `structured` (se
 `context_window` in tokens.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from promptbench.core import addresses

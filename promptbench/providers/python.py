@@ -6,8 +6,6 @@ folder, and runs only when the project's settings list it. Nothing is assumed ab
 the same says so in the suite, by `deterministic: true`.
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import importlib.util

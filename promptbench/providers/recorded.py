@@ -5,8 +5,6 @@ same messages. A request that was never recorded, because the prompt, a value or
 error.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """Detection of e-mail addresses."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

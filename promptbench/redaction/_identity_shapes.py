@@ -3,8 +3,6 @@
 Python-stdnum validates the identity numbers. It is imported when the first candidate is seen.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from importlib import import_module

@@ -1,7 +1,5 @@
 """Detection of public IP addresses. Those of private networks and of documentation stay."""
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from collections.abc import Iterator

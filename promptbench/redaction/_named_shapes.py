@@ -4,8 +4,6 @@ A value is found after a label and a separator (`Passwort: â€¦`, `"api_key": "â€
 space. The weaker the separator, the more a value must look like a secret, because `the password is wrong` must stay.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections import Counter

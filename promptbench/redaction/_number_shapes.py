@@ -4,8 +4,6 @@ A number is recognised by its form and, if it has one, its check digit, because 
 have zeros where no real number has them, so they are recognised as placeholders.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """Detection of keys and tokens by their form. A placeholder keeps the prefix of its key."""
 
-from __future__ import annotations
-
 import base64
 import re
 from collections.abc import Iterator

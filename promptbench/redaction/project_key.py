@@ -1,7 +1,5 @@
 """The secret key of a project, from which its placeholders are derived."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress

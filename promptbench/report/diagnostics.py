@@ -1,7 +1,5 @@
 """Format diagnostics: the message, the location, the line with carets below it, and the hint."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 
 from promptbench.core.diagnostics import Diagnostic, Severity

@@ -1,7 +1,5 @@
 """Word diffs of two texts."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Sequence

@@ -3,8 +3,6 @@
 A document holds plain text only. A renderer escapes it for its format, so nothing in it is ever markup.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal

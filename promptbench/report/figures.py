@@ -1,7 +1,5 @@
 """Figures on intents, slots, questions and answers as plain data, and their words in a report."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Foreign text in HTML: escaped, and without anything that a browser would obey or hide."""
 
-from __future__ import annotations
-
 from html import escape
 
 from promptbench.report.words import clean

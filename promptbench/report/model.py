@@ -3,8 +3,6 @@
 Texts below fields become descriptions in the JSON Schema of reports.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 

@@ -4,8 +4,6 @@ A class is `f-ROLE` where a colour fills and `s-ROLE` where it draws a line. All
 which are about the pixels of a page.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

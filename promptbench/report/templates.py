@@ -4,8 +4,6 @@ Everything that a template writes is escaped, and so are characters that a reade
 around them. A name that a template uses and nobody gave is an error.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Formatting of numbers and foreign texts for people."""
 
-from __future__ import annotations
-
 import unicodedata
 from dataclasses import dataclass
 

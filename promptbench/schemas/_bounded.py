@@ -6,8 +6,6 @@ steps of a whole validation are counted. Errors are listed afterwards, for the b
 `re` or compare all pairs are replaced as well, and the validators of subschemas are kept.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar

@@ -1,7 +1,5 @@
 """Compile regular expressions of authors. They meet texts of models, and Python's own `re` cannot be stopped."""
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 from typing import Any

@@ -1,7 +1,5 @@
 """Say why a value does not fit a schema, in one short sentence."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice

@@ -3,8 +3,6 @@
 The project's file is `promptbench.toml`, or `[tool.promptbench]` in `pyproject.toml`; its folder is the project root.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import tomllib

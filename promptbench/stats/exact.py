@@ -1,7 +1,5 @@
 """Exact tests and bounds on counts. Pure functions; probabilities in [0, 1]."""
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections.abc import Callable
 from functools import lru_cache

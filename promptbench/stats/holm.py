@@ -1,7 +1,5 @@
 """Tests of several claims at once."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 

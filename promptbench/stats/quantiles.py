@@ -4,8 +4,6 @@ Own code, since importing scipy takes longer than all of this. Pure functions; t
 witnesses, and `tests/bench/bench_coverage.py` measures how often intervals hold what they promise over a real server.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """An exact test for a loss that is spread thinly over many cases."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache

@@ -3,8 +3,6 @@
 The text of a recorded answer is in the table `answer`, where attempts have it too.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from dataclasses import asdict, fields, replace

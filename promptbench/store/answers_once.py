@@ -1,7 +1,5 @@
 """The migration that keeps every answer's text once, under the bytes of its hash instead of 71 characters."""
 
-from __future__ import annotations
-
 _FIRST = (
     "run, variant, model, case_name, repeat, outcome, request_hash",
     "model_returned, params, finish_reason, structured, rung, well_formed, repairs, scores, error, tries, queue_ms, "

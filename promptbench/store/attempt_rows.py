@@ -1,7 +1,5 @@
 """Attempts and judge calls as rows of `runs.sqlite`."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """Back up a prompt store's database, also while other processes write."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 from pathlib import Path

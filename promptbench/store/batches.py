@@ -3,8 +3,6 @@
 A batch is written here before it is sent, so that a killed run finds it again and never sends it twice.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Latency and cost measurements: two tables of `runs.sqlite` that `bench` fills."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields

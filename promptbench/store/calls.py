@@ -1,7 +1,5 @@
 """Logged calls as they were imported: a table of `runs.sqlite` that holds each call once."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

@@ -6,8 +6,6 @@ count. Otherwise a candidate could be tried until it passes by chance. A use of 
 reason: its result says something about them, and the next proposals follow it.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection
 

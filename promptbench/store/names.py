@@ -3,8 +3,6 @@
 Prompt and label names are also safe as folder names on every system.
 """
 
-from __future__ import annotations
-
 import re
 import secrets
 from collections.abc import Iterable

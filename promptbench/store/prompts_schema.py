@@ -1,7 +1,5 @@
 """The tables, triggers and views of `prompts.sqlite`."""
 
-from __future__ import annotations
-
 SET = "prompt_store"
 
 

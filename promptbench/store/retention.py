@@ -1,7 +1,5 @@
 """Remove old runs from `runs.sqlite`. The caller decides what stays; runs of a living process stay in any case."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Collection

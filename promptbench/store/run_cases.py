@@ -1,7 +1,5 @@
 """What runs are about, in tables of `runs.sqlite`: their cases, calibrations, returned model names, earlier results."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

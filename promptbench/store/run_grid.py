@@ -1,7 +1,5 @@
 """What the page reads of a run: its columns (a prompt on a model), counts by case, answers, and how far it is."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Summaries and figures of runs, read from the views of `runs.sqlite`, for lists and histories."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 
 from promptbench.store.run_table import RunTable, Value

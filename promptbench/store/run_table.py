@@ -1,7 +1,5 @@
 """The base class of everything that reads or writes `runs.sqlite`."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

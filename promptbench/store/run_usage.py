@@ -1,7 +1,5 @@
 """Calls, tokens and costs on record, added up by day, model, suite, prompt or judge."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from promptbench.store.run_table import RunTable, Value

@@ -5,8 +5,6 @@ is repeated to confirm that a model is deterministic. Quantiles are linear betwe
 Hyndman and Fan 1996).
 """
 
-from __future__ import annotations
-
 _SIDE = "coalesce(variant.side, 'baseline') AS side, coalesce(variant.name, '') AS prompt"
 _JOINED = """FROM attempt JOIN run ON run.id = attempt.run
             LEFT JOIN variant ON variant.run = attempt.run AND variant.hash = attempt.variant"""

@@ -4,8 +4,6 @@ One SQLite file in `.promptbench/`. Attempts are committed before they are repor
 the calls in flight.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The tables of `runs.sqlite`: runs, attempts, recordings of real answers, cache, logged calls, measurements."""
 
-from __future__ import annotations
-
 from promptbench.store import answers_once, attempt_rows, batches, looks, run_views
 
 SET = "runs"

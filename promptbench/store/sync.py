@@ -3,8 +3,6 @@
 Only the names of event files are compared, because each holds its event's hash, and the hash stands for all before it.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Find everything in a prompt store that is not as promptbench wrote it."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Read the cases of a suite: those written in it, and those of the files next to it, one at a time."""
 
-from __future__ import annotations
-
 import os
 from array import array
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Hints: what to write instead of an unknown key or an invalid value."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Mapping, Sequence
 

@@ -3,8 +3,6 @@
 An answer is labelled pass or fail. With `about: case` the label is about a case itself: yes, no or edit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial

@@ -1,7 +1,5 @@
 """Load a suite file: text, YAML, then its shape. All problems are collected with their locations."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace

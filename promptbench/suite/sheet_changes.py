@@ -1,7 +1,5 @@
 """What a spreadsheet changes in the cases of a suite, and the files of the suite with these changes."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -5,8 +5,6 @@ numbers, `true`, `false`, `null` and JSON are data, and everything else is text;
 A check is named under `check` and its argument is under `value`; the next pair is `check 2` and `value 2`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

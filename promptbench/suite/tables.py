@@ -1,7 +1,5 @@
 """Cases as a table for a spreadsheet, which `sheets` reads back as the same cases."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The keys of suites and cases about tools."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from pydantic import Field

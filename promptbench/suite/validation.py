@@ -1,7 +1,5 @@
 """Validate parts of a suite file with pydantic, and report its errors in the author's words."""
 
-from __future__ import annotations
-
 import copy
 import re
 from collections.abc import Collection

@@ -1,7 +1,5 @@
 """Delimiter-separated text: CSV, TSV and the variants that spreadsheet programs save."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence

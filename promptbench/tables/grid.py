@@ -1,7 +1,5 @@
 """The cells of a CSV file or of a workbook's first sheet, each with its location."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterator, Sequence

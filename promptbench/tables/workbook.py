@@ -1,7 +1,5 @@
 """Excel workbooks (`.xlsx`), read row by row in bounded memory."""
 
-from __future__ import annotations
-
 import re
 import zipfile
 import zlib

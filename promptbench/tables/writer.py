@@ -1,7 +1,5 @@
 """Excel workbooks (`.xlsx`) for people to fill in, and comments at the cells of a workbook that they filled in."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Mapping, Sequence
 from copy import copy

@@ -7,8 +7,6 @@ bins, and are grouped if at least 0.7 of their bins agree. Two texts of similari
 0.999.
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_left
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Estimates of the tokens of a call, before it is sent."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping, Sequence
 

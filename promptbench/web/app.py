@@ -27,8 +27,6 @@ How to add a write, such as saving a form:
 Errors that promptbench raises on purpose become pages with the message, the hint and the diagnostics.
 """
 
-from __future__ import annotations
-
 import os
 import traceback
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What a module of pages hands to the application, and what a page uses to answer."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlencode

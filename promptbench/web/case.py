@@ -1,7 +1,5 @@
 """One case of a run: what goes in, what is expected, every attempt, and what became of it in earlier runs."""
 
-from __future__ import annotations
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route

@@ -1,7 +1,5 @@
 """The cases of the suites: the list of one suite, and the form in which a case is written, checked, tried and saved."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The first page: what is in production, how the suites stand, and what needs attention."""
 
-from __future__ import annotations
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route

@@ -1,7 +1,5 @@
 """The imported calls: failures by cause, single calls, a case from a call with its proof, and what is fixed by now."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Mapping
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """The prompt store: its prompts, the versions of one, its events, the proof of a version, and moving its label."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from contextlib import suppress
 from urllib.parse import quote

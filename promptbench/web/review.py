@@ -1,7 +1,5 @@
 """Review answers and generated cases one by one; what reviewers agree on; right answers as expected ones."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Runs: the list, one side by side, any two, how far one is, its report and charts; starting, stopping, resuming."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any

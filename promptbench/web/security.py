@@ -4,8 +4,6 @@ Other web pages in the same browser can send requests to this server, and a name
 them look local. So the host, the origin of every write and a cookie are checked before anything else sees a request.
 """
 
-from __future__ import annotations
-
 import hmac
 import secrets
 import time

@@ -1,7 +1,5 @@
 """Serve the page on the loopback interface until the user stops it."""
 
-from __future__ import annotations
-
 import socket
 import webbrowser
 from collections.abc import Callable

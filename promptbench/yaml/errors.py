@@ -1,7 +1,5 @@
 """Explain errors of the YAML parser in the words of a suite's author."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 

@@ -4,8 +4,6 @@ A parser reports where it failed, which is rarely where the mistake is. So each 
 corrected on trial: the first one whose correction lets the parser get further is the cause. Nothing is written.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass

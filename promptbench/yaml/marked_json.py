@@ -3,8 +3,6 @@
 Parsing is as fast as the standard library's; locations are only computed once something is wrong.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Resolve paths in a suite, which are always below the suite's folder."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from pathlib import Path, PureWindowsPath
 

@@ -1,7 +1,5 @@
 """Read a user's text file in the encodings that editors write, and map offsets to locations."""
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property

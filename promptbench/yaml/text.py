@@ -4,8 +4,6 @@ Multi-line texts become literal blocks. Texts that some YAML parser reads as ano
 quoted. Small mappings and lists are written on one line.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Prepare a suite: connect its models, build its cases, and report everything that does not fit in one pass."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial

@@ -1,7 +1,5 @@
 """Report problems with the terms and the variables of a case."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from promptbench.core.clock import today

@@ -1,7 +1,5 @@
 """Build the cases of a suite and of its logs, with their checks, and prove that logged answers fail them."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

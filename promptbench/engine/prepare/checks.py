@@ -1,7 +1,5 @@
 """Build checks from their written form."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Score a text with the checks of a case."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache

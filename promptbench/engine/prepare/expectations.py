@@ -1,7 +1,5 @@
 """What a case expects of an answer, wherever it is written."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import suppress
 

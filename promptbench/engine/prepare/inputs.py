@@ -1,7 +1,5 @@
 """Recover what a logged call put into its prompt, and find the conversation it belongs to."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Load the prompts of a suite: the candidates, and what is in production."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase

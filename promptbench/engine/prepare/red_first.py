@@ -1,7 +1,5 @@
 """Red first for whole suites: an answer that once was wrong must still fail the current checks."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Load a team's own repair rules, check them against their examples, and decide whether they count."""
 
-from __future__ import annotations
-
 import ast
 import importlib.util
 import json

@@ -1,7 +1,5 @@
 """Report values of cases that a prompt's schemas rule out: expected answers that can never pass, wrong variables."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import re

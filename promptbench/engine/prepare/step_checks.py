@@ -1,7 +1,5 @@
 """The checks of a chain's steps, whose arguments may name values of the case and answers of earlier steps."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress

@@ -4,8 +4,6 @@ They are scripted, by the tool's name and optionally its arguments, or come from
 allow. A call without a result of either gets an error, as an application would return it.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence

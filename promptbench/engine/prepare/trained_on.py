@@ -4,8 +4,6 @@ A model that was trained on a case has seen each case of the same document or cl
 a split for fine-tuning keeps these on one side, and a fine-tuned model is not judged on any of them.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from hashlib import sha256

@@ -1,7 +1,5 @@
 """Find, open and read the log files that a user names."""
 
-from __future__ import annotations
-
 import glob
 import sys
 from collections import Counter

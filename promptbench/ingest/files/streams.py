@@ -1,7 +1,5 @@
 """Byte streams that a log is read from: gzip with a bound on what comes out, and pipes that can be read twice."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import zlib

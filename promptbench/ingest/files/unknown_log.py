@@ -1,7 +1,5 @@
 """Descriptions of files in an unknown log format. They quote nothing but names, because nothing is redacted yet."""
 
-from __future__ import annotations
-
 import re
 import sqlite3
 from contextlib import closing

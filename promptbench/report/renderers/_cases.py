@@ -1,7 +1,5 @@
 """How formats for other programs read a case's result: right or wrong, and why."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from promptbench.report.document import Report

@@ -1,7 +1,5 @@
 """CSV for spreadsheets and scripts: a row for each case, prompt and model; without cases, the tables of the report."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import fields

@@ -1,7 +1,5 @@
 """The proof of the verdict, as `promote --evidence` takes it: hashes, policy, one line an attempt."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 

@@ -3,8 +3,6 @@
 `render` is the summary. `--format github` also prints `workflow_commands`, and appends the summary to the step's file.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 

@@ -1,7 +1,5 @@
 """JSON with a `schema_version`: everything the report shows, for programs."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 

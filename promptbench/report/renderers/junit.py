@@ -3,8 +3,6 @@
 The file is red exactly if the exit code is not 0: a case that is wrong without deciding the verdict is `skipped`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from io import BytesIO

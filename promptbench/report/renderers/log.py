@@ -1,7 +1,5 @@
 """The failing calls as a log that promptbench reads: JSON Lines, one call each."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 

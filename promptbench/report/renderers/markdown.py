@@ -1,7 +1,5 @@
 """Markdown for a comment on a pull request, within the length that GitHub takes. Foreign text is never markup."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Sequence
 

@@ -3,8 +3,6 @@
 Names and tables are whole; of an answer, `_LONGEST` characters are shown.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from promptbench.plugins import ReportFormatSpec

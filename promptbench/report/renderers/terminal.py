@@ -1,7 +1,5 @@
 """Text for a person at a terminal. The last line is the verdict."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from io import StringIO
 from itertools import groupby
@@ -26,7 +24,7 @@ from promptbench.report.document import (
 from promptbench.report.words import Target, clean, cut, excerpt, shorten, width_of
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
 
 _UNWRAPPED = 100_000
 # Columns below which a name is not shortened as long as another column can go, and below which it never is.

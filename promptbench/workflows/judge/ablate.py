@@ -5,8 +5,6 @@ prompt without the part worse? The parts that it is not worse without are then l
 once against the whole one in a run of its own, because the answers of the first run chose its parts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial

@@ -1,7 +1,5 @@
 """Find out if a changed file may change a suite's verdict."""
 
-from __future__ import annotations
-
 import importlib.util
 from collections.abc import Iterable
 from fnmatch import fnmatchcase

@@ -1,7 +1,5 @@
 """The baseline of the production version: its attempts when it was promoted, or in its first run on record."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass

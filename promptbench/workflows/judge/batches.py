@@ -5,8 +5,6 @@ them and waits; the next pass finds their answers. So everything behind the gate
 Requests that follow from answers, of judges and of later steps, are collected by that pass in turn.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import os

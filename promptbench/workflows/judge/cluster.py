@@ -4,8 +4,6 @@ A worker gets a request and returns the answer. Cache, limits, budgets, retries,
 this process, as they are without a cluster. So do keys: a worker connects a model by its own settings.
 """
 
-from __future__ import annotations
-
 import asyncio
 import platform
 from collections.abc import Mapping

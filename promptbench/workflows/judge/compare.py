@@ -1,7 +1,5 @@
 """Compare two runs, versions or models: is the second one worse? Recorded answers are used if there are any."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Confirm by repeated requests that models are as deterministic as they are declared."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

@@ -4,8 +4,6 @@ Counts are of all attempts, retests included, as in the CSV of a run; the shares
 in its report. Whether a case got worse is what its counts say; whether that is proven says the verdict.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future

@@ -1,7 +1,5 @@
 """The looks of a run at fixes: counted, limited by level, and continued instead of started again."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """Merge the shards of a run into one run, and judge it as a whole."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing

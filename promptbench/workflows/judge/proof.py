@@ -1,7 +1,5 @@
 """The evidence of a verdict, and what a verdict must cover to be able to promote."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Call models outside of a run. Each answer is recorded as it comes, so that the same command resumes."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The cases, attempts and failing calls of a run, read from the record on iteration, because there may be many."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial

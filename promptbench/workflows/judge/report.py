@@ -1,7 +1,5 @@
 """The result of a run or comparison as plain data: one pass over its attempts, then figures and outcomes."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Run suites: prepare, call, judge, and promote what passes."""
 
-from __future__ import annotations
-
 import shlex
 import subprocess
 import tomllib

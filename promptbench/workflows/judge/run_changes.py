@@ -1,7 +1,5 @@
 """Sections of a report for the cases that need attention: by state, then by cause, with both answers."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Iterator, Sequence
 

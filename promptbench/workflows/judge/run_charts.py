@@ -1,7 +1,5 @@
 """The charts of a run, with the figures behind each as a table."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Sequence

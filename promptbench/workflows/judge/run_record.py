@@ -1,7 +1,5 @@
 """The record of one run, as the attempts of the engine are stored in it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """The report on a run or a comparison: verdict, figures, and what changed case by case."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace

@@ -1,7 +1,5 @@
 """Collect, in one pass over the attempts of a run, sums by prompt and model, and the answers to show."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace

@@ -3,8 +3,6 @@
 `run` reads each list once a day at most, beside the calls, and never waits long for it.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping

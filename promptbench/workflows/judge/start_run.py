@@ -4,8 +4,6 @@ Each has two files below `.promptbench/started/`: its command, and its output. T
 as long as it lives, so no other one is ever taken for it.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shlex

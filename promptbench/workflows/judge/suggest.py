@@ -1,7 +1,5 @@
 """Let a model propose better versions of a prompt, and judge the best ones on cases that no proposal was made from."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace

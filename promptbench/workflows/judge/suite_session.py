@@ -3,8 +3,6 @@
 Each request is made once. Nothing is recorded or judged, so nothing here proves a prompt.
 """
 
-from __future__ import annotations
-
 import difflib
 import json
 import shlex

@@ -1,7 +1,5 @@
 """Work that the other cores of this machine share."""
 
-from __future__ import annotations
-
 import gc
 import multiprocessing
 import os

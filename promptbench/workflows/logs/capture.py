@@ -1,7 +1,5 @@
 """Capture logged failures as cases of a suite. A call becomes a case only if its checks fail on the logged answer."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Failures of logs and runs, clustered by cause: a few rows for thousands of calls."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

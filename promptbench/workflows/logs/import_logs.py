@@ -1,7 +1,5 @@
 """Import of production logs: find, detect, read, filter, redact and store. Each call is stored once."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

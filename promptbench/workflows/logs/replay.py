@@ -1,7 +1,5 @@
 """Replay logged calls: score their answers again, or send their inputs to the production prompt and the candidate."""
 
-from __future__ import annotations
-
 import shlex
 from array import array
 from collections import Counter

@@ -1,7 +1,5 @@
 """A suite without errors, opened to read its cases with their checks, and to change them."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Costs of measured models, comparison of models with and without a prompt, and a recommendation."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from math import inf

@@ -1,7 +1,5 @@
 """Measure latency and cost of one prompt's calls to several models, and report recorded measurements."""
 
-from __future__ import annotations
-
 import asyncio
 import heapq
 import time

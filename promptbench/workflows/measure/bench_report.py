@@ -3,8 +3,6 @@
 Times are in milliseconds, costs in US dollars, shares in [0, 1]. Intervals are at 95 %, each on its own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial

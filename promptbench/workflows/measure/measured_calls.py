@@ -1,7 +1,5 @@
 """Measured calls as results: figures by model with their intervals, the load in words, and the accuracy from runs."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The documentation that is installed with the package: list its pages, and read one."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from functools import cache

@@ -1,7 +1,5 @@
 """Explain checks, diagnostic codes and terms; the texts of the last two are the pages in `docs/reference`."""
 
-from __future__ import annotations
-
 import re
 import textwrap
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Find the models that can be used right now: the embedded one, servers on this machine, and those with an API key."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import re

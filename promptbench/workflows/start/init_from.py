@@ -3,8 +3,6 @@
 Nothing of the config is run, and no file outside of its folder is read.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import re

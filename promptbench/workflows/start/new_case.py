@@ -4,8 +4,6 @@ A form for a case is a row of a sheet: its fields have the names of the columns,
 errors are located at a field. `=` before the name of a field means that its content is a text, whatever it looks like.
 """
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections import Counter

@@ -1,7 +1,5 @@
 """JSON Schemas of suite files and of reports, from the models that read and write them."""
 
-from __future__ import annotations
-
 import inspect
 import json
 import re

@@ -1,7 +1,5 @@
 """Export the cases of a suite to a spreadsheet, for people who do not write YAML, and import them."""
 
-from __future__ import annotations
-
 import csv
 import re
 from bisect import bisect_right

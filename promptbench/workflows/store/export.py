@@ -3,8 +3,6 @@
 What leaks about a case that is held out is held out with it, and the manifest names what a model was trained on.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256

@@ -1,7 +1,5 @@
 """Get a stored version with its label, the models that it was proven on, and its messages."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 

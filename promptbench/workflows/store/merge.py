@@ -1,7 +1,5 @@
 """Join the branches of prompts that two people changed at the same time, and let somebody choose contested labels."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 

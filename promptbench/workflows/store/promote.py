@@ -1,7 +1,5 @@
 """Promote: move a label on proof, from a run on record, a file of evidence, or another label's evidence."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

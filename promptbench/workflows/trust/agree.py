@@ -1,7 +1,5 @@
 """Measure how far the judge of a check agrees with human labels, record it, and report it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, partial

@@ -1,7 +1,5 @@
 """Judge the production version against itself: which cases are flaky, and how often the gate errs because of them."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace

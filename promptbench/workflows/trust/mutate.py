@@ -1,7 +1,5 @@
 """Test the checks of suites with good answers that are broken in known ways. No model is called."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace

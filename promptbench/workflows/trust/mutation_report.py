@@ -1,7 +1,5 @@
 """The result of `mutate`: which mutants of good answers a suite's checks let survive, and the report on it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 

@@ -3,8 +3,6 @@
 The lines are those that `suite agreement --labels` reads, so marks of answers measure a judge too.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace

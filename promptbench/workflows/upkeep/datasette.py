@@ -1,7 +1,5 @@
 """The metadata for `runs.sqlite` in Datasette: descriptions of tables, views and columns, and some queries."""
 
-from __future__ import annotations
-
 from promptbench.core.types import Json
 from promptbench.store import run_views, runs_schema
 from promptbench.store.runs import FILE_NAME

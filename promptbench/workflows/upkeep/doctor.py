@@ -1,7 +1,5 @@
 """Check the installation, the settings, the stores and the models."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 import sys

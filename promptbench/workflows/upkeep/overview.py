@@ -1,7 +1,5 @@
 """The state of a project at a glance: what is in production and why, the suites' verdicts, and what needs attention."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """Remove old runs from the record, except those that prove a labelled version or that later commands need."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

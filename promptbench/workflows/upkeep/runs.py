@@ -1,7 +1,5 @@
 """List runs, show one of them, follow a figure over time, add up what was used, and report each."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime

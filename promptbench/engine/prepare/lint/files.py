@@ -1,7 +1,5 @@
 """Report files of cases that are too large, or that a model is known not to take."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 
 from promptbench.core.diagnostics import Code, Diagnostics, Location

@@ -1,7 +1,5 @@
 """Warn about prompts, models and cases that are each valid but unlikely to work together."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence

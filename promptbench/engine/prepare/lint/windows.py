@@ -1,7 +1,5 @@
 """Warn if a prompt with a case probably exceeds a model's context window."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping

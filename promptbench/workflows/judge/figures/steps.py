@@ -1,7 +1,5 @@
 """Figures of the steps of chains: what each costs and takes, what it gets right, and which one broke a case."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Tallies of the answers of a run, one for each prompt on each model."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
