@@ -34,7 +34,7 @@ def suites_of(project: Project) -> dict[str, Path]:
 def suite_of(project: Project, name: str) -> Path:
     """Return the file of a suite. Raise InputError if it is unknown: a page names no other files."""
     if name not in (suites := suites_of(project)):
-        raise InputError(f"suite '{name}' not found")
+        raise InputError(f"suite '{name}' not found" if name else "no suite yet; `promptbench init` writes one")
     return suites[name]
 
 

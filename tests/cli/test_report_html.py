@@ -34,7 +34,7 @@ def test_it_holds_all_of_a_real_run(project: ProjectFolder, server: FakeOpenAI) 
     for title in ("Latency", "Format ladder", "History"):
         assert f"<h4>{title}</h4>" in page
     assert page.count("<svg") == 3
-    assert "<ins>+{{role &#34;system&#34;}}</ins>" in page
+    assert "<ins>+{{role &#34;system&#34;}}\n</ins>" in page  # The line break is within the block: no empty line.
 
 
 def _holds_every_case_attempt_and_message(page: str) -> None:

@@ -45,7 +45,7 @@ def test_a_run_shows_its_verdict_and_the_changed_cases_first(viewer: Viewer) -> 
     assert "reproduced:" in shown.lower() or "fixed " in shown
     assert cases(page) == ["charged twice", "late parcel"]
     assert "2 of 3 cases; 1 hidden by the filter. No case got worse." in shown
-    assert "baseline: production triage@1 on openai/fake 33 % of 9 answers right" in shown
+    assert "baseline: production triage@1 on openai/fake 33 % of 9 first attempts right" in shown
     assert cases(viewer.text(f"/runs/{name}?show=all"))[-1] == "hello"
 
 
@@ -144,6 +144,8 @@ def test_an_empty_project_has_pages(tmp_path: object) -> None:
         for path in ("/", "/attention", "/runs", "/prompts"):
             page.text(path)
         assert page.get("/runs/latest").status_code == 404
+        for path in ("/start", "/review"):
+            assert "<h1>no suite yet; <code>promptbench init</code> writes one</h1>" in page.get(path).text
         assert not (page.root / ".promptbench").exists()
         assert not (page.root / "prompt_store").exists()
 
