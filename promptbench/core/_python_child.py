@@ -76,8 +76,9 @@ def _plain(result: Any, name: str) -> Any:
     try:
         json.dumps(result, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        kind = type(result).__name__
-        raise TypeError(f"{name} returned a {kind} that is neither text nor plain data: {error}") from None
+        raise TypeError(
+            f"{name} returned a {type(result).__name__} that is neither text nor plain data: {error}"
+        ) from None
     return result
 
 
@@ -121,8 +122,12 @@ def _alarm(seconds: float) -> None:
 
 
 def _reply(out: TextIO, message: dict[str, Any]) -> None:
-    out.write(json.dumps(message) + "\n")
-    out.flush()
+    try:
+        out.write(json.dumps(message) + "\n")
+        out.flush()
+    except BrokenPipeError:
+        # The parent has ended, for example by Ctrl-C. Nobody reads the answer, nor a traceback.
+        os._exit(0)
 
 
 if __name__ == "__main__":

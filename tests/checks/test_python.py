@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from promptbench.checks import plugins
+from promptbench.core import python_process
 from promptbench.core.protocols import CheckContext
 from promptbench.core.types import Json, Score
 from tests.helpers.subjects import score
@@ -166,3 +168,22 @@ def test_after_an_interruption_no_answer_is_taken_for_another(tmp_path: Path) ->
         [sys.executable, "-c", INTERRUPTED, str(path)], capture_output=True, text=True, timeout=60, check=True
     )
     assert ran.stdout.split() == ["0", "interrupted", "0.0"]
+
+
+def test_a_function_that_outlives_the_command_ends_quietly() -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-P", str(Path(python_process.__file__).with_name("_python_child.py"))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdin
+    assert child.stdout
+    source = "import sys\ndef f():\n    sys.stdin.readline()\n"
+    first = {"sys_path": sys.path, "path": "f.py", "shown": "f.py", "seconds": 9, "source": source}
+    print(json.dumps(first), file=child.stdin, flush=True)
+    assert child.stdout.readline() == "{}\n"
+    print(json.dumps({"function": "f", "arguments": [], "seconds": 9, "plain": True}), file=child.stdin, flush=True)
+    child.stdout.close()
+    assert (child.communicate(timeout=9)[1], child.returncode) == ("", 0)

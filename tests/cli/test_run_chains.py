@@ -317,3 +317,12 @@ def test_a_prompt_of_a_step_can_be_selected(project: ProjectFolder, server: Fake
     assert [item["candidate"] for item in ended.data["runs"][0]["judgements"]] == ["choose.a", "choose.b"]
     ended = project.run("run", "suites/routing", "--prompt", "suites/routing/chose.prompt")
     assert (ended.code, "did you mean 'choose'?" in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "command", [("export", "--for", "messages", "-o", "out.jsonl"), ("ablate",), ("suggest", "--by", "openai/fake")]
+)
+def test_commands_about_one_prompt_refuse_a_chain(project: ProjectFolder, command: tuple[str, ...]) -> None:
+    ended = project.run(command[0], "suites/routing", *command[1:])
+    message = f"{command[0]} needs one prompt, and the suite 'routing' has steps or a judged model"
+    assert (ended.code, message in ended.err, (project.root / "out.jsonl").exists()) == (2, True, False), ended.err

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from promptbench.core.call_config import laid_over
 from promptbench.core.canonical import digest
 from promptbench.core.diagnostics import Location
+from promptbench.core.errors import InputError
 from promptbench.core.pinned import NOTHING_PINNED
 from promptbench.core.protocols import Check, JudgedCheck, Provider
 from promptbench.core.types import Json, LoggedCall, Message, ModelRef, Request, Rung, Side
@@ -253,6 +254,15 @@ class PreparedSuite:
     @property
     def prompt_name(self) -> str:
         return self.candidates[0].prompt.name
+
+    def require_one_prompt(self, command: str) -> None:
+        """Raise InputError if the suite has several prompts, or steps or a judged model in place of one."""
+        if self.suite.steps or len(self.candidates) > 1:
+            raise InputError(
+                f"{command} needs one prompt, and the suite '{self.suite.name}' has "
+                + ("steps or a judged model" if self.suite.steps else "several"),
+                hint="name a suite that tests one prompt" if self.suite.steps else "name one of them: --prompt FILE",
+            )
 
     @cached_property
     def variants(self) -> tuple[Variant, ...]:

@@ -20,7 +20,6 @@ from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.gate.candidates import smallest_level
 from promptbench.gate.judge import Result
 from promptbench.project import Project
-from promptbench.prompts.chain import Chain
 from promptbench.prompts.parser import SUFFIXES, prompt_name
 from promptbench.prompts.parts import KINDS, Kind, PromptPart, find_parts, shorten
 from promptbench.prompts.prompt import Prompt
@@ -54,16 +53,19 @@ def open_target(
         selection = replace(selection, paths=suites or (path,), prompts=(path,))
     prepared, *others = project.assemble(selection, store=store, runs=runs)[0]
     if others or len(prepared.candidates) > 1:
-        hint = "name one: `promptbench ablate SUITE --prompt FILE`"
-        raise InputError(f"there are several {'suites' if others else 'prompts'} for {path.as_posix()}", hint=hint)
+        raise InputError(
+            f"there are several {'suites' if others else 'prompts'} for {path.as_posix()}",
+            hint="name one: `promptbench ablate SUITE --prompt FILE`",
+        )
+    prepared.require_one_prompt("ablate")
     prompt = prepared.candidates[0].prompt
-    if isinstance(prompt, Chain):
-        raise InputError(f"{prompt.file} is a chain", hint="name the prompt of one of its steps, in a suite of its own")
     for kind in (by,) if by else KINDS:
         if parts := find_parts(prompt, kind):
             return prepared.suite.path, prompt, parts
-    hint = "another kind: --by example, section or sentence; `promptbench docs ablate` has the rules"
-    raise InputError(f"{prompt.file} has no {by or 'part'} that can be left out", hint=hint)
+    raise InputError(
+        f"{prompt.file} has no {by or 'part'} that can be left out",
+        hint="another kind: --by example, section or sentence; `promptbench docs ablate` has the rules",
+    )
 
 
 def prepare(

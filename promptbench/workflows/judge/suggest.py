@@ -135,10 +135,7 @@ def suggest(
             return prepared, found
 
         prepared, found = assemble(seed)
-        if prepared.suite.steps:
-            raise InputError(
-                "suggest rewrites one prompt, and this suite has steps", hint="name a suite of one of them"
-            )
+        prepared.require_one_prompt("suggest")
         options = project.prepare_options(Selection(models=(by,)), store, runs)
         writers = ModelConnector(prepared.suite, options, found).connect(())
         if not writers:

@@ -149,7 +149,9 @@ def _variables(opened: ValidSuite) -> tuple[str, str | None]:
     question = names[0] if len(names) == 1 else "question"
     others = [name for name in names if name != question]
     if question not in names or len(others) > 1:
-        message = f"a prompt with a variable 'question' and at most one other is expected, got {', '.join(names)}"
+        message = (
+            f"expected a variable 'question' in the prompt and at most one other, got {', '.join(names) or 'none'}"
+        )
         raise InputError(message, hint="give others a value in the suite's 'defaults: vars:'")
     return question, others[0] if others else None
 

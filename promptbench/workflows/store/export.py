@@ -52,7 +52,7 @@ def export(
         held_out: The percentage of groups of cases that are held out.
 
     Raises:
-        InputError: The suite has errors or several prompts, the run is not its own, or a file has other content.
+        InputError: The suite has errors, or not one prompt, the run is not its own, or a file has other content.
         NothingSelected: No case can be exported.
     """
     file = project.suite_file(path)
@@ -60,8 +60,7 @@ def export(
         selection = Selection(paths=(file,), prompts=tuple(prompts))
         [prepared], _ = project.assemble(selection, store=store, runs=runs, without_keys=True)
         suite = prepared.suite
-        if len(prepared.candidates) > 1:
-            raise InputError(f"the suite '{suite.name}' has several prompts", hint="name one of them: --prompt FILE")
+        prepared.require_one_prompt("export")
         record = recorded_answers(prepared, runs, run) if run else None
         if run and record is None:
             raise InputError(f"run {run} is not of the suite '{suite.name}'")
