@@ -127,7 +127,10 @@ def run(arguments: Sequence[str]) -> int:
             if set(removed.split()) <= {word.partition("=")[0] for word in arguments}:
                 say(f"error: `promptbench {removed}` was removed\nhint: {instead}")
                 return Exit.INPUT
-        message, hint = error.format_message(), "`promptbench COMMAND --help` lists the options of a command"
+        message, hint = (
+            error.format_message().replace("Value error, ", ""),
+            "`promptbench COMMAND --help` lists the options of a command",
+        )
         if message.startswith("No such command"):
             message, hint = _unknown_command(arguments)
         say(f"error: {message}\nhint: {hint}")

@@ -126,6 +126,8 @@ def test_costs_and_tokens_are_those_of_the_part(long: ProjectFolder, server: Fak
     [
         (("suites/triage", "--prompt", FILE, "--by", "example"), "has no example that can be left out"),
         (("suites/triage/none.prompt",), "not found"),
+        (("suites/lone.prompt",), "no suite tests the prompt of suites/lone.prompt"),
+        (("suites/triage", "--by", "word"), "Invalid value for '--by': 'word' is not one of 'example'"),
         (("suites",), "there are several suites for suites"),
         (ABLATE[1:], f"there are several suites for {FILE}"),
     ],
@@ -135,8 +137,8 @@ def test_what_cannot_be_ablated(long: ProjectFolder, arguments: tuple[str, ...],
         "suites/other/suite.yaml",
         (long.root / "suites/triage/suite.yaml").read_text().replace("suite: triage", "suite: o"),
     )
-    for name in ("triage.better.prompt", "triage.long.prompt"):
-        long.write(f"suites/other/{name}", PROMPT)
+    for name in ("other/triage.better.prompt", "other/triage.long.prompt", "lone.prompt"):
+        long.write(f"suites/{name}", PROMPT)
     ended = long.run("ablate", *arguments)
     assert ended.code == 2
     assert words in ended.err

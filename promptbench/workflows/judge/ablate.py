@@ -47,11 +47,15 @@ def open_target(
     Raises:
         InputError: there is not one suite with one prompt, or the prompt has no parts of this kind.
     """
-    selection = replace(selection, paths=(path,))
-    if path.suffix.lower() in SUFFIXES:
-        suites = tuple(other_suites(project, prompt_name(path.name), ()))
-        selection = replace(selection, paths=suites or (path,), prompts=(path,))
-    prepared, *others = project.assemble(selection, store=store, runs=runs)[0]
+    is_prompt = path.suffix.lower() in SUFFIXES and path.is_file()
+    suites = tuple(other_suites(project, prompt_name(path.name), ())) if is_prompt else (path,)
+    if not suites:
+        raise InputError(
+            f"no suite tests the prompt of {path.as_posix()}", hint="name one: `promptbench ablate SUITE --prompt FILE`"
+        )
+    (prepared, *others), _ = project.assemble(
+        replace(selection, paths=suites, prompts=(path,) if is_prompt else selection.prompts), store=store, runs=runs
+    )
     if others or len(prepared.candidates) > 1:
         raise InputError(
             f"there are several {'suites' if others else 'prompts'} for {path.as_posix()}",
