@@ -189,6 +189,20 @@ def test_it_is_used_with_the_keyboard(opened: Any) -> None:
     assert page.locator("dialog kbd").count() == 11
 
 
+def test_a_server_that_is_gone_is_reported(opened: Any) -> None:
+    window = opened()
+    window.go(f"/runs/{window.runs[-1]}?show=all")
+    window.page.route("**/runs/**", lambda route: route.abort())
+    window.page.fill("[type=search]", "case 00031")
+    window.page.get_by_role("alert").get_by_text("The server does not answer").wait_for()
+    assert window.page.input_value("[type=search]") == "case 00031"
+    window.complaints.clear()  # The failed request itself.
+    window.page.unroute("**/runs/**")
+    window.page.fill("[type=search]", "case 00032")
+    window.page.get_by_text("1 of 60 cases").wait_for()
+    assert window.page.get_by_role("alert").count() == 0
+
+
 def test_a_filter_keeps_the_focus_and_what_is_typed(opened: Any) -> None:
     window = opened()
     window.go(f"/runs/{window.runs[-1]}?show=all")

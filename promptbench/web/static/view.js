@@ -83,3 +83,13 @@ theme.addEventListener("click", () => {
   show();
 });
 show();
+
+// A request that reaches no server would otherwise do nothing. One that a newer request replaced is not lost.
+addEventListener("htmx:error", ({ detail }) => {
+  if (!(detail.error instanceof TypeError) || document.getElementById("lost")) return;
+  const lost = Object.assign(document.createElement("p"), { id: "lost", className: "tag wrap bad" });
+  lost.setAttribute("role", "alert");
+  document.querySelector(".top").append(lost); // Sticky, so it is seen wherever the page is.
+  lost.textContent = "The server does not answer: is `promptbench view` still running in the terminal? What you typed is still here.";
+});
+addEventListener("htmx:after:swap", () => document.getElementById("lost")?.remove());
