@@ -72,7 +72,7 @@ def test_anthropic_names_a_keyword_that_it_ignores(schema: dict[str, Json], keyw
 
 def fields(spec: Any, name: str, **options: Json) -> set[str]:
     made = spec.connect(name, context(options=options))
-    return set(made._setup.api.dialect.params({"maxOutputTokens": 5}, name))
+    return set(made.setup.api.dialect.params({"maxOutputTokens": 5}, name))
 
 
 @pytest.mark.parametrize(

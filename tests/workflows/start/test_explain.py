@@ -73,6 +73,9 @@ def reported(page: DiagnosticPage, capsys: pytest.CaptureFixture[str]) -> set[st
     if "export" in page.note:
         run(["export", "suites/triage", "--for", "messages", "-o", "tuning.jsonl"])
         return set(re.findall(r"PB\d+", capsys.readouterr().err))
+    if "--batch" in page.note:
+        run(["run", "suites/triage", "--batch", "--dry-run", "--model", "openai/gpt-5.4-mini"])
+        return set(re.findall(r"PB\d+", capsys.readouterr().err))
     code = run(["validate", *(["--red"] if "--red" in page.note else []), "--json"])
     text = capsys.readouterr()
     assert code in (0, 2), text.err
