@@ -88,7 +88,7 @@ def run(
         ),
     ] = False,
     batch: Annotated[
-        bool, typer.Option("--batch", help="Ask by the provider's batch API: half price, an answer within a day.")
+        bool, typer.Option("--batch", help="Call by the provider's batch API: half price, an answer within a day.")
     ] = False,
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="With --batch, end with 4 while answers are missing, to be run again.")

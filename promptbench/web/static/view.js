@@ -1,24 +1,24 @@
 // Keys, the theme, and what a page needs where a link or a form is not enough. Every key is in KEYS, which is also the help.
 
-const KEYS = {
-  "j": ["next case or entry", () => step(1)],
-  "k": ["previous case or entry", () => step(-1)],
-  "h": ["column to the left", () => slide(-1)],
-  "l": ["column to the right", () => slide(1)],
-  "Enter": ["open it", null],
-  "Escape": ["back to the list, or out of a field", back],
-  "d": ["differences on or off", () => press("[data-key=d]")],
-  "o": ["only changed cases, or all", () => press("[data-key=o]")],
-  "g": ["group by cause", () => press("[data-key=g]")],
-  "1": ["review: right, or yes", () => press("[data-key='1']")],
-  "2": ["review: wrong, or no", () => press("[data-key='2']")],
-  "3": ["review: should be …, or yes with a change", () => press("[data-key='3']")],
-  "c": ["review: remark", () => press("[data-key=c]")],
-  "u": ["review: back to the last one", () => press("[data-key=u]")],
-  "n": ["review: next without a mark", () => press("[data-key=n]")],
-  "/": ["search", () => document.querySelector("[type=search]")?.focus()],
-  "?": ["these keys", () => document.getElementById("help").showModal()],
-};
+const KEYS = new Map([
+  ["j", ["next case or entry", () => step(1)]],
+  ["k", ["previous case or entry", () => step(-1)]],
+  ["h", ["column to the left", () => slide(-1)]],
+  ["l", ["column to the right", () => slide(1)]],
+  ["Enter", ["open it", null]],
+  ["Escape", ["back to the list, or out of a field", back]],
+  ["d", ["differences on or off", () => press("[data-key=d]")]],
+  ["o", ["only changed cases, or all", () => press("[data-key=o]")]],
+  ["g", ["group by cause", () => press("[data-key=g]")]],
+  ["1", ["review: right, or yes", () => press("[data-key='1']")]],
+  ["2", ["review: wrong, or no", () => press("[data-key='2']")]],
+  ["3", ["review: should be …, or yes with a change", () => press("[data-key='3']")]],
+  ["c", ["review: remark", () => press("[data-key=c]")]],
+  ["u", ["review: back to the last one", () => press("[data-key=u]")]],
+  ["n", ["review: next without a mark", () => press("[data-key=n]")]],
+  ["/", ["search", () => document.querySelector("[type=search]")?.focus()]],
+  ["?", ["these keys", () => document.getElementById("help").showModal()]],
+]);
 const ARROWS = { ArrowDown: "j", ArrowUp: "k", ArrowLeft: "h", ArrowRight: "l" };
 
 const rows = () => [...document.querySelectorAll("[data-row]")];
@@ -57,20 +57,20 @@ addEventListener("keydown", (event) => {
   if (writes && event.key !== "Escape") return;
   // Arrow keys scroll a page, and move only in a list that has the focus.
   const key = rows().some((row) => row.contains(active)) ? ARROWS[event.key] ?? event.key : event.key;
-  const action = KEYS[key]?.[1];
+  const action = KEYS.get(key)?.[1];
   if (!action) return;
   event.preventDefault();
   action();
 });
 
 const list = document.querySelector("#help dl");
-for (const [key, [text]] of Object.entries(KEYS)) {
+for (const [key, [text]] of KEYS) {
   const [term, about] = [document.createElement("dt"), document.createElement("dd")];
   term.append(Object.assign(document.createElement("kbd"), { textContent: key }));
   about.textContent = text;
   list.append(term, about);
 }
-document.getElementById("keys").addEventListener("click", KEYS["?"][1]);
+document.getElementById("keys").addEventListener("click", KEYS.get("?")[1]);
 
 const theme = document.getElementById("theme");
 const dark = () => (document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
