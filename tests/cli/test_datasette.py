@@ -39,6 +39,7 @@ def served(project: ProjectFolder, paths: Sequence[str]) -> list[Any]:
     return asyncio.run(ask())
 
 
+@pytest.mark.slow
 def test_tables_views_and_queries_are_there_and_explained(project: ProjectFolder, two_runs: list[str]) -> None:
     start, database = served(project, ["/", "/runs.json"])
     assert "Start at run_summary" in start

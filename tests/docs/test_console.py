@@ -75,16 +75,25 @@ def fits(wanted: str, got: str) -> bool:
     return re.fullmatch(pattern, "\n".join(plain(got)) + "\n") is not None
 
 
-# Pages whose examples call the local model for a whole suite, or train one: 5 to 50 s each.
-CALL_THE_MODEL = (
-    "README.md",
+# Pages whose examples call the local model for a whole suite, train one, or take 2 s and more.
+LONG = (
+    "ablate.md",
+    "batch.md",
     "bench.md",
+    "cases.md",
     "chains.md",
     "compare.md",
     "conversations.md",
+    "files.md",
     "fine-tuning.md",
+    "generate.md",
     "models.md",
+    "own-suites.md",
+    "pipelines.md",
+    "README.md",
     "reports.md",
+    "store.md",
+    "suggest.md",
 )
 
 
@@ -102,7 +111,7 @@ def project(tmp_path: Path) -> Path:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "page",
-    [pytest.param(page, id=page.name, marks=pytest.mark.slow if page.name in CALL_THE_MODEL else ()) for page in PAGES],
+    [pytest.param(page, id=page.name, marks=pytest.mark.slow if page.name in LONG else ()) for page in PAGES],
 )
 def test_console_blocks(page: Path, project: Path) -> None:
     todo = [item for block in blocks(page, "console") for item in commands(block)]

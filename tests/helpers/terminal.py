@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import subprocess
@@ -61,9 +62,12 @@ class Terminal:
         """Waits until `question` is shown with its `> `, and presses ^C."""
         self._wait_for(question)
         self._wait_for("> ")
-        # A signal that comes just before Python's read() blocks is seen only after the next key; no person is as fast.
-        time.sleep(0.5)
-        os.write(self._ours, b"\x03")
+        # A signal just before Python's read() blocks is seen only after the next key: a person presses again.
+        for _ in range(5):
+            os.write(self._ours, b"\x03")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(2)
+                return
 
     def end(self) -> int:
         """Waits for the command to end; its exit code."""
