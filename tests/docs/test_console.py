@@ -78,8 +78,10 @@ def fits(wanted: str, got: str) -> bool:
 # Pages whose examples call the local model for a whole suite, train one, or take 2 s and more.
 LONG = (
     "ablate.md",
+    "authoring.md",
     "batch.md",
     "bench.md",
+    "capture.md",
     "cases.md",
     "chains.md",
     "compare.md",
@@ -92,6 +94,7 @@ LONG = (
     "pipelines.md",
     "README.md",
     "reports.md",
+    "sheets.md",
     "store.md",
     "suggest.md",
 )
