@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -34,10 +35,15 @@ cases:
 FORM = f"/cases/edit?suite={SUITE}"
 
 
+def newest(folders: pytest.TempPathFactory) -> Path:
+    """Return the folder of `served`, which each module has of its own."""
+    return max(folders.getbasetemp().glob("browser[0-9]*"), key=lambda path: int(path.name.removeprefix("browser")))
+
+
 @pytest.fixture(scope="module")
 def calls(served: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:  # noqa: F811
     """The ids of imported calls by their names, with hostile texts in every field, and one that is plain."""
-    root = tmp_path_factory.getbasetemp() / "browser0"
+    root = newest(tmp_path_factory)
     texts = dict(enumerate(TEXTS)) | {99: "Where is the parcel of yesterday?"}
     folder = root / "suites" / "mail"
     folder.mkdir()
@@ -112,7 +118,7 @@ def test_a_case_is_written_with_the_keyboard_as_new_case_writes_it(
     page.focus('[name="=case"]')
     keys.press("Enter")
     page.get_by_text("written here is in").wait_for()
-    [root] = tmp_path_factory.getbasetemp().glob("browser0/promptbench.toml")
+    [root] = newest(tmp_path_factory).glob("promptbench.toml")
     file = root.parent / SUITE / "cases.jsonl"
     lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
     assert json.loads(lines[-1]) == {
