@@ -176,7 +176,7 @@ def test_it_is_used_with_the_keyboard(opened: Any) -> None:
     page.wait_for_url("**/*show=changed*")
     page.go_back()
     page.wait_for_url("**/*show=all*")
-    page.wait_for_load_state()
+    window.go(f"/runs/{run}?show=all&q=case+0003")
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     page.wait_for_url("**/case?**")
