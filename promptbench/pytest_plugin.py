@@ -322,8 +322,9 @@ class Promptbench:
 def _require_pass(found: Evaluation, what: str) -> Evaluation:
     __tracebackhide__ = True
     if not found.passed:
-        reasons = [f"{score.check}: {score.reason}" for score in found.scores if not score.passed and score.weight]
-        raise AssertionError(f"{what} fails: " + "; ".join(reasons))
+        from promptbench.core.types import failures
+
+        raise AssertionError(f"{what} fails: " + "; ".join(failures(found.scores)))
     return found
 
 

@@ -5,7 +5,7 @@ Times are in milliseconds, costs in US dollars, dates in UTC as ISO 8601.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import groupby
@@ -301,6 +301,11 @@ class Score:
     errored: bool = False
 
 
+def failures(scores: Iterable[Score]) -> list[str]:
+    """Return check and reason of the scores that did not pass, without those that decide nothing."""
+    return [f"{score.check}: {score.reason}" for score in scores if not score.passed and score.weight]
+
+
 class FailureTier(StrEnum):
     """The kind of failure of a logged call. The kinds are kept apart because each needs a different fix."""
 
@@ -491,7 +496,3 @@ class Attempt:
     def rejected(self) -> bool:
         """Return whether there is no answer because the provider rejected the request."""
         return self.missing and bool(self.failed_tries) and self.failed_tries[-1].kind is FailureKind.REJECTED
-
-    @property
-    def reasons(self) -> Sequence[str]:
-        return [f"{score.check}: {score.reason}" for score in self.scores if not score.passed and score.weight]

@@ -13,13 +13,13 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from promptbench.core.files import FileValue, map_files
-from promptbench.core.types import Json
+from promptbench.core.types import Json, failures
 from promptbench.core.words import number_of
 from promptbench.report.diff import Piece, word_diff
 from promptbench.report.markup import visible
 from promptbench.report.model import AttemptRow
 from promptbench.report.svg import draw
-from promptbench.report.words import clean, duration, excerpt, money, share
+from promptbench.report.words import clean, duration, excerpt, money, share, side_word
 
 _MOST_CHARACTERS = 40_000
 _END = 4_000
@@ -46,10 +46,12 @@ def environment(*folders: str) -> Environment:
         "draw": lambda chart: Markup(draw(chart)),
         "duration": duration,
         "excerpt": excerpt,
+        "failures": failures,
         "kind": lambda block: type(block).__name__,
         "money": money,
         "moment": moment,
         "part": lambda text: quote(_whole(text), safe=""),
+        "side": side_word,
         "written": written,
         "tone": lambda result: RESULTS.get(result or "", "none"),
     }

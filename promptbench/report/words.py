@@ -34,6 +34,11 @@ def clean(text: str) -> str:
     )
 
 
+def side_word(side: str) -> str:
+    """Return what readers call the side of a prompt: the champion is what is in production."""
+    return "production" if side == "champion" else side
+
+
 def width_of(text: str) -> int:
     """Return the columns of a terminal that a text takes."""
     if text.isascii():

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from promptbench.core.types import Score
+from promptbench.core.types import Score, failures
 from promptbench.store.run_table import RunTable, Value
 
 
@@ -180,6 +180,4 @@ class RunGrid(RunTable):
 
 
 def _reasons(written: str) -> list[str]:
-    # As `Attempt.reasons`, of a row.
-    scores = (Score(*score) for score in json.loads(written))
-    return [f"{score.check}: {score.reason}" for score in scores if not score.passed and score.weight]
+    return failures(Score(*score) for score in json.loads(written))

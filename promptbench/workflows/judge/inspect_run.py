@@ -21,7 +21,7 @@ from promptbench.project import Project, Selection, input_error, stored_prompt
 from promptbench.report.document import Axis, Chart, Series, TableBlock, TableColumn, Times
 from promptbench.report.model import CaseAttempts, PromptText
 from promptbench.report.templates import written
-from promptbench.report.words import share
+from promptbench.report.words import share, side_word
 from promptbench.store.run_grid import CaseTally, RunColumn, RunPulse, SampleAnswer
 from promptbench.store.runs import RunInfo, RunStore
 from promptbench.suite.loader import load as load_suite
@@ -428,7 +428,7 @@ def by_tag(found: Grid, inputs: Mapping[str, CaseInput]) -> Chart | None:
             first, right = (sum(getattr(cell, key) for cell in cells if cell) for key in ("first", "first_passed"))
             if first:
                 what = f"{column.of.prompt} on {column.of.model}" if column.of.prompt else column.of.model
-                side = {"champion": "production"}.get(column.of.side, column.of.side)
+                side = side_word(column.of.side)
                 lanes.append((side, f"{tag}: {column.of.prompt or side}\n{column.of.model}", 100 * right / first))
                 rows.append((tag, what, share(right, first), f"{first:,}"))
     if not lanes:

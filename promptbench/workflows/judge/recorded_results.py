@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from promptbench.core.diagnostics import Location
 from promptbench.core.protocols import PastRow
-from promptbench.core.types import Attempt, Json, Outcome, Side
+from promptbench.core.types import Attempt, Json, Outcome, Side, failures
 from promptbench.engine.prepare.cases import as_answer
 from promptbench.engine.prepare.inputs import expectations_in_log
 from promptbench.engine.prepare.prepared_suite import PreparedModel, PreparedSuite, Variant, slot_of
@@ -125,7 +125,7 @@ def _case_result(
         passed=len(answered) - len(failed),
         errored=sum(item.outcome is Outcome.ERRORED for item in attempts),
         answer=shown.answer.text if shown and shown.answer and shown.fallback is None else None,
-        reasons=shown.reasons if shown else (),
+        reasons=failures(shown.scores) if shown else (),
         error=next((item.error for item in attempts if item.error), None),
         rung=shown.rung.value if shown and shown.rung else None,
         provider_ms=sum(item.answer.provider_ms for item in attempts if item.answer and not item.cached),
@@ -168,7 +168,7 @@ def failing_calls(prepared: PreparedSuite, run: str, runs: RunStore) -> Iterator
             "finish_reason": answer.finish_reason,
             "usage": {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens} if usage else None,
             "latency_ms": None if attempt.cached or answer.by_batch else round(answer.provider_ms, 1),
-            "failed": "; ".join(attempt.reasons),
+            "failed": "; ".join(failures(attempt.scores)),
             "tags": list(case.tags),
             **_own_checks(prepared, key.case),
         }
@@ -263,7 +263,7 @@ def attempt_row(attempt: Attempt, screen: Mapping[str, int]) -> AttemptRow:
         answer=answer.text if answer else None,
         rung=attempt.rung.value if attempt.rung else None,
         repairs=list(dict.fromkeys(repair.name for repair in attempt.repairs)),
-        reasons=attempt.reasons,
+        reasons=failures(attempt.scores),
         error=attempt.error,
         fallback=attempt.fallback,
         tries=attempt.tries,

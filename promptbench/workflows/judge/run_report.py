@@ -30,7 +30,7 @@ from promptbench.report.model import (
     StepRow,
     TokenTimes,
 )
-from promptbench.report.words import duration, money, share, tail
+from promptbench.report.words import duration, money, share, side_word, tail
 from promptbench.workflows.judge.run_changes import change_sections, list_names
 from promptbench.workflows.judge.run_charts import charts
 
@@ -41,7 +41,6 @@ _WAITED = 10.0
 _MOST_DIFF_LINES = 400
 _MOST_RUNGS = 50
 _FEW = "~ p99 of fewer than 100 calls: between the two slowest of them"
-SIDES = {"champion": "production"}
 
 
 def run_report(run: RunReport) -> Report:
@@ -190,9 +189,7 @@ def _steps(steps: Sequence[StepRow]) -> Iterator[Block]:
 def _by_model(
     label: str, head: str, rows: Sequence[Row], columns: dict[TableColumn, list[str]], note: str = ""
 ) -> TableBlock:
-    names = [
-        (row.model + ("" if row.gated else " (not judged)"), SIDES.get(row.side, row.side), row.prompt) for row in rows
-    ]
+    names = [(row.model + ("" if row.gated else " (not judged)"), side_word(row.side), row.prompt) for row in rows]
     return TableBlock(
         columns=[*(TableColumn(name, numeric=False) for name in ("model", head, "prompt")), *columns],
         rows=[[*name, *cells] for name, *cells in zip(names, *columns.values(), strict=True)],
@@ -281,7 +278,7 @@ def _latency(rows: Sequence[Row]) -> Iterator[Block]:
 
 def _by_tokens(rows: Sequence[Row]) -> Iterator[Section]:
     for row in rows:
-        of = " ".join(filter(None, (SIDES.get(row.side, row.side), row.prompt, "on", row.model)))
+        of = " ".join(filter(None, (side_word(row.side), row.prompt, "on", row.model)))
         for kind, buckets in (("input", row.by_input_tokens), ("output", row.by_output_tokens)):
             if len(buckets) > 1:
                 title = f"latency by {kind} tokens, {of}"

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from promptbench.core.types import Attempt, AttemptKey, Judging, Outcome, Rung
+from promptbench.core.types import Attempt, AttemptKey, Judging, Outcome, Rung, failures
 from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedSuite
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.report.model import CheckChange, JudgeRow, Row, SideResult
@@ -194,7 +194,7 @@ class Collector:
             cell.passes,
             cell.total,
             shown.answer.text if shown and shown.answer else None,
-            shown.reasons if shown else (),
+            failures(shown.scores) if shown else (),
             interval_of(cell.passes, cell.total),
             called_tools(shown),
         )

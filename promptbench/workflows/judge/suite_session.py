@@ -16,7 +16,7 @@ from promptbench.core.diagnostics import Diagnostics, Location
 from promptbench.core.errors import InputError
 from promptbench.core.protocols import CheckContext
 from promptbench.core.secrets import hide
-from promptbench.core.types import Answer, Attempt, AttemptKey, Json, Rung, Step
+from promptbench.core.types import Answer, Attempt, AttemptKey, Json, Rung, Step, failures
 from promptbench.engine.attempts import Attempts
 from promptbench.engine.plan import Estimate, Repeats, Task, estimates, judge_estimates
 from promptbench.engine.prepare import checks
@@ -142,7 +142,7 @@ class SuiteSession:
         folder = self._project.shown(self.prepared.suite.folder)
         command = ["promptbench", "run", folder, "--case", item.case, "--model", item.model]
         lines = [
-            *attempt.reasons,
+            *failures(attempt.scores),
             "",
             f"case    {item.case} ({self.location(item.case)})",
             f"model   {item.model}",

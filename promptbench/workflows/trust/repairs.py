@@ -23,6 +23,7 @@ from promptbench.parsing import calls, json_text
 from promptbench.parsing.ladder import BUILT_IN, RUNGS, Ladder
 from promptbench.project import Project
 from promptbench.report.document import Block, Document, ItemList, Report, Section, TableBlock, TableColumn, Text
+from promptbench.report.words import side_word
 from promptbench.schemas.reasons import without_values
 from promptbench.store.runs import RunInfo
 from promptbench.suite.loader import load as load_suite
@@ -156,7 +157,6 @@ def _most_first(counts: Counter[str]) -> list[tuple[str, int]]:
 
 
 _MOST_GROUPS = 10
-_SIDES = {"champion": "production", "candidate": "candidate", "baseline": "baseline"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +250,7 @@ def repairs_report(found: RepairsReport) -> Report:
 
 
 def _name(row: PromptRepairs) -> str:
-    side = " ".join(filter(None, (_SIDES.get(row.side, row.side), row.prompt)))
+    side = " ".join(filter(None, (side_word(row.side), row.prompt)))
     return f"{side} on {row.model}"
 
 

@@ -10,7 +10,7 @@ from promptbench.core.errors import InputError
 from promptbench.core.words import number_of
 from promptbench.project import Project
 from promptbench.report.document import Block, CodeBlock, Document, Report, Section, TableBlock, TableColumn, Text
-from promptbench.report.words import duration, money, share
+from promptbench.report.words import duration, money, share, side_word
 from promptbench.store.run_list import RunFigures, RunSummary
 from promptbench.store.run_usage import CallUsage
 
@@ -28,7 +28,6 @@ def list_runs(
         return runs.listing().newest(suite=suite, prompt=prompt, model=model, limit=limit) if runs else []
 
 
-_SIDES = {"champion": "production"}
 _METRICS = ("answers", "format", "p50", "p99", "cost")
 
 
@@ -73,7 +72,7 @@ def run_details_report(project: Project, run: str) -> Report:
     rows = [
         (
             item.model,
-            _SIDES.get(item.side, item.side),
+            side_word(item.side),
             item.prompt.removesuffix(".prompt"),
             *(_figure(item, metric) for metric in _METRICS),
             str(item.errored or ""),
@@ -111,7 +110,7 @@ def run_history_report(
     for item in sorted(figures, key=lambda item: item.model):
         value, last = getattr(item, metric), before.get((item.model, item.side))
         change = "" if value is None or last is None else _change(value - last, metric)
-        side, prompt = _SIDES.get(item.side, item.side), item.prompt.removesuffix(".prompt")
+        side, prompt = side_word(item.side), item.prompt.removesuffix(".prompt")
         rows.append((item.model, item.run, item.result or "", side, prompt, _figure(item, metric), change))
         before[item.model, item.side] = value
     heads = [TableColumn(head, numeric=False) for head in ("model", "run", "result", "side", "prompt")]
