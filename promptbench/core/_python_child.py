@@ -16,7 +16,7 @@ import traceback
 from types import ModuleType
 from typing import Any, TextIO
 
-# After the limit and this the process ends by itself, in case its parent is gone.
+# After the limit and this the process ends by itself, in case its parent is gone and code in C lets no thread run.
 _GRACE_SECONDS = 5
 
 
