@@ -8,6 +8,7 @@ that is how an interrupted one resumes.
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
@@ -17,7 +18,7 @@ from promptbench.core.canonical import digest
 from promptbench.core.diagnostics import Code, Diagnostics
 from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.core.events import AttemptDone, Listener, MoreWanted
-from promptbench.core.types import Answer, Attempt, Json, Judging, Message, ModelRef, Outcome, Request
+from promptbench.core.types import Answer, Attempt, Json, Judging, Message, ModelRef, Outcome, Request, failures
 from promptbench.engine.plan import Task
 from promptbench.engine.prepare.lint.windows import static_text
 from promptbench.engine.prepare.options import StoredPrompt
@@ -54,7 +55,7 @@ _ALWAYS_ALLOWED = 400
 
 
 class _Halted(BaseException):
-    """The end of the calls. Not an Exception, because GEPA continues after those."""
+    """The end of the calls, or an error of ours. Not an Exception, because GEPA logs those and continues."""
 
 
 class TriedVersion(NamedTuple):
@@ -182,13 +183,15 @@ class PromptSearch:
                 track_best_outputs=False,
             )
         except _Halted as halted:
-            raise EnvironmentFailure(str(halted)) from None
+            raise halted.__cause__ or EnvironmentFailure(str(halted)) from None
         versions = [self._suites[with_bodies(self._seed, texts)].candidates[0] for texts in found.candidates]
         by_name = [{name: scores[at] for at, name in enumerate(names)} for scores in found.val_subscores]
         return list(map(TriedVersion.of, versions, by_name))
 
     def log(self, message: str) -> None:
-        """Drop a message of GEPA."""
+        """Drop a message of GEPA, but let no error pass that it only logs."""
+        if error := sys.exception():
+            raise _Halted from error
 
     def write(self, text: str) -> str:
         """Return the writer's answer to the request for the next proposal."""
@@ -216,13 +219,14 @@ class PromptSearch:
 
     def make_reflective_dataset(self, candidate: Json, eval_batch: Any, components_to_update: list[str]) -> Json:
         """Return what the writer reads: values, answers, and the sentences of the checks."""
+        tried: list[tuple[str, list[Attempt]]] = eval_batch.trajectories
         records = [
             {
                 "Values": dict(case.variables) or [message.content for message in case.history],
                 "Answer": attempt.answer.text if attempt.answer else "(none)",
-                "Checks": "; ".join(attempt.reasons) or attempt.error or "all pass",
+                "Checks": "; ".join(failures(attempt.scores)) or attempt.error or "all pass",
             }
-            for name, tries in eval_batch.trajectories
+            for name, tries in tried
             for case, attempt in ((self._start.cases[name], attempt) for attempt in tries)
         ]
         return dict.fromkeys(components_to_update, records)
