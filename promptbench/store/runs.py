@@ -294,10 +294,11 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
                 failed_tries=attempt_rows.failed_tries(failure),
             )
 
-    def attempts(self, run: str) -> Iterator[Attempt]:
-        """Yield all attempts of a run."""
+    def attempts(self, run: str, *, passed: bool = True) -> Iterator[Attempt]:
+        """Yield all attempts of a run; those that passed only if `passed`."""
+        which = "" if passed else " AND outcome <> 'passed'"
         steps = self.steps_of(run)
-        return (attempt_rows.read(row, steps) for row in self._rows(_ATTEMPTS, [run]))
+        return (attempt_rows.read(row, steps) for row in self._rows(_ATTEMPTS + which, [run]))
 
     def attempts_at(self, run: str, variant: str, model: str, case: str) -> list[Attempt]:
         """Return the attempts of one prompt on one model and case, in the order of their repeats."""

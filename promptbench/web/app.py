@@ -66,7 +66,7 @@ def create_app(
     routes = [
         *(route for area in AREAS for route in area.reads),
         *(route for area in AREAS for route in (() if read_only else area.writes)),
-        Mount("/static", StaticFiles(packages=[("promptbench", "web/static"), ("promptbench", "report/assets")])),
+        Mount(access.static, StaticFiles(packages=[("promptbench", "web/static"), ("promptbench", "report/assets")])),
     ]
     app = Starlette(
         routes=routes,

@@ -57,6 +57,7 @@ def render(request: Request, template: str, status: int = 200, **values: object)
     text = server.templates.get_template(template).render(
         menu=server.menu,
         path=request.url.path,
+        static=server.access.static,
         token=server.access.token,
         token_field=Markup(f'<input type="hidden" name="{TOKEN}" value="{server.access.token}">'),
         read_only=server.read_only,

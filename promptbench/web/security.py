@@ -51,6 +51,8 @@ class Access:
         # Cookies ignore ports, so the name keeps two projects apart.
         self.cookie = f"promptbench_{port}"
         self.session, self.token = secrets.token_hex(32), secrets.token_hex(32)
+        # Under this path a browser keeps files until the server ends; after an upgrade they have another one.
+        self.static = f"/static/{secrets.token_hex(4)}"
         self._announce = announce
         self._address = f"http://127.0.0.1:{port}{OPEN}?{TOKEN}="
         self._key, self._until = "", 0.0
@@ -81,6 +83,8 @@ class Guard(BaseHTTPMiddleware):
 
     async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
         response = self._refusal(request) or await self._wrong_token(request) or await call_next(request)
+        if request.scope["path"].startswith(self._access.static) and response.status_code == 200:
+            response.headers["Cache-Control"] = "private, max-age=86400"
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
         return response

@@ -90,6 +90,11 @@ def test_every_answer_has_the_headers(viewer: Viewer) -> None:
             assert headers["cross-origin-resource-policy"] == "same-origin"
             assert headers["cache-control"] == "no-store"
             assert not [name for name in headers if name.startswith("access-control")]
+    viewer.cookies.set(viewer.access.cookie, viewer.access.session)
+    kept = viewer.get(f"{viewer.access.static}/view.css")
+    assert kept.status_code == 200
+    assert kept.headers["cache-control"] == "private, max-age=86400"
+    assert viewer.get(f"{viewer.access.static}/nowhere.css").headers["cache-control"] == "no-store"
 
 
 def test_no_route_changes_anything_by_get_and_read_only_has_no_write(judged: Path, viewer: Viewer) -> None:
@@ -126,7 +131,7 @@ def test_an_address_gives_access_once(judged: Path, monkeypatch: pytest.MonkeyPa
         page.cookies.clear()
         assert page.get(address).status_code == 403
         # A new one is printed, and not one for each request.
-        assert page.get(address).status_code == page.get("/static/view.css").status_code == 403
+        assert page.get(address).status_code == page.get(f"{page.access.static}/view.css").status_code == 403
         assert len(page.said) == 2
         assert page.get(page.said[1]).status_code == 200
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Timer
 from typing import NamedTuple
 
 from promptbench.core.diagnostics import Diagnostics
@@ -27,13 +27,15 @@ from promptbench.store.runs import RunInfo, RunStore
 from promptbench.suite.loader import load as load_suite
 from promptbench.workflows.judge.recorded_results import attempt_row
 
-PAGE = 500  # rows
+PAGE = 100  # rows
 _MOST_RUNS = 20  # of a case's history
 _MOST_FAILURES = 5
 _MOST_TAGS = 12
 _SEARCHED = 4_000  # characters of an input
-_PATIENCE = 0.2  # seconds that a list waits for inputs
+_PATIENCE = 0.2  # seconds that a list waits for inputs, or they for the list of a run with
+_MANY = 2000  # cases
 REVIEWS = "reviews.jsonl"
+_starting = Lock()
 READING = "the inputs of the cases are still being read"
 
 
@@ -209,8 +211,11 @@ def _change(cells: Sequence[CaseTally | None], bases: Sequence[int | None]) -> s
 def page(project: Project, infos: Sequence[RunInfo], found: Grid, query: GridQuery) -> GridPage:
     """Return a page of the cases that fit a query, those that got worse first."""
     note, inputs, needed = "", dict[str, CaseInput](), query.text or query.tag
+    # To read many inputs takes longer than a page may, and while they are read all else takes twice as long.
+    late = not needed and len(found.cases) > _MANY
+    patience = None if needed else 0 if late else _PATIENCE
     try:
-        inputs = dict(case_inputs(project, infos[-1], None if needed else _PATIENCE))
+        inputs = dict(case_inputs(project, infos[-1], patience, _PATIENCE if late else 0))
     except TimeoutError:
         note = READING
     except PromptbenchError as error:
@@ -263,14 +268,22 @@ def _cause(samples: Sequence[SampleAnswer | None]) -> str:
     return next(((item.error or "; ".join(item.reasons)) for item in reversed(failing)), "no failure")
 
 
-def case_inputs(project: Project, info: RunInfo, patience: float | None = None) -> Mapping[str, CaseInput]:
+def case_inputs(
+    project: Project, info: RunInfo, patience: float | None = None, after: float = 0
+) -> Mapping[str, CaseInput]:
     """Return the inputs of a run's cases, as the suite has them now.
 
-    They are read once, beside other requests, until a file of the suite changes. Raise InputError if the suite cannot
-    be read, TimeoutError if it takes longer than the `patience` in seconds.
+    They are read once, beside other requests, until a file of the suite changes; the first call says how many seconds
+    `after` it that begins. Raise InputError if the suite cannot be read, TimeoutError if it takes longer than the
+    `patience` in seconds.
     """
     path = project.settings.root / str(info.facts["path"])
-    return _reading(project.settings.root, path, _changed(path)).result(patience)
+    reading, found = _reading(project.settings.root, path, _changed(path))
+    with _starting:
+        if reading.ident is None:
+            reading.interval = after
+            reading.start()
+    return found.result(patience)
 
 
 def _changed(suite: Path) -> int:
@@ -280,7 +293,7 @@ def _changed(suite: Path) -> int:
 
 
 @lru_cache(maxsize=2)
-def _reading(root: Path, path: Path, changed: int) -> Future[Mapping[str, CaseInput]]:
+def _reading(root: Path, path: Path, changed: int) -> tuple[Timer, Future[Mapping[str, CaseInput]]]:
     found = Future[Mapping[str, CaseInput]]()
 
     def read() -> None:
@@ -289,9 +302,9 @@ def _reading(root: Path, path: Path, changed: int) -> Future[Mapping[str, CaseIn
         except Exception as error:  # noqa: BLE001 - whoever waits for the result gets it
             found.set_exception(error)
 
-    # A daemon, because the end of the server does not wait for it.
-    Thread(target=read, daemon=True).start()
-    return found
+    timer = Timer(0, read)
+    timer.daemon = True  # The end of the server does not wait for it.
+    return timer, found
 
 
 def _read_inputs(project: Project, path: Path) -> Mapping[str, CaseInput]:

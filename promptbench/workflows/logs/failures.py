@@ -217,7 +217,7 @@ def _find_attempts(runs: RunStore, prepared: PreparedSuite | None, call_filter: 
     known = runs.suites()
     for suite in [prepared.suite.name] if prepared else known:
         run = runs.latest_of_suite(suite) if suite in known else None
-        for attempt in runs.attempts(run) if run else ():
+        for attempt in runs.attempts(run, passed=False) if run else ():
             model, time = attempt.key.model, attempt.started
             as_call = LoggedCall("", None, model=model, time=time, tier=FailureTier.CONTENT)
             if attempt.outcome in (Outcome.FAILED, Outcome.ERRORED) and call_filter.matches(as_call):
