@@ -11,8 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from promptbench.core.diagnostics import Code, Diagnostics, Location
-from promptbench.core.errors import InputError, NothingSelected
+from promptbench.core.errors import Code, Diagnostics, InputError, Location, NothingSelected
 from promptbench.core.plugins import module_name
 from promptbench.core.protocols import ProviderContext
 from promptbench.core.secrets import Secrets, variables

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from promptbench.checks._scores import quoted
-from promptbench.core.diagnostics import suggest
+from promptbench.core.errors import suggest
 from promptbench.plugins import Json, ModelRef
 
 COMPARISONS = ("exactly", "at least", "at most", "less than", "more than")

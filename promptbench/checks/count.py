@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from promptbench.checks import _options
 from promptbench.checks._options import option_name, options
 from promptbench.checks._scores import mismatch, quoted, verdict
-from promptbench.core.diagnostics import did_you_mean
+from promptbench.core.errors import did_you_mean
 from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
 _ALWAYS = "。！？｡।؟"

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from promptbench.checks import _files, _options
 from promptbench.checks._paths import Path, optional, text_at, value_at
 from promptbench.checks._scores import mismatch, quoted, verdict
-from promptbench.core.diagnostics import suggest
+from promptbench.core.errors import suggest
 from promptbench.plugins import Check, CheckContext, CheckSpec, ExpectingCheck, Json, Score, Subject
 
 

@@ -11,8 +11,7 @@ import typer
 from promptbench.cli.asking import ask_text, ask_until, confirm, is_interactive
 from promptbench.cli.options import variables
 from promptbench.cli.output import out, say
-from promptbench.core.diagnostics import suggest
-from promptbench.core.errors import Exit, InputError
+from promptbench.core.errors import Exit, InputError, suggest
 from promptbench.report.words import clean
 
 if TYPE_CHECKING:

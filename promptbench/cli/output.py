@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
-from promptbench.core.diagnostics import Diagnostic
+from promptbench.core.errors import Diagnostic
 from promptbench.core.secrets import Secrets, hide
 from promptbench.core.types import Json
 from promptbench.report.diagnostics import render

@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from promptbench.cli.output import out, present_command, say, target
-from promptbench.core.diagnostics import Diagnostic
-from promptbench.core.errors import Exit, InputError, PromptbenchError, combine
+from promptbench.core.errors import Diagnostic, Exit, InputError, PromptbenchError, combine
 from promptbench.project import Project
 from promptbench.report.document import CodeBlock, Report, Section
 from promptbench.report.renderers import plugins

@@ -9,8 +9,7 @@ import typer
 
 from promptbench.cli.options import AsJson, Format, Prompts, Quiet
 from promptbench.cli.output import out, say, show, without_keys
-from promptbench.core.diagnostics import Diagnostics
-from promptbench.core.errors import Exit, InputError
+from promptbench.core.errors import Diagnostics, Exit, InputError
 from promptbench.report.diagnostics import in_order
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from promptbench.core.diagnostics import Code, Diagnostics, Location, suggest
+from promptbench.core.errors import Code, Diagnostics, Location, suggest
 from promptbench.core.types import Json
 
 # Fields of the request's body that have no word here, passed on as they are.

@@ -134,7 +134,7 @@ class Provider(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An error that a provider finds before any call. `code` is a name of `diagnostics.Code`."""
+    """An error that a provider finds before any call. `code` is a name of `errors.Code`."""
 
     code: str
     message: str

@@ -25,8 +25,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 from promptbench.core.canonical import digest_text
-from promptbench.core.diagnostics import did_you_mean
-from promptbench.core.errors import InputError
+from promptbench.core.errors import InputError, did_you_mean
 from promptbench.core.types import Answer, Json, ModelRef, Usage
 
 BATCH_SHARE = 0.5  # The share of the price that OpenAI, Azure and Anthropic bill for a call by batch.

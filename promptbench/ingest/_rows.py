@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from promptbench.core.diagnostics import suggest
+from promptbench.core.errors import suggest
 from promptbench.core.types import FailureTier, Json, LoggedCall, Message, Usage
 from promptbench.ingest._bodies import ResponseBody, is_request, read_input, read_output, read_response
 from promptbench.ingest._chat import is_conversation, read_conversation

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from promptbench.core.diagnostics import Code, Diagnostics
+from promptbench.core.errors import Code, Diagnostics
 from promptbench.core.pinned import NOTHING_PINNED, Pinned, PinnedFile, is_inside
 from promptbench.core.types import Json, Message
 from promptbench.prompts.parser import parse_prompt

@@ -15,7 +15,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from promptbench.core.call_config import read_config
-from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity, suggest
+from promptbench.core.errors import Code, Diagnostics, Location, Severity, suggest
 from promptbench.core.types import Json, Role
 from promptbench.prompts.partials import ExpandedSource, expand
 from promptbench.prompts.picoschema import PicoschemaError, to_json_schema

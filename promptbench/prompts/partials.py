@@ -9,7 +9,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from promptbench.core.diagnostics import Code, Diagnostics, Location, suggest
+from promptbench.core.errors import Code, Diagnostics, Location, suggest
 from promptbench.yaml.source import MAX_BYTES, Source, SourceError, read_source
 
 _TAG = re.compile(r"(?<!\\)\{\{>\s*(?P<name>[A-Za-z0-9_-]+)\s*\}\}")

@@ -17,7 +17,7 @@ from typing import Literal
 
 import regex
 
-from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import Diagnostics
 from promptbench.prompts.parser import FRONT, parse_prompt
 from promptbench.prompts.prompt import Prompt
 from promptbench.yaml.source import Source

@@ -7,7 +7,7 @@
 import re
 from typing import Any
 
-from promptbench.core.diagnostics import suggest
+from promptbench.core.errors import suggest
 from promptbench.core.types import Json
 
 _SCALARS = ("string", "number", "integer", "boolean", "null")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from promptbench.core.canonical import digest
-from promptbench.core.diagnostics import Location
+from promptbench.core.errors import Location
 from promptbench.core.files import FileValue, files_in
 from promptbench.core.types import Json, Message, Role
 from promptbench.text.templates import Block, MediaTag, Part, Scope, all_tags, fill, lookup, outer_names, split_blocks

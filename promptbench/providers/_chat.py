@@ -13,7 +13,7 @@ from functools import reduce
 from pathlib import PurePosixPath
 
 from promptbench.core.call_config import EXTRA, spaced
-from promptbench.core.diagnostics import Code, did_you_mean
+from promptbench.core.errors import Code, did_you_mean
 from promptbench.core.files import FileValue
 from promptbench.core.protocols import Problem
 from promptbench.core.types import Answer, FailureKind, Json, Message, ProviderFailure, Request, ToolCall, Usage

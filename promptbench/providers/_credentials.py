@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
 from promptbench.core.addresses import host
-from promptbench.core.diagnostics import Code
+from promptbench.core.errors import Code
 from promptbench.core.protocols import Problem, ProviderContext
 
 PLACEHOLDER_KEY = "no-key"  # for servers that need no key: the SDK requires some text

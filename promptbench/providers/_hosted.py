@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from promptbench.core import addresses
-from promptbench.core.diagnostics import Code
+from promptbench.core.errors import Code
 from promptbench.core.protocols import BatchApi
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request, Usage
 from promptbench.plugins import (

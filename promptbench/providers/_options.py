@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TypeGuard
 
 from promptbench.core import addresses
-from promptbench.core.diagnostics import Code, did_you_mean
+from promptbench.core.errors import Code, did_you_mean
 from promptbench.core.protocols import Problem, Provider, ProviderContext
 from promptbench.core.settings_file import place
 from promptbench.core.types import Json

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from promptbench.core.diagnostics import Code
+from promptbench.core.errors import Code
 from promptbench.core.settings_file import place
 from promptbench.plugins import Problem, ProviderContext, ProviderOption
 from promptbench.providers import _batch, _chat, _hosted, _options

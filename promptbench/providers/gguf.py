@@ -28,7 +28,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from promptbench.core.diagnostics import Code, did_you_mean
+from promptbench.core.errors import Code, did_you_mean
 from promptbench.core.pinned import PinnedFile
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
 from promptbench.core.user_folders import data_folder

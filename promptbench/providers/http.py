@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 from promptbench.core import addresses
 from promptbench.core.canonical import canonical, texts_in
-from promptbench.core.diagnostics import Code
+from promptbench.core.errors import Code
 from promptbench.core.files import map_files
 from promptbench.core.secrets import without_secrets
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from promptbench.core import addresses
-from promptbench.core.diagnostics import Code
+from promptbench.core.errors import Code
 from promptbench.core.files import FileValue
 from promptbench.core.types import Answer, Json, Message, Request
 from promptbench.plugins import Problem, ProviderContext, ProviderOption

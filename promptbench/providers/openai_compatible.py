@@ -14,7 +14,7 @@ seconds (120), `concurrency` (at most this many calls at once), `structured` (se
 from collections.abc import Mapping
 
 from promptbench.core import addresses
-from promptbench.core.diagnostics import Code
+from promptbench.core.errors import Code
 from promptbench.core.types import Json
 from promptbench.plugins import Problem, ProviderContext, ProviderOption, ServiceAddress
 from promptbench.providers import _chat, _credentials, _hosted, _options

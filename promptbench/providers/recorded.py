@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from promptbench.core.canonical import digest
-from promptbench.core.diagnostics import Code
+from promptbench.core.errors import Code
 from promptbench.core.protocols import Recordings
 from promptbench.core.types import Answer, FailureKind, Json, ModelRef, ProviderFailure, Request
 from promptbench.plugins import Problem, Provider, ProviderContext, ProviderSpec

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from promptbench.core.diagnostics import Diagnostic, Severity
+from promptbench.core.errors import Diagnostic, Severity
 from promptbench.core.types import Json
 from promptbench.report.words import clean, cut, width_of
 

@@ -14,8 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from promptbench.core.addresses import host, hosts_in, is_loopback, is_providers_own
-from promptbench.core.diagnostics import Code, Diagnostic, Location, suggest
-from promptbench.core.errors import InputError
+from promptbench.core.errors import Code, Diagnostic, InputError, Location, suggest
 from promptbench.core.plugins import module_name
 from promptbench.core.secrets import hide, is_secret_name
 from promptbench.core.settings_file import settings_file

@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Iterable
 
-from promptbench.core.errors import InputError
+from promptbench.core.errors import InputError, did_you_mean
 
 PRODUCTION = "production"
 
@@ -93,9 +93,6 @@ def selector_of(prompt: str, text: str) -> str:
 
 def suggest(word: str, known: Iterable[str]) -> str | None:
     """Return a hint for an unknown name; None if there is nothing to suggest."""
-    # Applications import this module, and most of them never ask for an unknown name.
-    from promptbench.core.diagnostics import did_you_mean
-
     names = sorted(known)
     if close := did_you_mean(word, names):
         return f"did you mean {close!r}?"

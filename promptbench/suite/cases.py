@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity, did_you_mean
-from promptbench.core.errors import InputError
+from promptbench.core.errors import Code, Diagnostics, InputError, Location, Severity, did_you_mean
 from promptbench.core.files import FileValue
 from promptbench.core.types import Json, Message
 from promptbench.suite.file import CaseFile, ChecksFile, TurnFile, field_name, is_case_file

@@ -21,8 +21,7 @@ from typing import Any, cast
 import yaml
 
 from promptbench.core.canonical import lf
-from promptbench.core.diagnostics import Diagnostics
-from promptbench.core.errors import EnvironmentFailure, InputError
+from promptbench.core.errors import Diagnostics, EnvironmentFailure, InputError
 from promptbench.core.types import Json
 from promptbench.suite.file import field_name
 from promptbench.suite.tables import as_json, is_same_data

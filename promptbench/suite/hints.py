@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-from promptbench.core.diagnostics import did_you_mean, suggest
+from promptbench.core.errors import did_you_mean, suggest
 from promptbench.core.types import Json
 
 # Invisible characters, and those that look like a space.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from promptbench.core.diagnostics import Code, Diagnostics, Location, did_you_mean
+from promptbench.core.errors import Code, Diagnostics, Location, did_you_mean
 from promptbench.core.types import Json
 from promptbench.tables.delimited import escape_formula, write_csv
 from promptbench.tables.grid import MAX_BYTES, GridCell, read_grid

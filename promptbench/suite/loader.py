@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from promptbench.core.call_config import read_config
-from promptbench.core.diagnostics import Code, Diagnostics, Location
+from promptbench.core.errors import Code, Diagnostics, Location
 from promptbench.core.types import Json, ModelRef, Rung
 from promptbench.suite.cases import SuiteCases, checks_as_written, parse_file, read_case, read_checks
 from promptbench.suite.file import GateFile, field_name, is_case_file

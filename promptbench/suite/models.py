@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from promptbench.core.diagnostics import Code, Diagnostics, Location, suggest
+from promptbench.core.errors import Code, Diagnostics, Location, suggest
 from promptbench.core.types import Json, Message, ModelRef, Rung
 from promptbench.suite.file import CHECK_OPTIONS, GateFile, field_name, option_of, path_in_file
 from promptbench.yaml.marked import YamlDocument

@@ -7,8 +7,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from promptbench.core.canonical import canonical
-from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
-from promptbench.core.errors import InputError
+from promptbench.core.errors import Code, Diagnostics, InputError, Location, Severity
 from promptbench.core.types import Json
 from promptbench.suite.cases import read_case
 from promptbench.suite.editor import Change, comments_above, edit_cases, edit_lines

@@ -12,7 +12,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
 
-from promptbench.core.diagnostics import Code, Diagnostics, Location, did_you_mean
+from promptbench.core.errors import Code, Diagnostics, Location, did_you_mean
 from promptbench.core.types import Json
 from promptbench.suite.file import CaseFile, field_name
 from promptbench.tables.grid import MAX_TITLE_ROWS, GridCell, GridRow, is_heading, read_grid

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 
 from promptbench.core.canonical import escape_surrogates
-from promptbench.core.diagnostics import Diagnostics, Location
+from promptbench.core.errors import Diagnostics, Location
 from promptbench.core.plugins import module_name
 from promptbench.core.types import Json
 from promptbench.suite.cases import read_checks

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from promptbench.core.diagnostics import Code, Diagnostics
+from promptbench.core.errors import Code, Diagnostics
 from promptbench.core.types import Json
 from promptbench.suite.file import (
     CHECK_OPTIONS,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from promptbench.core.canonical import lf
-from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
+from promptbench.core.errors import Code, Diagnostics, Location, Severity
 from promptbench.tables.delimited import DelimitedReader, detect_delimiter, unescape_formula
 from promptbench.tables.workbook import WorkbookError, merged_ranges, open_workbook, read_rows, visible_sheets
 from promptbench.yaml.source import Source, SourceError, read_source

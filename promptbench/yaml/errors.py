@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import yaml
 
-from promptbench.core.diagnostics import Code, Diagnostics, Location
+from promptbench.core.errors import Code, Diagnostics, Location
 from promptbench.yaml.hints import find_cause
 from promptbench.yaml.source import Source
 from promptbench.yaml.text import SURROGATES, whole_character

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from promptbench.core.diagnostics import Code
+from promptbench.core.errors import Code
 from promptbench.yaml.text import in_curly, quote
 
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

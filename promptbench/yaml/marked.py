@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
+from promptbench.core.errors import Code, Diagnostics, Location, Severity
 from promptbench.core.types import Json
 from promptbench.yaml.errors import explain_control, explain_error
 from promptbench.yaml.hints import Loader

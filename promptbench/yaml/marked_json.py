@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 from functools import cached_property
 
-from promptbench.core.diagnostics import Code, Diagnostics, Location
+from promptbench.core.errors import Code, Diagnostics, Location
 from promptbench.core.types import Json
 from promptbench.parsing import _strict
 from promptbench.yaml.marked import Path, WrittenNumber, YamlDocument, parse

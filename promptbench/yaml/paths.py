@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path, PureWindowsPath
 
-from promptbench.core.diagnostics import Code, Diagnostics, Location
+from promptbench.core.errors import Code, Diagnostics, Location
 
 
 def below(

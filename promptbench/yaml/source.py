@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 
-from promptbench.core.diagnostics import Code, Diagnostic, Location
+from promptbench.core.errors import Code, Diagnostic, Location
 
 MAX_BYTES = 8 * 1024 * 1024
 TOO_LARGE = "write 'cases: cases.jsonl', and move the cases to that file next to the suite, one JSON object a line"

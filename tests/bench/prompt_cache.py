@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import Diagnostics
 from promptbench.core.protocols import ProviderContext
 from promptbench.prompts.parser import load as load_prompt
 from promptbench.providers import gguf

@@ -13,8 +13,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from promptbench.core.diagnostics import Code
-from promptbench.core.errors import InputError
+from promptbench.core.errors import Code, InputError
 from promptbench.project import Project, Selection
 from promptbench.workflows.start.init_from import init_from
 from promptbench.workflows.start.validate import validate

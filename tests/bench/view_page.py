@@ -4,8 +4,8 @@
 
 Starts `promptbench view` on a project with a run of as many cases (20,000 by default) in two columns, and opens it in
 this machine's browser: the seconds from the command to the first page; from a click to the first paint and the first
-rows of the run, at once after the start and then again; of a filter and of a search; and the server's memory before and after 30
-pages.
+rows of the run, at once after the start and then again; of a filter and of a search; and the server's memory before and
+after 30 pages.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import pytest
 import promptbench
 from promptbench.checks import plugins
 from promptbench.checks._reading import READINGS
-from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import Diagnostics
 from promptbench.core.protocols import Check, CheckContext, Subject
 from promptbench.core.types import Rung
 from promptbench.parsing.json_text import read

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from promptbench.core.diagnostics import Code
+from promptbench.core.errors import Code
 from promptbench.core.protocols import MissingExtra
 from promptbench.core.types import Json
 from tests.helpers.subjects import score

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from promptbench.cli.app import run
-from promptbench.core.diagnostics import Code
+from promptbench.core.errors import Code
 from tests.helpers import judging
 from tests.helpers.fake_openai import FakeOpenAI
 from tests.helpers.project import ProjectFolder

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from promptbench.cli.app import run
-from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import Diagnostics
 from promptbench.prompts.parser import load as load_prompt
 from promptbench.providers import gguf
 from promptbench.workflows.start import find_models

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from promptbench.checks import plugins
-from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import Diagnostics
 from promptbench.core.plugins import module_name
 from promptbench.core.protocols import Check, CheckContext
 from promptbench.core.types import Json, Rung, Score

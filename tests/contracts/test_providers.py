@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from promptbench.core.diagnostics import Code
+from promptbench.core.errors import Code
 from promptbench.core.types import FailureKind, ProviderFailure
 from promptbench.providers import plugins, provider_spec
 from tests.helpers.asking import ask_for, context

@@ -4,13 +4,15 @@ import itertools
 
 import pytest
 
-from promptbench.core.diagnostics import Code, Diagnostic, Location
 from promptbench.core.errors import (
+    Code,
     ConflictError,
+    Diagnostic,
     EnvironmentFailure,
     Exit,
     InputError,
     Interrupted,
+    Location,
     NothingSelected,
     PromptbenchError,
     combine,

@@ -9,7 +9,7 @@ import pytest
 
 import promptbench
 from promptbench.checks import plugins
-from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import Diagnostics
 from promptbench.core.protocols import CheckContext
 from promptbench.yaml.marked import parse
 from promptbench.yaml.source import Source

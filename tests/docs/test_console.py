@@ -18,7 +18,7 @@ import pytest
 
 import promptbench
 from promptbench.cli.app import run
-from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import Diagnostics
 from promptbench.suite.loader import load
 from tests.helpers.local_model import need_model
 from tests.helpers.shipped import copy_store

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from promptbench.core.diagnostics import Diagnostics, Location
+from promptbench.core.errors import Diagnostics, Location
 from promptbench.engine.prepare.repair_rules import load_rules
 from promptbench.parsing.ladder import Ladder
 from tests.docs.test_console import DOCS, blocks

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from promptbench.core.diagnostics import Diagnostic, Diagnostics, Location
+from promptbench.core.errors import Diagnostic, Diagnostics, Location
 from promptbench.core.types import Side
 from promptbench.engine.prepare.lint.lint import Lint
 from promptbench.engine.prepare.lint.windows import Window

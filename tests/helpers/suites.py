@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import Diagnostics
 from promptbench.engine.prepare.assemble import assemble
 from promptbench.engine.prepare.options import PrepareOptions, Selection, StoredPrompt
 from promptbench.engine.prepare.prepared_suite import PreparedSuite

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import Diagnostics
 from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import Prompt
 from promptbench.yaml.source import Source

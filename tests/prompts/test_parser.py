@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
+from promptbench.core.errors import Code, Diagnostics, Location, Severity
 from promptbench.core.types import Message
 from promptbench.prompts.parser import load, prompt_name
 from promptbench.prompts.prompt import HistoryPlace, Template

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import Diagnostics
 from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.parts import KINDS, Kind, find_parts, shorten
 from promptbench.prompts.prompt import Prompt

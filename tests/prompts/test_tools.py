@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import Diagnostics
 from promptbench.prompts.parser import load, parse_prompt
 from promptbench.prompts.prompt import Prompt
 from promptbench.yaml.source import Source

@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 from hypothesis import given, strategies as st
 
-from promptbench.core.diagnostics import Code, Diagnostic, Location, Severity
+from promptbench.core.errors import Code, Diagnostic, Location, Severity
 from promptbench.report.diagnostics import as_data, in_order, render
 from promptbench.yaml.source import Source
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from promptbench.core.diagnostics import Code
-from promptbench.core.errors import InputError
+from promptbench.core.errors import Code, InputError
 from promptbench.suite.models import Suite
 from tests.helpers.suites import HEAD, loaded, messages, write
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import Diagnostics
 from promptbench.suite.loader import load
 from promptbench.workflows.judge.affected_by import is_affected
 from tests.helpers.suites import HEAD, joined, messages, write

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from promptbench.core.diagnostics import Diagnostics
-from promptbench.core.errors import EnvironmentFailure, InputError
+from promptbench.core.errors import Diagnostics, EnvironmentFailure, InputError
 from promptbench.suite.editor import Change, comments_above, edit_cases, edit_lines, write_whole
 from promptbench.yaml.marked import parse
 from promptbench.yaml.source import Source, read_source

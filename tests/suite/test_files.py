@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from promptbench.core.diagnostics import Severity
+from promptbench.core.errors import Severity
 from promptbench.core.files import FileValue
 from promptbench.suite.models import Case
 from tests.helpers.media import PDF, PNG

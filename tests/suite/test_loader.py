@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from promptbench.core.diagnostics import Code
+from promptbench.core.errors import Code
 from promptbench.core.types import Message, Rung
 from tests.helpers.suites import HEAD, loaded, messages
 
@@ -139,7 +139,7 @@ def test_what_is_sound_is_kept_when_the_rest_is_wrong(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    from promptbench.core.diagnostics import Diagnostics
+    from promptbench.core.errors import Diagnostics
     from promptbench.suite.loader import load
 
     found = Diagnostics()

@@ -12,7 +12,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from promptbench.core.diagnostics import Code, Severity
+from promptbench.core.errors import Code, Severity
 from promptbench.suite.models import Case, Suite
 from tests.helpers.suites import HEAD, loaded
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from promptbench.core.diagnostics import Code, Diagnostics, Severity
+from promptbench.core.errors import Code, Diagnostics, Severity
 from promptbench.tables.grid import read_grid
 from tests.tables.kit import edited, workbook
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from promptbench.core.diagnostics import Code, Diagnostics, Location
+from promptbench.core.errors import Code, Diagnostics, Location
 from promptbench.yaml.paths import below
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from promptbench.core.diagnostics import Code
+from promptbench.core.errors import Code
 from promptbench.yaml.source import Source, SourceError, read_source
 
 

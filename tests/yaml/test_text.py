@@ -6,7 +6,7 @@ import pytest
 import yaml
 from hypothesis import given, strategies as st
 
-from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import Diagnostics
 from promptbench.yaml.marked import WrittenNumber, parse
 from promptbench.yaml.source import Source
 from promptbench.yaml.text import in_braces, item_lines, mapping_lines

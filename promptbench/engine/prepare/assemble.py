@@ -6,7 +6,7 @@ from functools import partial
 
 from promptbench.core.call_config import laid_over
 from promptbench.core.canonical import digest
-from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity, did_you_mean, suggest
+from promptbench.core.errors import Code, Diagnostics, Location, Severity, did_you_mean, suggest
 from promptbench.core.plugins import module_name
 from promptbench.core.protocols import JudgedCheck, Problem, ProviderContext
 from promptbench.core.types import Answer, Json, ModelRef, Request

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from promptbench.core.clock import today
-from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity, did_you_mean, suggest
+from promptbench.core.errors import Code, Diagnostics, Location, Severity, did_you_mean, suggest
 from promptbench.core.files import FileValue, files_in, kind_of
 from promptbench.core.types import Json
 from promptbench.engine.prepare.prepared_suite import Variant

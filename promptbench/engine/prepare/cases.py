@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from promptbench.core.canonical import ListDigest, canonical, digest
-from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
+from promptbench.core.errors import Code, Diagnostics, Location, Severity
 from promptbench.core.protocols import Check, CheckContext, JudgedCheck
 from promptbench.core.types import Json, LoggedCall
 from promptbench.engine.prepare import checks

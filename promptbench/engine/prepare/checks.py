@@ -10,7 +10,7 @@ from promptbench.checks._nested import with_nested
 from promptbench.checks._paths import optional
 from promptbench.checks._reading import READINGS, Loose, Strict
 from promptbench.core.canonical import canonical
-from promptbench.core.diagnostics import Code, Diagnostics, Severity, did_you_mean
+from promptbench.core.errors import Code, Diagnostics, Severity, did_you_mean
 from promptbench.core.plugins import module_name
 from promptbench.core.protocols import Check, CheckContext, ExpectingCheck, JudgedCheck, MissingExtra
 from promptbench.core.types import Json

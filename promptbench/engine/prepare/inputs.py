@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from promptbench.core.canonical import digest
-from promptbench.core.diagnostics import Code, Diagnostics, Location
+from promptbench.core.errors import Code, Diagnostics, Location
 from promptbench.core.types import BadRecord, Json, LoggedCall, Message
 from promptbench.ingest import detect_format, load_format, plugins
 from promptbench.ingest.files.log_file import LogFile

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from promptbench.core import allowed_code
 from promptbench.core.allowed_code import pinned_problems
-from promptbench.core.diagnostics import Code, Diagnostics, Location, suggest
+from promptbench.core.errors import Code, Diagnostics, Location, suggest
 from promptbench.core.pinned import NOTHING_PINNED, Pinned
 from promptbench.core.types import ModelRef, Side
 from promptbench.engine.prepare.options import PrepareOptions, display_path

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from promptbench.core.diagnostics import Code, Diagnostics, Severity
+from promptbench.core.errors import Code, Diagnostics, Severity
 from promptbench.core.types import Json, StoredCall
 from promptbench.engine.prepare.cases import own_specs
 from promptbench.engine.prepare.evaluate import Evaluation, evaluate

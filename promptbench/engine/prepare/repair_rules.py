@@ -10,7 +10,7 @@ from typing import Any
 
 from promptbench.core import allowed_code
 from promptbench.core.canonical import canonical, digest
-from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
+from promptbench.core.errors import Code, Diagnostics, Location, Severity
 from promptbench.core.plugins import installed_entry_points
 from promptbench.core.python_process import FunctionFailure, PythonProcess, process_for
 from promptbench.core.types import Json

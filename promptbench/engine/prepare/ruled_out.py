@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from promptbench.core.canonical import canonical
-from promptbench.core.diagnostics import Code, Diagnostics, Severity, did_you_mean, suggest
+from promptbench.core.errors import Code, Diagnostics, Severity, did_you_mean, suggest
 from promptbench.core.files import files_in
 from promptbench.core.protocols import CheckContext
 from promptbench.core.types import Json, Side

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from promptbench.core.diagnostics import Code, Diagnostics, suggest
+from promptbench.core.errors import Code, Diagnostics, suggest
 from promptbench.core.plugins import module_name
 from promptbench.core.protocols import Check, CheckContext, Subject
 from promptbench.core.types import Json, Score

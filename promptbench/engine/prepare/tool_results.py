@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from promptbench.checks._scores import same
 from promptbench.core import allowed_code
 from promptbench.core.canonical import digest, digest_text
-from promptbench.core.diagnostics import Code, Diagnostics, Location, suggest
+from promptbench.core.errors import Code, Diagnostics, Location, suggest
 from promptbench.core.python_process import PythonProcess, process_for
 from promptbench.core.types import Json, ToolCall
 from promptbench.engine.prepare.options import PrepareOptions

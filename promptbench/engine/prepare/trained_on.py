@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from promptbench.core.canonical import canonical, parse_json
-from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
+from promptbench.core.errors import Code, Diagnostics, Location, Severity
 from promptbench.core.types import Json
 from promptbench.core.words import number_of
 from promptbench.engine.prepare.prepared_suite import CaseTerms, PreparedCase

@@ -6,8 +6,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from promptbench.core.diagnostics import Diagnostic, Severity
-from promptbench.core.errors import Exit
+from promptbench.core.errors import Diagnostic, Exit, Severity
 from promptbench.plugins import ReportFormatSpec
 from promptbench.report.document import Report
 from promptbench.report.model import CaseResult

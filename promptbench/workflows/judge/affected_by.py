@@ -9,7 +9,7 @@ from pathlib import Path
 from promptbench.checks import plugins as checks
 from promptbench.core.allowed_code import split_name
 from promptbench.core.canonical import texts_in
-from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import Diagnostics
 from promptbench.core.plugins import module_name
 from promptbench.prompts.parser import prompt_name
 from promptbench.providers import plugins as providers

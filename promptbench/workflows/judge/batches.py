@@ -18,8 +18,7 @@ from pathlib import Path
 from promptbench.checks._nested import with_nested
 from promptbench.core.canonical import digest
 from promptbench.core.clock import now
-from promptbench.core.diagnostics import Code, Diagnostics
-from promptbench.core.errors import ConflictError, EnvironmentFailure, InputError
+from promptbench.core.errors import Code, ConflictError, Diagnostics, EnvironmentFailure, InputError
 from promptbench.core.events import Listener, Notice
 from promptbench.core.plugins import module_name
 from promptbench.core.protocols import BatchApi, BatchLine

@@ -9,8 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from promptbench.core.diagnostics import Diagnostics
-from promptbench.core.errors import InputError, NothingSelected
+from promptbench.core.errors import Diagnostics, InputError, NothingSelected
 from promptbench.core.events import Listener
 from promptbench.core.subset import EVERYTHING, Subset
 from promptbench.core.types import Side

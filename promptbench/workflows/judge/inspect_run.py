@@ -14,8 +14,7 @@ from pathlib import Path
 from threading import Lock, Timer
 from typing import NamedTuple
 
-from promptbench.core.diagnostics import Diagnostics
-from promptbench.core.errors import InputError, PromptbenchError
+from promptbench.core.errors import Diagnostics, InputError, PromptbenchError
 from promptbench.core.types import Json, Message
 from promptbench.project import Project, Selection, input_error, stored_prompt
 from promptbench.report.document import Axis, Chart, Series, TableBlock, TableColumn, Times

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from promptbench import __version__
-from promptbench.core.diagnostics import Diagnostics
-from promptbench.core.errors import ConflictError, EnvironmentFailure, InputError
+from promptbench.core.errors import ConflictError, Diagnostics, EnvironmentFailure, InputError
 from promptbench.core.types import CacheMode, Json
 from promptbench.core.words import number_of
 from promptbench.engine.prepare.prepared_suite import PreparedSuite

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from promptbench import __version__
 from promptbench.core.clock import now
-from promptbench.core.diagnostics import Diagnostics
-from promptbench.core.errors import InputError
+from promptbench.core.errors import Diagnostics, InputError
 from promptbench.core.types import Json
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.gate.evidence import SuiteProof, evidence

@@ -5,8 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from promptbench.core.diagnostics import Diagnostics
-from promptbench.core.errors import EnvironmentFailure, InputError, Interrupted
+from promptbench.core.errors import Diagnostics, EnvironmentFailure, InputError, Interrupted
 from promptbench.core.events import Listener
 from promptbench.core.types import Answer, Json, Request
 from promptbench.engine.prepare.assemble import assemble

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from promptbench.core.diagnostics import Location
+from promptbench.core.errors import Location
 from promptbench.core.protocols import PastRow
 from promptbench.core.types import Attempt, Json, Outcome, Side, failures
 from promptbench.engine.prepare.cases import as_answer

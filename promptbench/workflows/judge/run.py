@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from promptbench.core.clock import now
-from promptbench.core.diagnostics import Code, Diagnostics, Severity
-from promptbench.core.errors import EnvironmentFailure, Exit, InputError, NothingSelected
+from promptbench.core.errors import Code, Diagnostics, EnvironmentFailure, Exit, InputError, NothingSelected, Severity
 from promptbench.core.events import Listener, Notice
 from promptbench.core.types import CacheMode, Json
 from promptbench.core.words import number_of

@@ -16,8 +16,7 @@ from pathlib import Path
 from threading import Thread
 
 from promptbench.core.clock import now
-from promptbench.core.diagnostics import Diagnostics
-from promptbench.core.errors import ConflictError, EnvironmentFailure, InputError
+from promptbench.core.errors import ConflictError, Diagnostics, EnvironmentFailure, InputError
 from promptbench.core.types import Json
 from promptbench.project import Project, Selection, input_error
 from promptbench.store.runs import RunInfo

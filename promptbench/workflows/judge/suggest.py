@@ -11,8 +11,7 @@ from math import ceil, log2
 from pathlib import Path
 
 from promptbench.core.canonical import digest
-from promptbench.core.diagnostics import Diagnostics
-from promptbench.core.errors import EnvironmentFailure, Exit, InputError
+from promptbench.core.errors import Diagnostics, EnvironmentFailure, Exit, InputError
 from promptbench.core.events import Listener, RunStarted
 from promptbench.core.types import Json
 from promptbench.core.words import number_of

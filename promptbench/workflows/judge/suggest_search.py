@@ -15,8 +15,7 @@ from typing import Any, NamedTuple, cast
 
 from promptbench.checks._context import strings
 from promptbench.core.canonical import digest
-from promptbench.core.diagnostics import Code, Diagnostics
-from promptbench.core.errors import EnvironmentFailure, InputError
+from promptbench.core.errors import Code, Diagnostics, EnvironmentFailure, InputError
 from promptbench.core.events import AttemptDone, Listener, MoreWanted
 from promptbench.core.types import Answer, Attempt, Json, Judging, Message, ModelRef, Outcome, Request, failures
 from promptbench.engine.plan import Task

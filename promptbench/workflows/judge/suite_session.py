@@ -12,8 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from promptbench.core.diagnostics import Diagnostics, Location
-from promptbench.core.errors import InputError
+from promptbench.core.errors import Diagnostics, InputError, Location
 from promptbench.core.protocols import CheckContext
 from promptbench.core.secrets import hide
 from promptbench.core.types import Answer, Attempt, AttemptKey, Json, Rung, Step, failures

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from promptbench.core.canonical import digest_text
-from promptbench.core.diagnostics import Code, Diagnostics
-from promptbench.core.errors import ConflictError, InputError
+from promptbench.core.errors import Code, ConflictError, Diagnostics, InputError
 from promptbench.core.files import recorded_names
 from promptbench.core.types import Json, LoggedCall, Rung, StoredCall
 from promptbench.engine.prepare.inputs import CallInput, conversation_of, expectations_in_log, input_of

@@ -9,8 +9,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from promptbench.core.call_filter import CallFilter
-from promptbench.core.diagnostics import Diagnostics
-from promptbench.core.errors import InputError, NothingSelected
+from promptbench.core.errors import Diagnostics, InputError, NothingSelected
 from promptbench.core.protocols import Check, CheckContext
 from promptbench.core.subset import EVERYTHING, Subset
 from promptbench.core.types import Attempt, FailureTier, Json, LoggedCall, Outcome, StoredCall

@@ -11,8 +11,7 @@ from typing import BinaryIO
 
 from promptbench import __version__
 from promptbench.core.call_filter import CallFilter
-from promptbench.core.diagnostics import suggest
-from promptbench.core.errors import InputError, NothingSelected
+from promptbench.core.errors import InputError, NothingSelected, suggest
 from promptbench.core.plugins import module_name
 from promptbench.core.types import BadRecord, Json, LoggedCall
 from promptbench.engine.failure_signature import strip_details

@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import overload
 
-from promptbench.core.diagnostics import Diagnostics
-from promptbench.core.errors import Exit, NothingSelected
+from promptbench.core.errors import Diagnostics, Exit, NothingSelected
 from promptbench.core.events import Listener
 from promptbench.core.types import Json, LoggedCall
 from promptbench.core.words import number_of

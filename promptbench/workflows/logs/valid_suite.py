@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from promptbench.core.canonical import lf
-from promptbench.core.diagnostics import Code, Diagnostics
+from promptbench.core.errors import Code, Diagnostics
 from promptbench.core.types import Json
 from promptbench.engine.prepare.cases import CaseBuilder
 from promptbench.engine.prepare.options import PrepareOptions, Selection

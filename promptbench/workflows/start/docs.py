@@ -6,8 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import promptbench
-from promptbench.core.diagnostics import suggest
-from promptbench.core.errors import InputError
+from promptbench.core.errors import InputError, suggest
 
 _FOLDER = Path(promptbench.__file__).parent / "docs"
 # The section of pages by their folder; the guides are in those of their index.

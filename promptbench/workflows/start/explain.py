@@ -8,8 +8,7 @@ from functools import cache
 from importlib.resources import files
 
 from promptbench.checks import plugins as checks
-from promptbench.core.diagnostics import suggest
-from promptbench.core.errors import InputError
+from promptbench.core.errors import InputError, suggest
 
 TERMINAL = "terminal"
 _SECTION = re.compile(r"^## (?P<title>[^\n]+)\n\n(?P<body>.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)

@@ -12,8 +12,7 @@ from itertools import product
 from math import prod
 from pathlib import Path
 
-from promptbench.core.diagnostics import Code, Diagnostic, Diagnostics, Location, Severity
-from promptbench.core.errors import InputError
+from promptbench.core.errors import Code, Diagnostic, Diagnostics, InputError, Location, Severity
 from promptbench.core.types import Json, ModelRef
 from promptbench.core.words import number_of
 from promptbench.ingest._fields import as_list, as_number, as_object, as_text, omit_fields

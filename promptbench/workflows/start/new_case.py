@@ -13,8 +13,7 @@ from pathlib import Path
 from threading import Lock
 
 from promptbench.core.canonical import digest, digest_text, lf
-from promptbench.core.diagnostics import Code, Diagnostic, Diagnostics, Location, Severity
-from promptbench.core.errors import ConflictError, InputError
+from promptbench.core.errors import Code, ConflictError, Diagnostic, Diagnostics, InputError, Location, Severity
 from promptbench.core.files import recorded_names
 from promptbench.core.types import Json, Rung
 from promptbench.core.words import number_of

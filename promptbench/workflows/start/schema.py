@@ -10,7 +10,7 @@ from types import ModuleType
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from promptbench.checks import plugins as checks
-from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import Diagnostics
 from promptbench.core.plugins import module_name
 from promptbench.core.types import Json
 from promptbench.suite.file import CaseFile

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from promptbench.core.diagnostics import Code, Diagnostic, Diagnostics
-from promptbench.core.errors import EnvironmentFailure, InputError
+from promptbench.core.errors import Code, Diagnostic, Diagnostics, EnvironmentFailure, InputError
 from promptbench.core.types import Json
 from promptbench.engine.prepare.prepared_suite import Variant
 from promptbench.project import Project, input_error

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from promptbench.core.diagnostics import Code, Diagnostic, Diagnostics, Severity
-from promptbench.core.errors import Exit, InputError, NothingSelected
+from promptbench.core.errors import Code, Diagnostic, Diagnostics, Exit, InputError, NothingSelected, Severity
 from promptbench.core.protocols import CheckContext
 from promptbench.core.types import Json, Message, Rung, Usage
 from promptbench.core.words import number_of

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from promptbench.core.canonical import compact_encoder, escape_surrogates
-from promptbench.core.diagnostics import Code, Diagnostics, Severity
-from promptbench.core.errors import InputError, NothingSelected
+from promptbench.core.errors import Code, Diagnostics, InputError, NothingSelected, Severity
 from promptbench.core.types import Json, Outcome, Rung
 from promptbench.core.words import percent
 from promptbench.engine.prepare.options import Selection

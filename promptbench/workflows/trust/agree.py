@@ -10,8 +10,7 @@ from promptbench.checks import _agreement
 from promptbench.checks._agreement import Agreement
 from promptbench.core.canonical import digest, lf
 from promptbench.core.clock import now
-from promptbench.core.diagnostics import Code, Diagnostics, suggest
-from promptbench.core.errors import EnvironmentFailure, Exit, InputError
+from promptbench.core.errors import Code, Diagnostics, EnvironmentFailure, Exit, InputError, suggest
 from promptbench.core.events import Listener
 from promptbench.core.protocols import JudgedCheck, Subject
 from promptbench.core.types import Answer, Request

@@ -9,8 +9,7 @@ from itertools import islice
 from promptbench.checks._options import share
 from promptbench.checks.expect import parse_argument
 from promptbench.core.canonical import digest
-from promptbench.core.diagnostics import Diagnostics
-from promptbench.core.errors import InputError, NothingSelected
+from promptbench.core.errors import Diagnostics, InputError, NothingSelected
 from promptbench.core.protocols import Check
 from promptbench.core.types import AttemptKey, CallFacts, Json, Outcome, Side
 from promptbench.core.words import quoted

@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 from promptbench.checks import expect
 from promptbench.core.canonical import canonical, digest
-from promptbench.core.diagnostics import Diagnostics, suggest
-from promptbench.core.errors import Exit, InputError, NothingSelected
+from promptbench.core.errors import Diagnostics, Exit, InputError, NothingSelected, suggest
 from promptbench.core.protocols import CheckContext, Subject
 from promptbench.core.python_process import FunctionFailure
 from promptbench.core.types import Attempt, Json, Rung, Side

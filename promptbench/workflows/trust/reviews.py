@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from promptbench.core.clock import now
-from promptbench.core.diagnostics import Diagnostics
-from promptbench.core.errors import EnvironmentFailure, InputError
+from promptbench.core.errors import Diagnostics, EnvironmentFailure, InputError
 from promptbench.core.types import Json
 from promptbench.metrics.agreement import Confusion, Kappa
 from promptbench.project import Project, input_error

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from promptbench import __version__
-from promptbench.core.diagnostics import Code, Diagnostics, suggest
-from promptbench.core.errors import PromptbenchError
+from promptbench.core.errors import Code, Diagnostics, PromptbenchError, suggest
 from promptbench.core.types import Json, ModelRef, ProviderFailure
 from promptbench.core.words import number_of
 from promptbench.plugins import ServiceAddress

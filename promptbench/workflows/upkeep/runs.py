@@ -5,8 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 
 from promptbench.core.clock import stamp
-from promptbench.core.diagnostics import suggest
-from promptbench.core.errors import InputError
+from promptbench.core.errors import InputError, suggest
 from promptbench.core.words import number_of
 from promptbench.project import Project
 from promptbench.report.document import Block, CodeBlock, Document, Report, Section, TableBlock, TableColumn, Text

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from promptbench.core.diagnostics import Code
+from promptbench.core.errors import Code
 from promptbench.core.types import Side
 from promptbench.plugins import ProviderSpec
 from tests.helpers.asking import context

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from promptbench.core.diagnostics import Code, Severity
+from promptbench.core.errors import Code, Severity
 from promptbench.engine.prepare.case_terms import max_quarantined
 from tests.helpers.suites import HEAD, joined, loaded
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from promptbench.core.diagnostics import Code, Diagnostics, Severity
+from promptbench.core.errors import Code, Diagnostics, Severity
 from tests.helpers.suites import HEAD, joined, messages
 
 CASE = "cases:\n  - case: one\n    vars: {message: hi}\n"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from promptbench.core.diagnostics import Code, Severity
+from promptbench.core.errors import Code, Severity
 from promptbench.engine.prepare.evaluate import evaluate, judge_requests, subject_of
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from tests.helpers.suites import HEAD, joined, messages

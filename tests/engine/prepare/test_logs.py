@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from promptbench.core.diagnostics import Code, Diagnostics
+from promptbench.core.errors import Code, Diagnostics
 from promptbench.engine.prepare.inputs import read_logs
 from tests.helpers.suites import HEAD, loaded, write
 

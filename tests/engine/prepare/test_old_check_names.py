@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from promptbench.core.diagnostics import Code, Diagnostics
+from promptbench.core.errors import Code, Diagnostics
 from promptbench.core.protocols import CheckContext
 from promptbench.engine.prepare.checks import as_hashed, build
 from promptbench.suite.models import Where, WrittenCheck

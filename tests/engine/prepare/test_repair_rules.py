@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from promptbench.core.diagnostics import Diagnostics, Location
+from promptbench.core.errors import Diagnostics, Location
 from promptbench.core.python_process import FunctionFailure
 from promptbench.engine.prepare.repair_rules import RepairRule, load_rules, record_of
 from promptbench.parsing.ladder import BUILT_IN, LADDER, Ladder

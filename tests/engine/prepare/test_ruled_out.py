@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from promptbench.core.diagnostics import Code, Severity
+from promptbench.core.errors import Code, Severity
 from promptbench.core.types import Json
 from tests.helpers.suites import HEAD, joined
 

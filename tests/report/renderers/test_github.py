@@ -6,7 +6,7 @@ import re
 
 from hypothesis import given, strategies as st
 
-from promptbench.core.diagnostics import Code, Diagnostic, Location, Severity
+from promptbench.core.errors import Code, Diagnostic, Location, Severity
 from promptbench.report.model import RunReport
 from promptbench.report.renderers.github import LIMIT, MOST, errors, workflow_commands
 from promptbench.report.renderers.markdown import within

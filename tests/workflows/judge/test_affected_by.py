@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import promptbench
-from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import Diagnostics
 from promptbench.suite.loader import load
 from promptbench.workflows.judge.affected_by import is_affected
 

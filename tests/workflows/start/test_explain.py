@@ -11,8 +11,7 @@ import pytest
 
 import promptbench
 from promptbench.cli.app import run
-from promptbench.core.diagnostics import Code
-from promptbench.core.errors import InputError
+from promptbench.core.errors import Code, InputError
 from promptbench.workflows.start.explain import (
     TERMINAL,
     CheckPage,

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from promptbench.cli.app import run
-from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import Diagnostics
 from promptbench.suite.loader import load
 from promptbench.workflows.start.init import Start, init
 from promptbench.workflows.start.schema import suite_schema

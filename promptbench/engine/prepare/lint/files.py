@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from promptbench.core.diagnostics import Code, Diagnostics, Location
+from promptbench.core.errors import Code, Diagnostics, Location
 from promptbench.core.files import FileValue, files_in, kind_of
 from promptbench.engine.prepare.prepared_suite import Variant
 from promptbench.suite.models import Case

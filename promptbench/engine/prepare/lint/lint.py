@@ -10,7 +10,7 @@ from functools import partial
 from promptbench.checks import _options
 from promptbench.checks._paths import Path, optional
 from promptbench.core.canonical import canonical
-from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
+from promptbench.core.errors import Code, Diagnostics, Location, Severity
 from promptbench.core.types import Json
 from promptbench.core.words import quoted
 from promptbench.engine.prepare.expectations import Steps, expectations

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from promptbench.core.diagnostics import Code, Diagnostics, Severity
+from promptbench.core.errors import Code, Diagnostics, Severity
 from promptbench.core.types import Role, Side
 from promptbench.engine.prepare.prepared_suite import Variant
 from promptbench.prompts.prompt import MissingVariable, Prompt

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from promptbench.core.diagnostics import Code, Severity
+from promptbench.core.errors import Code, Severity
 from promptbench.core.types import Message, Side
 from tests.helpers.linted import case, linted, said, variant
 

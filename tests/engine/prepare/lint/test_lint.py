@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from promptbench.core.diagnostics import Code, Diagnostics, Severity
+from promptbench.core.errors import Code, Diagnostics, Severity
 from promptbench.engine.prepare.lint.lint import Lint
 from promptbench.engine.prepare.lint.windows import Window
 from tests.helpers.linted import case, variant

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from promptbench.core.diagnostics import Code, Diagnostics, Severity
+from promptbench.core.errors import Code, Diagnostics, Severity
 from promptbench.core.types import Json
 from promptbench.engine.prepare.lint.lint import Overlaps
 from promptbench.suite.models import Where, WrittenCheck

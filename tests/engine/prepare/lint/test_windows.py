@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from promptbench.core.diagnostics import Code, Severity
+from promptbench.core.errors import Code, Severity
 from promptbench.core.types import Message, Side
 from promptbench.engine.prepare.prepared_suite import Variant
 from promptbench.prompts.prompt import MissingVariable
