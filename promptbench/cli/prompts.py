@@ -142,8 +142,8 @@ def get(
         list[str] | None, typer.Option("--var", metavar="NAME=TEXT", help="A value for {{NAME}}; =@FILE reads a file.")
     ] = None,
     format_: Annotated[
-        Literal["text", "messages", "openai", "anthropic", "json"],
-        typer.Option("--format", help="The text, the messages, a request's body, or everything."),
+        Literal["text", "messages", "openai", "anthropic", "langchain", "json"],
+        typer.Option("--format", help="The text, the messages, a request's body, a template, or everything."),
     ] = "text",
     model: Annotated[
         str | None, typer.Option("--model", metavar="NAME", help="The model to name in a request's body.")
@@ -162,6 +162,8 @@ def get(
     fetched = fetch(Project.open(), reference)
     if chosen in ("openai", "anthropic"):
         out_json(fetched.body(chosen, given, model=model))
+    elif chosen == "langchain":
+        out_json(fetched.langchain(given))
     elif chosen == "messages":
         out_json([message.as_dict() for message in fetched.messages(given)])
     elif chosen == "json":

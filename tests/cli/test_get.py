@@ -102,6 +102,68 @@ def test_the_anthropic_body_is_sent_by_its_sdk(project: ProjectFolder) -> None:
         assert server.received[-1].body == body
 
 
+PROMPT = """\
+---
+config: {temperature: 0}
+input:
+  schema: {text: string, tone: string, n: integer}
+  default: {tone: kind, n: 3}
+output:
+  schema: {team: string}
+tools:
+  - {name: look_up, description: Look up, inputSchema: {id: string}}
+---
+{{role "system"}}
+Be {{tone}}. Answer with JSON like {"team": {}} or \\{{x}}.
+{{history}}
+{{role "user"}}
+{ {{n}} } {{text}}
+"""
+
+
+def part(*path: str, **kwargs: Any) -> dict[str, Any]:
+    return {"lc": 1, "type": "constructor", "id": ["langchain", *path], "kwargs": kwargs}
+
+
+def test_langchain_reads_the_template_or_the_messages(project: ProjectFolder) -> None:
+    def template(kind: str, text: str) -> dict[str, Any]:
+        inner = part("prompts", "prompt", "PromptTemplate", template=text, template_format="f-string")
+        return part("prompts", "chat", f"{kind}MessagePromptTemplate", prompt=inner)
+
+    # `langchain_core.load.load` of langchain-core 1.8 reads these forms, and `dumps` writes them.
+    project.write("suites/triage/triage.plain.prompt", PROMPT)
+    project.adopt()
+    found = project.run("get", "triage", "--format", "langchain").data
+    about = found["kwargs"].pop("metadata")
+    assert found == part(
+        "prompts",
+        "chat",
+        "ChatPromptTemplate",
+        partial_variables={"tone": "kind", "n": "3"},
+        messages=[
+            template("System", 'Be {tone}. Answer with JSON like {{"team": {{}}}} or {{{{x}}}}.'),
+            part("prompts", "chat", "MessagesPlaceholder", variable_name="history", optional=True),
+            template("Human", "{{ {n} }} {text}"),
+        ],
+    )
+    assert (about["version"], about["config"], about["tools"][0]["name"]) == (1, {"temperature": 0}, "look_up")
+    assert (about["tools"][0]["parameters"]["type"], about["output_schema"]["title"]) == ("object", "triage")
+    filled = project.run("get", "triage", "--format", "langchain", "--var", "text={a} <b>").data["kwargs"]
+    assert filled["messages"] == [
+        part("schema", "messages", "SystemMessage", content='Be kind. Answer with JSON like {"team": {}} or {{x}}.'),
+        part("schema", "messages", "HumanMessage", content="{ 3 } {a} <b>"),
+    ]
+
+
+@pytest.mark.parametrize("text", ["{{#if message}}a{{/if}} b", "{{message.text}}", "{{media url=message}}"])
+def test_what_langchain_has_no_template_for_is_refused(project: ProjectFolder, text: str) -> None:
+    project.write("suites/triage/triage.plain.prompt", text)
+    project.adopt()
+    ended = project.run("get", "triage", "--format", "langchain")
+    assert (ended.code, ended.out) == (2, "")
+    assert "triage@1 cannot be a template of LangChain, which has no blocks, files or names with dots" in ended.err
+
+
 def test_an_api_that_would_not_take_a_parameter_is_told_before_it_is_asked(promoted: ProjectFolder) -> None:
     ended = promoted.run("get", "triage", "--format", "anthropic", *LATE)
     assert ended.code == 2

@@ -8,12 +8,14 @@ from promptbench.core.errors import InputError
 from promptbench.core.types import Json, Message, ModelRef, ProviderFailure, Request
 from promptbench.project import Project, rejudge, stored_prompt
 from promptbench.prompts.chain import Chain
-from promptbench.prompts.prompt import Prompt, WrongVariables
+from promptbench.prompts.prompt import HISTORY, HistoryPlace, Prompt, Template, WrongVariables
 from promptbench.store.chain import LabelEvent, Version
 from promptbench.store.proof import NotProven, ProvenModel
+from promptbench.text.templates import Tag, all_tags, render_value
 
 # The providers whose request body a prompt can be printed as: those with a `request_body`.
 BODIES = ("openai", "anthropic")
+_LANGCHAIN = {"system": "System", "user": "Human", "assistant": "AI"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +32,12 @@ class FetchedPrompt:
 
         Raise InputError for missing or unknown variables, and for a chain, whose steps are sent one after the other.
         """
-        if isinstance(self.prompt, Chain):
-            hint = f"`promptbench get {self.prompt.name}` prints its steps, `PromptClient.get_chain` reads them"
-            raise InputError(f"{self.version.prompt} is a chain: each step has messages of its own", hint=hint)
+        self._refuse_chain()
         try:
             self.prompt.check_variables(variables)
         except WrongVariables as error:
-            named = f"{self.version.prompt}@{self.version.number}"
-            raise InputError(f"{named}: {error}", hint="write each as --var NAME=TEXT or --var NAME=@FILE") from None
+            hint = "write each as --var NAME=TEXT or --var NAME=@FILE"
+            raise InputError(f"{self._name}: {error}", hint=hint) from None
         return self.prompt.render(variables)
 
     def body(self, api: str, variables: Mapping[str, Json], *, model: str | None = None) -> dict[str, Json]:
@@ -60,6 +60,47 @@ class FetchedPrompt:
             raise InputError(error.message if model else error.message.replace(str(named), api)) from None
         return body if model else {word: value for word, value in body.items() if word != "model"}
 
+    def langchain(self, variables: Mapping[str, Json]) -> dict[str, Json]:
+        """Return LangChain's `ChatPromptTemplate` as `langchain_core.load` reads it, with its messages if given values.
+
+        Its `metadata` has the version, config, tools and output schema, which no template holds.
+
+        Raises:
+            InputError: LangChain's templates cannot hold the prompt, as with blocks and files.
+        """
+        self._refuse_chain()
+        prompt, version = self.prompt, self.version
+        tags = [tag for item in prompt.templates for tag, _ in all_tags(item.parts)]
+        if prompt.file_names or (not variables and (prompt.has_blocks or any("." in tag.body for tag in tags))):
+            why = f"{self._name} cannot be a template of LangChain, which has no blocks, files or names with dots"
+            raise InputError(why, hint="give all values with --var; --format openai takes files")
+        turns = [
+            _langchain("schema", "messages", f"{_LANGCHAIN[item.role]}Message", content=item.content)
+            for item in (self.messages(variables) if variables else ())
+        ]
+        # In the forms that LangChain's `bind_tools` and `with_structured_output` take.
+        schema = prompt.output_schema and {"title": version.prompt, **prompt.output_schema}
+        words = {"name": "name", "description": "description", "parameters": "inputSchema"}
+        tools = [{name: tool[word] for name, word in words.items()} for tool in prompt.tools]
+        about = {"prompt": version.prompt, "version": version.number, "hash": version.hash, "config": prompt.config}
+        return _langchain(
+            "prompts",
+            "chat",
+            "ChatPromptTemplate",
+            partial_variables={} if turns else {name: render_value(it) for name, it in prompt.defaults.items()},
+            messages=turns or [_template(item) for item in prompt.messages],
+            metadata={**about, "tools": tools, "output_schema": schema},
+        )
+
+    @property
+    def _name(self) -> str:
+        return f"{self.version.prompt}@{self.version.number}"
+
+    def _refuse_chain(self) -> None:
+        if isinstance(self.prompt, Chain):
+            hint = f"`promptbench get {self.prompt.name}` prints its steps, `PromptClient.get_chain` reads them"
+            raise InputError(f"{self.version.prompt} is a chain: each step has messages of its own", hint=hint)
+
     def as_dict(self) -> dict[str, Json]:
         """Return everything as plain data."""
         fields = ("prompt", "number", "hash", "created", "source", "content")
@@ -68,6 +109,22 @@ class FetchedPrompt:
             "label": self.label,
             "models": [{"model": item.model, "returned": list(item.returned)} for item in self.models],
         }
+
+
+def _langchain(*path: str, **kwargs: Json) -> dict[str, Json]:
+    return {"lc": 1, "type": "constructor", "id": ["langchain", *path], "kwargs": kwargs}
+
+
+def _template(item: Template | HistoryPlace) -> dict[str, Json]:
+    """Return a message as LangChain's template, whose placeholders have single braces."""
+    if isinstance(item, HistoryPlace):
+        return _langchain("prompts", "chat", "MessagesPlaceholder", variable_name=HISTORY, optional=True)
+    parts = (
+        f"{{{part.body}}}" if isinstance(part, Tag) else str(part).replace("{", "{{").replace("}", "}}")
+        for part in item.parts
+    )
+    inner = _langchain("prompts", "prompt", "PromptTemplate", template="".join(parts), template_format="f-string")
+    return _langchain("prompts", "chat", f"{_LANGCHAIN[item.role]}MessagePromptTemplate", prompt=inner)
 
 
 def fetch(project: Project, reference: str) -> FetchedPrompt:
