@@ -302,4 +302,4 @@ def _part_of(prepared: PreparedSuite, shard: Shard) -> PreparedSuite:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         hint = f"`promptbench runs durations {prepared.suite.folder.name}` writes it anew; or delete it"
         raise InputError(f"{path} does not hold the durations of cases", hint=hint) from None
-    return replace(prepared, cases=prepared.cases.only(shard.cases(prepared.cases.names, durations)), shard=str(shard))
+    return replace(prepared, cases=prepared.cases.only(shard.cases(prepared.cases.names, durations)), shard=shard)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from heapq import heapify, heapreplace
 from statistics import median_low
 
+from promptbench.core.errors import InputError
+
 MOST = 10_000
 
 
@@ -35,6 +37,27 @@ class Shard:
 
     def __str__(self) -> str:
         return f"{self.number}/{self.of}"
+
+    def share(self, whole: float) -> float:
+        """Return this shard's part of a limit. Those of all shards together are at most `whole`.
+
+        They are whole numbers, unless there is less than one for each shard: of 1.5 calls a minute, two would be made.
+        """
+        if whole < self.of:
+            return whole / self.of
+        return whole // self.of + (self.number <= whole % self.of)
+
+    def share_of_calls(self, whole: int | None, option: str) -> int | None:
+        """Return this shard's part of a number of calls, None if there is no limit.
+
+        Raises InputError if there is less than one call for each shard.
+        """
+        if whole is None:
+            return None
+        if whole < self.of:
+            hint = f"shards divide it between them: set it to {self.of} or more, or use fewer shards"
+            raise InputError(f"{option} {whole} is less than one call for each of {self.of} shards", hint=hint)
+        return int(self.share(whole))
 
     def cases(self, names: Iterable[str], durations: Mapping[str, int]) -> list[str]:
         """Return this shard's cases, in their order. `durations` are whole milliseconds of the cases that are known.

@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from promptbench.core.types import Usage
 from promptbench.gateway.headers import Announced
@@ -31,10 +31,16 @@ class _Schedule:
 
 
 class RateLimiter:
-    """The rate limits of one model. Times are seconds of one clock; limits are keyed by `headers.KINDS`."""
+    """The rate limits of one model. Times are seconds of one clock; limits are keyed by `headers.KINDS`.
 
-    def __init__(self, per_minute: Mapping[str, float] | None = None) -> None:
-        self._configured = dict(per_minute or {})
+    `share` returns the part of a limit, also of one that a server announces, that this process may use.
+    """
+
+    def __init__(
+        self, per_minute: Mapping[str, float] | None = None, *, share: Callable[[float], float] = float
+    ) -> None:
+        self._share = share
+        self._configured = {kind: share(limit) for kind, limit in (per_minute or {}).items()}
         self._schedules = {kind: _Schedule(limit, -math.inf) for kind, limit in self._configured.items()}
         self._sent: deque[float] = deque()
         self._leaving = 0
@@ -75,7 +81,7 @@ class RateLimiter:
     def announce(self, announced: Announced, now: float) -> None:
         """Adopt the limits that a server announced. A lower limit from the settings stays."""
         for kind, limit in announced.per_minute.items():
-            allowed = min(limit, self._configured.get(kind, math.inf))
+            allowed = min(self._share(limit), self._configured.get(kind, math.inf))
             schedule = self._schedules.get(kind)
             if schedule is not None:
                 schedule.per_minute = allowed

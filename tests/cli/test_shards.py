@@ -134,6 +134,17 @@ def test_a_missing_shard_is_named(project: ProjectFolder) -> None:
     assert not [run for run in project.run("runs", "list", "--json").data["runs"] if not run["shard"]]
 
 
+def test_a_shard_uses_its_part_of_the_calls(project: ProjectFolder, server: FakeOpenAI) -> None:
+    project.adopt()
+    for option in ("--max-calls", "--concurrency"):
+        ended = project.run("run", "--shard", "1/3", option, "2")
+        assert ended.code == 2
+        assert f"{option[-5:]} 2 is less than one call for each of 3 shards" in ended.err
+    assert not server.received
+    assert "1 of 1 calls are made" in project.run("run", "-q", "--shard", "1/3", "--max-calls", "3").out
+    assert len(server.received) == 1
+
+
 def test_shards_of_another_suite_or_prompt_are_refused(halves: ProjectFolder) -> None:
     halves.edit("suites/triage/suite.yaml", "I was charged twice", "I was charged thrice")
     ended = halves.run("runs", "merge")

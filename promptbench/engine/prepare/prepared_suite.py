@@ -22,6 +22,7 @@ from promptbench.suite.models import Quarantine, Suite
 
 if TYPE_CHECKING:
     from promptbench.engine.prepare.tool_results import ToolResults
+    from promptbench.engine.shards import Shard
 
 BASELINE = ""  # Takes the place of a variant's hash for a model that uses no prompt.
 
@@ -242,7 +243,7 @@ class PreparedSuite:
     judged_checks: tuple[JudgedCheck, ...] = ()  # The checks that call them, each once.
     # The logged calls that fail the checks of a case, by its name.
     calls: Mapping[str, tuple[LoggedCall, ...]] = field(default_factory=dict)
-    shard: str | None = None  # The part of the cases, such as 3/10. The hashes are of the whole suite.
+    shard: Shard | None = None  # The part of the cases. The hashes are of the whole suite.
     ladder: Ladder = BUILT_IN
     replayed: bool = False  # True if logged calls replace the suite's cases.
     # By model that is declared deterministic: whether a repeated request of the run got the same answer; None if no
@@ -411,7 +412,7 @@ class PreparedSuite:
     @cached_property
     def plan_hash(self) -> str:
         """The hash of everything that decides the calls and their scores. A run with the same plan resumes."""
-        return self.whole_plan if self.shard is None else digest([self.whole_plan, self.shard, *self.cases.names])
+        return self.whole_plan if self.shard is None else digest([self.whole_plan, str(self.shard), *self.cases.names])
 
     @cached_property
     def whole_plan(self) -> str:

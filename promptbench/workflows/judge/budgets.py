@@ -11,6 +11,7 @@ from promptbench.core.types import Usage
 from promptbench.core.words import number_of
 from promptbench.engine.plan import Estimate, estimates, judge_estimates, round_sizes
 from promptbench.engine.prepare.prepared_suite import PreparedModel, PreparedSuite
+from promptbench.engine.shards import Shard
 from promptbench.gate.case_outcomes import CaseInfo
 from promptbench.gate.power import PassRate, PowerForecast
 from promptbench.gate.trial import CONFIRM, RETEST
@@ -42,10 +43,19 @@ class Spending:
         """Return the command's budget, with nothing spent yet."""
         return Budget(max_cost=self.max_cost, max_calls=self.max_calls, max_minutes=self.max_minutes)
 
+    def part(self, shard: Shard | None) -> Spending:
+        """Return what a shard of a run may spend. Raises InputError if there is not a call for each shard."""
+        if shard is None:
+            return self
+        cost = self.max_cost and self.max_cost / shard.of
+        return Spending(cost, shard.share_of_calls(self.max_calls, "--max-calls"), self.max_minutes)
+
     def budgets(self, whole: Budget, prepared: PreparedSuite) -> tuple[Budget, ...]:
         """Return the budgets of one suite's run: the command's, and the suite's own unless a flag overrides it."""
         own = prepared.suite.gate.max_cost
-        return (whole,) if own is None or self.max_cost is not None else (Budget(max_cost=own), whole)
+        if own is None or self.max_cost is not None:
+            return (whole,)
+        return (Budget(max_cost=own / (prepared.shard.of if prepared.shard else 1)), whole)
 
     def check(self, project: Project, prepared_suites: Iterable[PreparedSuite]) -> None:
         """Raise InputError if a cost limit cannot be kept because a price is unknown."""

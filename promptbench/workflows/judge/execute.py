@@ -131,6 +131,7 @@ def execute(
     cache: CacheMode = CacheMode.OFF,
     budgets: Sequence[Budget] = (),
     limiters: dict[str, RateLimiter] | None = None,
+    concurrency: int | None = None,
     earlier: ProductionBaseline | None = None,
     pairings: Sequence[Pairing] = (),
     ends: bool = True,
@@ -145,6 +146,7 @@ def execute(
         command: the command that repeats the run.
         selection: what the command selects of the suite, by flag.
         limiters: those of earlier suites, so that the known rate limits stay known.
+        concurrency: calls at once to each model, by default those of the settings.
         earlier: earlier answers of the production version, to notice drift.
         pairings: judge these comparisons, in this order, instead of the candidates by the gate.
         ends: False to keep the run open, so that the same command resumes what follows it.
@@ -195,7 +197,8 @@ def execute(
         limiters_of(project, prepared, limiters),
         listen,
         _cache(project, prepared, runs, cache, listen),
-        batched=batches.reply,
+        concurrency,
+        batches.reply,
     )
     record = RunRecord(runs, info.id, project.secrets, same_judges(prepared), prepared.own_names)
     warn_of_shutdowns = watch(project, (model.ref for model in prepared.reachable), lambda text: listen(Notice(text)))
@@ -411,7 +414,8 @@ def limiters_of(
         found = limits.get(name) or limits.get(model.ref.provider)
         if name in limiters or model.replays or (model.local and found is None):
             continue
-        limiters[name] = RateLimiter(found.by_kind() if found else None)
+        share = prepared.shard.share if prepared.shard else float
+        limiters[name] = RateLimiter(found.by_kind() if found else None, share=share)
     return limiters
 
 
@@ -496,5 +500,5 @@ def suite_facts(project: Project, prepared: PreparedSuite) -> dict[str, object]:
         "accept": prepared.accept.value,
         "policy": policy_of(prepared).as_dict(),
         "partial": prepared.partial or prepared.shard is not None,
-        **({"shard": prepared.shard, "whole_plan": prepared.whole_plan} if prepared.shard is not None else {}),
+        **({"shard": str(prepared.shard), "whole_plan": prepared.whole_plan} if prepared.shard is not None else {}),
     }

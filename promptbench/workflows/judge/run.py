@@ -152,7 +152,9 @@ def run(
             check_promotable(project, prepared_suites)
         if by_batch:
             check_batch(prepared_suites, wait=wait)
-        spending = spending or Spending()
+        shard, concurrency = selection.shard, project.settings.values.concurrency
+        concurrency = shard.share_of_calls(concurrency, "concurrency") if shard else concurrency
+        spending = (spending or Spending()).part(shard)
         spending.check(project, [prepared for prepared in prepared_suites if not prepared.absent])
         budget = spending.budget()
         limiters: dict[str, RateLimiter] = {}
@@ -179,6 +181,7 @@ def run(
                 cache=cache,
                 budgets=spending.budgets(budget, prepared),
                 limiters=limiters,
+                concurrency=concurrency,
                 earlier=before,
                 blame=blame,
                 champions=champions,
@@ -291,7 +294,7 @@ def _command(
     words += [] if cache is CacheMode.OFF else ["--cache", cache.value]
     words += ["--blame"] if blame else []
     words += ["--batch"] if by_batch else []
-    words += [] if prepared.shard is None else ["--shard", prepared.shard]
+    words += [] if prepared.shard is None else ["--shard", str(prepared.shard)]
     return shlex.join(words), selected
 
 
