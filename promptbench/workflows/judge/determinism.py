@@ -1,8 +1,9 @@
-"""Confirm by repeated requests that models are as deterministic as they are declared."""
+"""The models that are declared deterministic, and what repeated requests prove about them."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
+from promptbench.engine.prepare.assemble import JUDGE_DEFAULTS
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.store.runs import RunInfo, RunStore
 
@@ -20,6 +21,15 @@ def as_confirmed(prepared: PreparedSuite, runs: RunStore, info: RunInfo, *, ende
     silent = (model["model"] for model in info.facts["models"] if model.get("confirms")) if ended else ()
     known = runs.confirmed(info.id, [model.name for model in prepared.unconfirmed])
     return replace(prepared, confirmed={**dict.fromkeys(silent), **known})
+
+
+def same_judges(prepared: PreparedSuite) -> frozenset[str]:
+    """Return the deterministic judges."""
+    found: set[str] = set()
+    for check in prepared.judged_checks:
+        config = JUDGE_DEFAULTS if check.config is None else check.config
+        found |= {str(ref) for ref in check.judges if prepared.judges[str(ref)].model.provider.deterministic(config)}
+    return frozenset(found)
 
 
 def varying_notes(prepared: PreparedSuite) -> Iterator[str]:

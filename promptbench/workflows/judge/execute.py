@@ -17,7 +17,6 @@ from promptbench.core.types import AttemptKey, CacheMode, Request
 from promptbench.core.words import number_of
 from promptbench.engine.attempts import Attempts, More
 from promptbench.engine.plan import Repeats, Task, confirmation, first_round_size
-from promptbench.engine.prepare.assemble import JUDGE_DEFAULTS
 from promptbench.engine.prepare.prepared_suite import PreparedModel, PreparedSuite
 from promptbench.engine.runner import Engine
 from promptbench.engine.scoring import ADVISORY
@@ -36,7 +35,7 @@ from promptbench.workflows.judge.baseline import ProductionBaseline
 from promptbench.workflows.judge.batches import BatchRounds
 from promptbench.workflows.judge.blame import make_swaps
 from promptbench.workflows.judge.cluster import placed_models
-from promptbench.workflows.judge.determinism import CASES_TO_CONFIRM, as_confirmed
+from promptbench.workflows.judge.determinism import CASES_TO_CONFIRM, as_confirmed, same_judges
 from promptbench.workflows.judge.looks import RunLooks, record_of, run_to_continue
 from promptbench.workflows.judge.run_record import RunRecord
 from promptbench.workflows.judge.shutdowns import watch
@@ -373,15 +372,6 @@ def gateway_of(
         batched=batched,
         notice=lambda text: listen(Notice(text)),
     )
-
-
-def same_judges(prepared: PreparedSuite) -> frozenset[str]:
-    """Return the deterministic judges."""
-    found: set[str] = set()
-    for check in prepared.judged_checks:
-        config = JUDGE_DEFAULTS if check.config is None else check.config
-        found |= {str(ref) for ref in check.judges if prepared.judges[str(ref)].model.provider.deterministic(config)}
-    return frozenset(found)
 
 
 def plan_hash(prepared: PreparedSuite, cache: CacheMode, rule: int = RULE, *kinds: str) -> str:

@@ -18,7 +18,8 @@ from promptbench.store.prompts import Store
 from promptbench.store.runs import RunStore
 from promptbench.suite.loader import read as read_suite
 from promptbench.workflows.judge.budgets import Spending, require_prices
-from promptbench.workflows.judge.execute import gateway_of, limiters_of, prices_of, same_judges
+from promptbench.workflows.judge.determinism import same_judges
+from promptbench.workflows.judge.execute import gateway_of, limiters_of, prices_of
 from promptbench.yaml.source import Source
 
 _Task = tuple[str, Request]
