@@ -11,20 +11,10 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from promptbench.core.protocols import Log
-from promptbench.core.types import BadRecord, Json, LoggedCall, Rung, Usage
+from promptbench.core.types import BadRecord, Json, LoggedCall, Rung
 from promptbench.ingest._bodies import read_response
-from promptbench.ingest._chat import read_conversation
-from promptbench.ingest._fields import (
-    as_count,
-    as_iso_time,
-    as_list,
-    as_nonblank,
-    as_number,
-    as_object,
-    as_text,
-    classify_failure,
-    omit_fields,
-)
+from promptbench.ingest._fields import as_list, as_nonblank, as_object, as_text
+from promptbench.ingest._record_map import RecordMap
 from promptbench.parsing.json_text import read as read_json
 from promptbench.plugins import LogFormatSpec
 
@@ -52,7 +42,8 @@ def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
             for kind, row in _rows(database, tables):
                 location = f"{kind} {row['id']}"
                 try:
-                    yield _build_call(database, row, kind, tables)
+                    if call := _build_call(database, row, kind, tables):
+                        yield call
                 except (IndexError, sqlite3.InterfaceError, UnicodeError) as error:
                     yield BadRecord(location, f"not a row of llm: {error}")
     except (sqlite3.Error, UnicodeError) as error:  # The message of an error may name what is not text.
@@ -92,8 +83,38 @@ def _rows(database: sqlite3.Connection, tables: frozenset[str]) -> Iterator[tupl
             yield "response", row
 
 
-def _build_call(database: sqlite3.Connection, row: sqlite3.Row, kind: str, tables: frozenset[str]) -> LoggedCall:
-    fields = dict(zip(row.keys(), row, strict=True))
+_MAP = RecordMap(
+    name="llm_logs",
+    keys=frozenset({"id"}),
+    fields={
+        "id": "id",
+        "time": "datetime_utc",
+        "model": "resolved_model | model",
+        "request": "messages",
+        "response": "answer",
+        "verdict": "verdict",
+        "finish_reason": "response_json.choices.0.finish_reason | response_json.finish_reason | "
+        "response_json.stop_reason | response_json.candidates.0.finishReason | "
+        "response_json.incomplete_details.reason",
+        "input_tokens": "input_tokens",
+        "output_tokens": "output_tokens",
+        "cached_tokens": "token_details.prompt_tokens_details.cached_tokens | token_details.cache_read_input_tokens",
+        "reasoning_tokens": "token_details.completion_tokens_details.reasoning_tokens",
+        "latency_ms": "duration_ms",
+        "params": "options_json",
+        "schema": "schema",
+        "thread": "thread_id | conversation_id",
+        "model_alias": "alias",
+        "reasoning": "reasoning",
+    },
+    placed=frozenset(
+        {"parent_message_hash", "tip_message_hash", "schema_id", "prompt", "system", "prompt_json", "response"}
+    ),
+)
+
+
+def _build_call(database: sqlite3.Connection, row: sqlite3.Row, kind: str, tables: frozenset[str]) -> LoggedCall | None:
+    fields = {key: None if isinstance(row[key], bytes) else row[key] for key in row.keys()}  # noqa: SIM118
     if kind == "turn":
         sent = read_chain(database, fields.get("parent_message_hash"))
         answered = read_chain(database, fields.get("tip_message_hash"), fields.get("parent_message_hash"))
@@ -101,59 +122,13 @@ def _build_call(database: sqlite3.Connection, row: sqlite3.Row, kind: str, table
     else:
         sent = read_legacy(database, row, tables)
         answer = read_legacy_answer(database, row, tables)
-    payload = as_object(fields.get("response_json"))
-    reply = read_response(answer)
-    reason = _read_finish_reason(payload)
     schema = _load_schema(database, fields.get("schema_id"))
-    verdict = _explain_mismatch(reply.answer, schema) or _find_tool_exception(sent)
-    failed, tier = classify_failure(finish_reason=reason, verdict=verdict)
-    talk = read_conversation(sent)
-    kept = {
-        "params": as_object(fields.get("options_json")),
+    aside = {
         "schema": schema,
-        "thread": as_text(fields.get("thread_id")) or as_text(fields.get("conversation_id")),
-        "model_alias": fields.get("model") if fields.get("resolved_model") else None,
-        "reasoning": reply.extra.get("reasoning") or as_nonblank(fields.get("reasoning")),
+        "verdict": _explain_mismatch(read_response(answer).answer, schema) or _find_tool_exception(sent),
+        "alias": fields.get("model") if fields.get("resolved_model") else None,
     }
-    return LoggedCall(
-        id=as_text(fields["id"]) or "",
-        answer=reply.answer,
-        model=as_nonblank(fields.get("resolved_model")) or as_text(fields.get("model")) or "",
-        time=as_iso_time(fields.get("datetime_utc")),
-        messages=talk.messages,
-        finish_reason=reason,
-        usage=_read_tokens(fields),
-        latency_ms=as_number(fields.get("duration_ms")),
-        failed=failed,
-        extra={**talk.extra, **reply.extra, **omit_fields(kept)},
-        tier=tier,
-        format="llm_logs",
-        raw={
-            **{key: None if isinstance(value, bytes) else value for key, value in fields.items()},
-            "messages": sent,
-            "answer": answer,
-        },
-    )
-
-
-def _read_finish_reason(payload: dict[str, Json]) -> str | None:
-    first = as_object(next(iter(as_list(payload.get("choices"))), None))
-    candidate = as_object(next(iter(as_list(payload.get("candidates"))), None))
-    found = (first.get("finish_reason"), payload.get("finish_reason"), payload.get("stop_reason"),
-             candidate.get("finishReason"), as_object(payload.get("incomplete_details")).get("reason"))  # fmt: skip
-    return next((reason for value in found if isinstance(value, str) and (reason := as_nonblank(value))), None)
-
-
-def _read_tokens(fields: dict[str, Json]) -> Usage | None:
-    sent, came = as_count(fields.get("input_tokens")), as_count(fields.get("output_tokens"))
-    if sent is None or came is None:
-        return None
-    details = as_object(fields.get("token_details"))
-    cached = as_count(as_object(details.get("prompt_tokens_details")).get("cached_tokens"))
-    if cached is None:
-        cached = as_count(details.get("cache_read_input_tokens"))
-    thought = as_count(as_object(details.get("completion_tokens_details")).get("reasoning_tokens"))
-    return Usage(sent, came, cached, thought)
+    return _MAP.build({**fields, "messages": sent, "answer": answer}, f"{kind} {row['id']}", aside)
 
 
 def _load_schema(database: sqlite3.Connection, key: Json) -> dict[str, Json]:
