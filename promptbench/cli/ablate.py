@@ -7,6 +7,7 @@ import typer
 
 from promptbench.cli.options import (
     Cases,
+    CommandLine,
     Concurrency,
     First,
     MaxCalls,
@@ -14,11 +15,12 @@ from promptbench.cli.options import (
     MaxMinutes,
     Models,
     Prompts,
+    Reports,
     Sample,
     Seed,
     Tags,
+    verdicts,
 )
-from promptbench.cli.reporting import CommandLine, Reports, verdicts
 from promptbench.core.subset import Subset
 
 

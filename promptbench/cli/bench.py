@@ -10,15 +10,17 @@ import typer
 
 from promptbench.cli.options import (
     Columns,
+    CommandLine,
     LogModel,
     MaxCalls,
     MaxCost,
     MaxMinutes,
     Models,
+    Reports,
     columns_of,
+    reports,
     variables,
 )
-from promptbench.cli.reporting import CommandLine, Reports, reports
 from promptbench.core.errors import Exit, InputError
 
 if TYPE_CHECKING:

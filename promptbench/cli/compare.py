@@ -11,16 +11,18 @@ import typer
 from promptbench.cli.options import (
     Cases,
     Cluster,
+    CommandLine,
     Concurrency,
     First,
     MaxCalls,
     MaxCost,
     MaxMinutes,
+    Reports,
     Sample,
     Seed,
     Tags,
+    verdicts,
 )
-from promptbench.cli.reporting import CommandLine, Reports, verdicts
 from promptbench.core.errors import Exit, InputError
 from promptbench.core.subset import Subset
 from promptbench.core.types import Json

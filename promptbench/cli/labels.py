@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptbench.cli.options import Actor, Label, Reason
-from promptbench.cli.reporting import Lines, Project, prints
+from promptbench.cli.options import Actor, Label, Lines, Project, Reason, prints
 from promptbench.core.errors import Exit, InputError
 
 if TYPE_CHECKING:

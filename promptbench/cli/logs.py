@@ -13,16 +13,18 @@ from promptbench.cli.asking import is_interactive
 from promptbench.cli.options import (
     AsJson,
     Columns,
+    CommandLine,
     FailedOnly,
     LoggedModels,
     LogModel,
+    Reports,
     Since,
     Where,
     call_filter,
     columns_of,
+    reports,
 )
 from promptbench.cli.output import out, out_json, say
-from promptbench.cli.reporting import CommandLine, Reports, reports
 from promptbench.core.errors import Exit, InputError
 from promptbench.core.words import number_of
 from promptbench.report.words import clean, excerpt

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from promptbench.cli.reporting import Lines, Project, prints
+from promptbench.cli.options import Lines, Project, prints
 from promptbench.core.errors import Exit
 
 models = typer.Typer(help="List usable models, install the embedded one.", no_args_is_help=True)

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from promptbench.cli.labels import moved
-from promptbench.cli.options import Actor, AsJson, Reason, variables
-from promptbench.cli.reporting import Lines, Project, prints
+from promptbench.cli.options import Actor, AsJson, Lines, Project, Reason, prints, variables
 from promptbench.core.canonical import short
 from promptbench.core.errors import Exit, InputError
 from promptbench.core.words import number_of

@@ -5,8 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from promptbench.cli.options import Run
-from promptbench.cli.reporting import CommandLine, Lines, Project, Reports, prints, reports
+from promptbench.cli.options import CommandLine, Lines, Project, Reports, Run, prints, reports
 from promptbench.core.errors import Exit
 
 

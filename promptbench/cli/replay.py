@@ -10,6 +10,7 @@ import typer
 from promptbench.cli.options import (
     Cluster,
     Columns,
+    CommandLine,
     Concurrency,
     FailedOnly,
     First,
@@ -18,15 +19,16 @@ from promptbench.cli.options import (
     MaxCalls,
     MaxCost,
     MaxMinutes,
+    Reports,
     Sample,
     Seed,
     Since,
     Where,
     call_filter,
     columns_of,
+    reports,
 )
 from promptbench.cli.output import out, out_json, say
-from promptbench.cli.reporting import CommandLine, Reports, reports
 from promptbench.core.errors import Exit, InputError
 from promptbench.core.subset import Subset
 from promptbench.core.words import number_of

@@ -10,6 +10,7 @@ from promptbench.cli.options import (
     Actor,
     Cases,
     Cluster,
+    CommandLine,
     Concurrency,
     First,
     MaxCalls,
@@ -18,13 +19,14 @@ from promptbench.cli.options import (
     Models,
     Prompts,
     Reason,
+    Reports,
     Sample,
     Seed,
     Shard,
     Suites,
     Tags,
+    verdicts,
 )
-from promptbench.cli.reporting import CommandLine, Reports, verdicts
 from promptbench.core.errors import Exit, InputError
 from promptbench.core.subset import Subset
 from promptbench.core.types import CacheMode

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from promptbench.cli.options import Run, time_of
-from promptbench.cli.reporting import CommandLine, Lines, Project, Reports, prints, reports, verdicts
+from promptbench.cli.options import CommandLine, Lines, Project, Reports, Run, prints, reports, time_of, verdicts
 from promptbench.core.errors import Exit
 from promptbench.core.words import number_of
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptbench.cli.options import AsJson
-from promptbench.cli.reporting import Lines, Project, prints
+from promptbench.cli.options import AsJson, Lines, Project, prints
 from promptbench.core.canonical import short
 from promptbench.core.errors import Exit, InputError
 from promptbench.core.words import number_of

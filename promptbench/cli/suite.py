@@ -9,19 +9,21 @@ import typer
 from promptbench.cli.options import (
     AsJson,
     Cases,
+    CommandLine,
     Concurrency,
     First,
     MaxCalls,
     MaxCost,
     MaxMinutes,
     Models,
+    Reports,
     Sample,
     Seed,
     Suites,
     Tags,
+    reports,
     variables,
 )
-from promptbench.cli.reporting import CommandLine, Reports, reports
 from promptbench.core.errors import Exit, InputError
 from promptbench.core.subset import Subset
 
