@@ -9,7 +9,7 @@ from promptbench.gate.drift import Drift
 from promptbench.gate.judge import GatedModel, Mode, Result, Verdict, judge
 from promptbench.gate.policy import LEVEL, NO_CORRECTION, HolmCorrection, Policy
 from promptbench.gate.trial import NO_RECORD, LookRecord
-from promptbench.stats.holm import holm_levels
+from promptbench.stats.exact import holm_levels
 
 
 def judge_candidates(

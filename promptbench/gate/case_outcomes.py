@@ -13,8 +13,7 @@ from functools import cached_property
 from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
 from promptbench.gate.policy import LEVEL, NO_CORRECTION, HolmCorrection, Policy
 from promptbench.gate.trial import BROKEN, NO_RECORD, RETEST, CaseTrial, LookRecord, Trial, Tries
-from promptbench.stats.exact import fisher_greater
-from promptbench.stats.holm import holm_levels
+from promptbench.stats.exact import fisher_greater, holm_levels
 
 
 class CaseOutcome(StrEnum):

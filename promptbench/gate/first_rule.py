@@ -15,8 +15,7 @@ from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, ComparedCase, 
 from promptbench.gate.comparison import Comparison
 from promptbench.gate.policy import LEVEL
 from promptbench.gate.trial import Trial
-from promptbench.stats.exact import fisher_greater
-from promptbench.stats.holm import simes
+from promptbench.stats.exact import fisher_greater, simes
 
 NEXT = 2
 _TRIES = 8

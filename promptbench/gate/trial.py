@@ -29,8 +29,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from math import pi
 
-from promptbench.stats.exact import fisher_greater
-from promptbench.stats.holm import simes
+from promptbench.stats.exact import fisher_greater, simes
 from promptbench.stats.spread import Stratum, combined_p, spread_p
 
 # The version of the rule, on record in evidence. `gate.first_rule` is version 1.

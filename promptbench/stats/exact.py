@@ -1,7 +1,7 @@
-"""Exact tests and bounds on counts. Pure functions; probabilities in [0, 1]."""
+"""Exact tests and bounds on counts, and tests of several claims at once. Pure; probabilities in [0, 1]."""
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from math import comb, exp, lgamma, log, log1p
 
@@ -170,3 +170,28 @@ def guards_needed(rate: float, confidence: float = 0.95, broken: int = 0) -> int
         enough *= 2
     # More guards make it ever less likely that so few break.
     return bisect_left(range(enough), True, key=lambda n: binomial_at_most(broken, n, rate) <= 1.0 - confidence)
+
+
+def simes(p_values: Sequence[float]) -> float:
+    """Return the p of the claim that any of independent null hypotheses is false: the least m p₍ₖ₎ / k over the ordered
+    p (Simes 1986, Biometrika 73:751). 1.0 for none.
+    """
+    count = len(p_values)
+    return min((count * p / rank for rank, p in enumerate(sorted(p_values), 1)), default=1.0)
+
+
+def holm_levels(p_values: Sequence[float], level: float = 0.05) -> list[float]:
+    """Return, for each p, the level that it must not exceed, so that any false claim is accepted with a probability of
+    at most `level`, whatever the dependence (Holm 1979, Scandinavian Journal of Statistics 6:65).
+
+    The smallest of m gets level / m, the next one level / (m − 1), and so on until one is above its level; those after
+    it get the same, so that they are above it too.
+    """
+    left = len(p_values)
+    levels = [level] * left
+    accepted = True
+    for index in sorted(range(len(p_values)), key=p_values.__getitem__):
+        levels[index] = level / left
+        accepted = accepted and p_values[index] <= levels[index]
+        left -= accepted
+    return levels

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from promptbench.gate.trial import BROKEN, CONFIRM, RETEST, SCREEN, Trial, Tries, fixed_by_discovery_rate, level
-from promptbench.stats.holm import simes
+from promptbench.stats.exact import simes
 
 RETESTED, CONFIRMED = SCREEN + RETEST, SCREEN + RETEST + CONFIRM
 

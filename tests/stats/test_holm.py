@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, strategies as st
 from scipy import stats
 
-from promptbench.stats.holm import holm_levels, simes
+from promptbench.stats.exact import holm_levels, simes
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from promptbench.prompts.parts import KINDS, Kind, PromptPart, find_parts, short
 from promptbench.prompts.prompt import Prompt
 from promptbench.report.document import CodeBlock, Document, Report, Section, TableBlock, TableColumn, Text
 from promptbench.report.words import duration, excerpt, money
-from promptbench.stats.holm import holm_levels
+from promptbench.stats.exact import holm_levels
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunStore
 from promptbench.workflows.judge.budgets import Spending, estimate_calls

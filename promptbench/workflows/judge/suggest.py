@@ -26,8 +26,7 @@ from promptbench.gate.power import PowerForecast
 from promptbench.gate.trial import level
 from promptbench.project import Project, input_error
 from promptbench.report.document import CodeBlock, Document, Report, Section, TableBlock, TableColumn, Text
-from promptbench.stats.exact import binomial_at_most
-from promptbench.stats.holm import holm_levels
+from promptbench.stats.exact import binomial_at_most, holm_levels
 from promptbench.store.runs import RunStore
 from promptbench.workflows.judge import execute as judging
 from promptbench.workflows.judge.ablate import write_version

@@ -22,8 +22,7 @@ from promptbench.gate.trial import BROKEN, UNSTABLE
 from promptbench.project import Project
 from promptbench.report.document import Block, CodeBlock, Document, Report, Section, TableBlock, TableColumn, Text
 from promptbench.settings.settings import actor
-from promptbench.stats.exact import clopper_pearson, fisher_greater
-from promptbench.stats.holm import holm_levels
+from promptbench.stats.exact import clopper_pearson, fisher_greater, holm_levels
 from promptbench.store.runs import RunStore
 from promptbench.workflows.judge.budgets import Spending
 from promptbench.workflows.judge.execute import case_infos, execute, policy_of

@@ -35,8 +35,7 @@ from promptbench.report.figures import (
     QaSummary,
     ThresholdRow,
 )
-from promptbench.stats.exact import clopper_pearson_upper, mcnemar_mid_p
-from promptbench.stats.holm import holm_levels
+from promptbench.stats.exact import clopper_pearson_upper, holm_levels, mcnemar_mid_p
 
 
 class _FirstAnswerTally(Protocol):
