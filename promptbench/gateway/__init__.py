@@ -2,8 +2,8 @@
 
 from promptbench.gateway.budget import Budget, BudgetReached
 from promptbench.gateway.cache import Cache
-from promptbench.gateway.circuit import ModelDown
 from promptbench.gateway.gateway import Deferred, Gateway, Stopped
+from promptbench.gateway.model_state import ModelDown
 from promptbench.gateway.prices import BATCH_SHARE, Market, PriceFile, Prices, listed
 from promptbench.gateway.rate_limiter import RateLimiter
 from promptbench.gateway.reply import Reply

@@ -22,8 +22,7 @@ from promptbench.core.protocols import Provider
 from promptbench.core.types import Answer, FailureKind, ModelRef, ProviderFailure, Request, Usage
 from promptbench.gateway.budget import Budget, Charge
 from promptbench.gateway.cache import Cache
-from promptbench.gateway.circuit import CancellableSleep, Circuit, ModelDown
-from promptbench.gateway.model_state import ModelState
+from promptbench.gateway.model_state import CancellableSleep, Circuit, ModelDown, ModelState
 from promptbench.gateway.rate_limiter import RateLimiter
 from promptbench.gateway.reply import CallProgress, Reply
 

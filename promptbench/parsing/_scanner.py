@@ -8,8 +8,7 @@ from promptbench.core.types import Json, Repair
 from promptbench.parsing._candidates import ParsedValue
 from promptbench.parsing._names import ReadError
 from promptbench.parsing._outside import UNFINISHED
-from promptbench.parsing._strings import ITEM, KEY, MEMBER, QUOTES, Token, read_string
-from promptbench.parsing._words import read_number, read_word
+from promptbench.parsing._tokens import ITEM, KEY, MEMBER, QUOTES, Token, read_number, read_string, read_word
 
 _NEVER_SKIPPED = frozenset("{}[],:\"'-0123456789" + string.ascii_letters)
 _SPACE = re.compile(r"[ \t\r\n]*+")

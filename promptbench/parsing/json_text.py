@@ -19,8 +19,7 @@ from promptbench.parsing._around import is_refusal, is_schema, repairs_around
 from promptbench.parsing._candidates import ParsedValue, find_values
 from promptbench.parsing._names import EXTRACTION, ReadError, rung_of
 from promptbench.parsing._scanner import Scanner
-from promptbench.parsing._strings import QUOTES, read_string
-from promptbench.parsing._words import read_number
+from promptbench.parsing._tokens import QUOTES, read_number, read_string
 from promptbench.parsing._wrap import Body, unwrap
 
 _NO_KINDS: Mapping[str, str] = {}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from promptbench.core.types import FailureKind, ProviderFailure
-from promptbench.gateway.circuit import LONGEST_REST, CancellableSleep, Circuit, ModelDown
+from promptbench.gateway.model_state import LONGEST_REST, CancellableSleep, Circuit, ModelDown
 from tests.helpers.scripted import FATAL, REJECTED, TRANSIENT
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from promptbench.core.types import Answer, FailureKind, ProviderFailure, Request
 from promptbench.gateway import Budget, BudgetReached, Gateway, ModelDown, RateLimiter, Reply, Stopped
-from promptbench.gateway.circuit import LONGEST_REST
+from promptbench.gateway.model_state import LONGEST_REST
 from promptbench.providers import openai
 from tests.helpers import fake_openai as fake, virtual_time
 from tests.helpers.asking import ask_for, context

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from promptbench.gateway.circuit import CancellableSleep
+from promptbench.gateway.model_state import CancellableSleep
 from tests.helpers import virtual_time
 
 
