@@ -15,7 +15,7 @@ import pytest
 
 from promptbench.client import PromptClient, ServedPrompt, StoreUnreadable, UnknownPrompt
 from promptbench.core.canonical import digest
-from promptbench.core.pinned import Pinned, PinnedFile
+from promptbench.core.files import Pinned, PinnedFile
 from promptbench.project import stored_prompt, version_of
 from promptbench.prompts.chain import Chain, ChainStep
 from promptbench.store.prompts import Store

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from promptbench.core.errors import Code, did_you_mean
-from promptbench.core.pinned import Pinned, PinnedFile, is_inside
+from promptbench.core.files import Pinned, PinnedFile, is_inside
 from promptbench.core.protocols import Problem
 from promptbench.core.settings_file import place
 

@@ -1,5 +1,7 @@
-"""The project's settings file: `promptbench.toml`, or `[tool.promptbench]` in `pyproject.toml`."""
+"""The settings file of a project, `promptbench.toml` or `[tool.promptbench]` in `pyproject.toml`; the user's folders."""
 
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 PROJECT_FILE = "promptbench.toml"
@@ -31,3 +33,22 @@ def place(root: Path, table: str = "") -> str:
     file = found.name if found else PROJECT_FILE
     header = ".".join(part for part in ("tool.promptbench" if file == PYPROJECT else "", table) if part)
     return f"[{header}] of {file}" if header else file
+
+
+def config_folder(environ: Mapping[str, str]) -> Path | None:
+    """Return the folder of the user's settings, existing or not; None without a home folder."""
+    return _folder(environ, "APPDATA", "XDG_CONFIG_HOME", ".config")
+
+
+def data_folder(environ: Mapping[str, str]) -> Path | None:
+    """Return the folder of what promptbench downloads for the user, existing or not; None without a home folder."""
+    return _folder(environ, "LOCALAPPDATA", "XDG_DATA_HOME", ".local/share")
+
+
+def _folder(environ: Mapping[str, str], windows: str, xdg: str, below_home: str) -> Path | None:
+    if sys.platform == "win32":
+        base = environ.get(windows)
+    else:
+        home = environ.get("HOME")
+        base = environ.get(xdg) or (f"{home}/{below_home}" if home else None)
+    return Path(base) / "promptbench" if base else None

@@ -12,8 +12,7 @@ from itertools import groupby
 from typing import Any, Literal
 
 from promptbench.core.canonical import parse_json
-from promptbench.core.files import FileValue
-from promptbench.core.pinned import Pinned
+from promptbench.core.files import FileValue, Pinned
 
 # `tool` is the result of a tool. If it does not name its call, as in a log, it is sent as a message of the user.
 Role = Literal["system", "user", "assistant", "tool"]

@@ -8,8 +8,7 @@ separately; here they are part of the input.
 from promptbench.core.protocols import Log
 from promptbench.core.types import Json
 from promptbench.ingest._fields import as_object, as_text, join_nonblank, omit_fields
-from promptbench.ingest._record_map import RecordMap
-from promptbench.ingest._records import FilePair, NotACall
+from promptbench.ingest._records import FilePair, NotACall, RecordMap
 
 _MESSAGE = {"id", "type", "role", "model", "content", "stop_reason", "usage"}
 

@@ -4,7 +4,7 @@ Bodies are those of Converse, or of the model's own API (Anthropic, Amazon Titan
 pieces of a stream are joined. A body that is larger than 100 KB is only referred to, and cannot be read.
 """
 
-from promptbench.ingest._record_map import RecordMap
+from promptbench.ingest._records import RecordMap
 
 _IN, _OUT = "input.inputBodyJson", "output.outputBodyJson"
 _TEXTS = ("output.message", "results.0.outputText", "generation", "outputs.0.text", "generations.0.text", "completion")

@@ -6,7 +6,7 @@ on, or below zero, are failures; a `feedback_rating` of false is a person's verd
 
 from promptbench.core.types import Json
 from promptbench.ingest._fields import as_number, as_object, decode_embedded, join_nonblank, parse_truth
-from promptbench.ingest._record_map import RecordMap
+from promptbench.ingest._records import RecordMap
 
 
 def _prepare(data: dict[str, Json]) -> dict[str, Json]:

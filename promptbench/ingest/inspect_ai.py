@@ -12,8 +12,7 @@ from typing import Any
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall
 from promptbench.ingest._fields import as_count, as_list, as_object, as_text, omit_fields
-from promptbench.ingest._record_map import RecordMap
-from promptbench.ingest._records import read_records
+from promptbench.ingest._records import RecordMap, read_records
 from promptbench.ingest._sheets import seekable
 from promptbench.parsing import _strict
 from promptbench.plugins import LogFormatSpec

@@ -25,8 +25,7 @@ from promptbench.ingest._fields import (
     milliseconds_between,
     to_text,
 )
-from promptbench.ingest._record_map import RecordMap
-from promptbench.ingest._records import JoinedRecords, open_join, read_records
+from promptbench.ingest._records import JoinedRecords, RecordMap, open_join, read_records
 from promptbench.plugins import LogFormatSpec
 
 # The names in blob exports, and those of the interface.

@@ -9,7 +9,7 @@ with an average below 0.5 means that the answer is wrong.
 from promptbench.core.types import Json
 from promptbench.ingest._chat import unwrap_langchain
 from promptbench.ingest._fields import as_list, as_nonblank, as_object, omit_fields
-from promptbench.ingest._record_map import RecordMap
+from promptbench.ingest._records import RecordMap
 
 _ANSWERS = ("output", "message", "messages", "content", "text", "answer", "completion")
 

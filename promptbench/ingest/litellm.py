@@ -7,7 +7,7 @@ Times are seconds since 1970 in the payload, ISO 8601 in the table.
 
 from promptbench.core.types import Json
 from promptbench.ingest._fields import as_nonblank, as_object, as_text, decode_embedded, join_nonblank
-from promptbench.ingest._record_map import RecordMap
+from promptbench.ingest._records import RecordMap
 
 _PLACED = {"messages", "response", "status", "error_str", "error_information", "total_tokens", "api_key", "call_type",
            "proxy_server_request"}  # fmt: skip

@@ -14,7 +14,7 @@ from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall, Rung
 from promptbench.ingest._bodies import read_response
 from promptbench.ingest._fields import as_list, as_nonblank, as_object, as_text
-from promptbench.ingest._record_map import RecordMap
+from promptbench.ingest._records import RecordMap
 from promptbench.parsing.json_text import read as read_json
 from promptbench.plugins import LogFormatSpec
 

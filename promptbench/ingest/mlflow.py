@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from promptbench.core.types import Json
 from promptbench.ingest._fields import as_list, as_object, as_text
-from promptbench.ingest._record_map import RecordMap, plain_json
+from promptbench.ingest._records import RecordMap, plain_json
 
 _MODELS = ("LLM", "CHAT_MODEL")
 _MAP = RecordMap(

@@ -8,8 +8,7 @@ latency. Its discount of one half is not applied here.
 from promptbench.core.protocols import Log
 from promptbench.core.types import Json
 from promptbench.ingest._fields import as_count, as_object, join_nonblank, omit_fields
-from promptbench.ingest._record_map import RecordMap
-from promptbench.ingest._records import FilePair, NotACall
+from promptbench.ingest._records import FilePair, NotACall, RecordMap
 
 _BODY = {"model", "choices", "output", "usage", "created", "created_at", "object", "status", "incomplete_details", "id",
          "error"}  # fmt: skip

@@ -8,8 +8,7 @@ from promptbench.core.protocols import Log
 from promptbench.core.types import Json
 from promptbench.ingest._bodies import read_response
 from promptbench.ingest._fields import as_list, as_number, as_object
-from promptbench.ingest._record_map import RecordMap
-from promptbench.ingest._records import NotACall, record_reader
+from promptbench.ingest._records import NotACall, RecordMap, record_reader
 from promptbench.plugins import LogFormatSpec
 
 _KNOWN = {"messages", "tools", "parallel_tool_calls", "functions"}

@@ -7,8 +7,7 @@ import these files together with the completions. `metadata` is the application'
 from promptbench.core.protocols import Log
 from promptbench.core.types import Json, LoggedCall
 from promptbench.ingest._fields import as_list, as_object, as_text
-from promptbench.ingest._record_map import RecordMap
-from promptbench.ingest._records import FilePair, JoinedRecords, NotACall
+from promptbench.ingest._records import FilePair, JoinedRecords, NotACall, RecordMap
 
 _PARAMS = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "response_format", "tool_choice",
            "reasoning_effort", "service_tier", "max_completion_tokens")  # fmt: skip

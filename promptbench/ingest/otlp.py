@@ -29,7 +29,7 @@ from promptbench.ingest._fields import (
     join_nonblank,
     to_text,
 )
-from promptbench.ingest._record_map import RecordMap, find_value
+from promptbench.ingest._records import RecordMap, find_value
 from promptbench.plugins import LogFormatSpec
 
 _KINDS = ("resourceSpans", "resourceLogs")

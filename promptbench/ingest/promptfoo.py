@@ -26,8 +26,7 @@ from promptbench.ingest._fields import (
     to_text,
 )
 from promptbench.ingest._promptfoo_checks import convert_assertions
-from promptbench.ingest._record_map import RecordMap
-from promptbench.ingest._records import NotACall, read_records
+from promptbench.ingest._records import NotACall, RecordMap, read_records
 from promptbench.plugins import LogFormatSpec
 
 _ERROR = 2

@@ -3,7 +3,7 @@
 Requests and responses are those of Gemini, or of Anthropic's models on Vertex.
 """
 
-from promptbench.ingest._record_map import RecordMap
+from promptbench.ingest._records import RecordMap
 
 SPEC = RecordMap(
     name="vertex",

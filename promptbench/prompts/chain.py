@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from promptbench.core.errors import Code, Diagnostics
-from promptbench.core.pinned import NOTHING_PINNED, Pinned, PinnedFile, is_inside
+from promptbench.core.files import NOTHING_PINNED, Pinned, PinnedFile, is_inside
 from promptbench.core.types import Json, Message
 from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import MissingVariable, Prompt

@@ -31,8 +31,7 @@ from promptbench.text.templates import (
     split_blocks,
 )
 from promptbench.yaml.marked import Path as DocumentPath, YamlDocument, parse
-from promptbench.yaml.paths import below
-from promptbench.yaml.source import Source, SourceError, read_source
+from promptbench.yaml.source import Source, SourceError, below, read_source
 
 _KEYS = {
     "config": (),

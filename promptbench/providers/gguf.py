@@ -29,9 +29,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promptbench.core.errors import Code, did_you_mean
-from promptbench.core.pinned import PinnedFile
+from promptbench.core.files import PinnedFile
+from promptbench.core.settings_file import data_folder
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
-from promptbench.core.user_folders import data_folder
 from promptbench.plugins import Problem, Provider, ProviderContext, ProviderOption, ProviderSpec
 from promptbench.providers import _chat, _options
 from promptbench.providers._worker import Worker

@@ -15,8 +15,7 @@ from pathlib import PurePosixPath
 from promptbench.core import allowed_code
 from promptbench.core.allowed_code import locate, split_name
 from promptbench.core.canonical import canonical
-from promptbench.core.files import FileValue, map_files
-from promptbench.core.pinned import Pinned
+from promptbench.core.files import FileValue, Pinned, map_files
 from promptbench.core.python_process import FunctionFailure, PythonProcess
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
 from promptbench.plugins import Problem, Provider, ProviderContext, ProviderSpec

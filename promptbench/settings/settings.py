@@ -17,8 +17,7 @@ from promptbench.core.addresses import host, hosts_in, is_loopback, is_providers
 from promptbench.core.errors import Code, Diagnostic, InputError, Location, suggest
 from promptbench.core.plugins import module_name
 from promptbench.core.secrets import hide, is_secret_name
-from promptbench.core.settings_file import settings_file
-from promptbench.core.user_folders import config_folder
+from promptbench.core.settings_file import config_folder, settings_file
 
 DOTENV = ".env"
 USER_ONLY = frozenset({"trusted_hosts", "cluster"})  # what a project must not decide for its users

@@ -17,8 +17,7 @@ from promptbench.suite.validation import validate
 from promptbench.text.templates import is_name
 from promptbench.yaml.marked import YamlDocument, parse
 from promptbench.yaml.marked_json import parse_line
-from promptbench.yaml.paths import below, matches
-from promptbench.yaml.source import SourceError, read_source
+from promptbench.yaml.source import SourceError, below, matches, read_source
 
 _MAX_PROBLEMS = 100  # per file; the rest of the file is then skipped
 _LONGEST_LINE = 8 * 1024 * 1024

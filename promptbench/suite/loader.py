@@ -18,8 +18,7 @@ from promptbench.suite.models import Case, Common, ModelEntry, Suite, SuiteStep,
 from promptbench.suite.suite_file import NO_PROMPT, SuiteFile
 from promptbench.suite.validation import check_keys_once, validate
 from promptbench.yaml.marked import YamlDocument, parse
-from promptbench.yaml.paths import below
-from promptbench.yaml.source import Source, SourceError, read_source
+from promptbench.yaml.source import Source, SourceError, below, read_source
 
 _START = "a suite starts with the lines 'suite: NAME', 'prompt: FILE', 'models: …' and 'cases: …'"
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given, settings, strategies as st
 
 from promptbench.core.errors import Diagnostics
-from promptbench.core.pinned import Pinned, PinnedFile
+from promptbench.core.files import Pinned, PinnedFile
 from promptbench.prompts.chain import Chain, ChainStep, is_chain, parse_version
 from promptbench.yaml.source import Source
 from tests.prompts.kit import prompt

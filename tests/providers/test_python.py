@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from promptbench.core import allowed_code
-from promptbench.core.pinned import KEPT_BYTES, Pinned, PinnedFile
+from promptbench.core.files import KEPT_BYTES, Pinned, PinnedFile
 from promptbench.core.protocols import ProviderContext
 from promptbench.core.types import Answer, FailureKind, ProviderFailure
 from promptbench.providers import python

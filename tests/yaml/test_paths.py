@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from promptbench.core.errors import Code, Diagnostics, Location
-from promptbench.yaml.paths import below
+from promptbench.yaml.source import below
 
 
 def asked(folder: Path, written: str) -> tuple[Path | None, list[Code]]:

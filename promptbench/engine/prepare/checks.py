@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from promptbench.checks import plugins
-from promptbench.checks._at import At
 from promptbench.checks._nested import with_nested
-from promptbench.checks._paths import optional
+from promptbench.checks._paths import At, optional
 from promptbench.checks._reading import READINGS, Loose, Strict
 from promptbench.core.canonical import canonical
 from promptbench.core.errors import Code, Diagnostics, Severity, did_you_mean

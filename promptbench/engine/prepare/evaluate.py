@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 
-from promptbench.checks._at import subjects_at
-from promptbench.checks._paths import Path
+from promptbench.checks._paths import Path, subjects_at
 from promptbench.core.protocols import Check, JudgedCheck, Subject
 from promptbench.core.types import Answer, CallFacts, Json, Reading, Repair, Request, Rung, Score
 from promptbench.parsing.ladder import BUILT_IN, Ladder

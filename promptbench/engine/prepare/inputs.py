@@ -14,7 +14,7 @@ from promptbench.ingest.files.streams import LogError
 from promptbench.prompts.prompt import Prompt
 from promptbench.prompts.recovery import Recovered, Unrecovered, recover
 from promptbench.suite.models import Suite
-from promptbench.yaml.paths import below
+from promptbench.yaml.source import below
 
 # Names of fields that identify a conversation, the most specific first; lower case, without dots, dashes, underscores.
 _CONVERSATION_FIELDS = ("conversationid", "threadid", "sessionid", "chatid", "conversation", "thread")

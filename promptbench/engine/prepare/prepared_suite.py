@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from promptbench.core.call_config import laid_over
 from promptbench.core.canonical import digest
 from promptbench.core.errors import InputError, Location
-from promptbench.core.pinned import NOTHING_PINNED
+from promptbench.core.files import NOTHING_PINNED
 from promptbench.core.protocols import Check, JudgedCheck, Provider
 from promptbench.core.types import Json, LoggedCall, Message, ModelRef, Request, Rung, Side
 from promptbench.parsing.ladder import BUILT_IN, Ladder

@@ -9,7 +9,7 @@ from pathlib import Path
 from promptbench.core import allowed_code
 from promptbench.core.allowed_code import pinned_problems
 from promptbench.core.errors import Code, Diagnostics, Location, suggest
-from promptbench.core.pinned import NOTHING_PINNED, Pinned
+from promptbench.core.files import NOTHING_PINNED, Pinned
 from promptbench.core.types import ModelRef, Side
 from promptbench.engine.prepare.options import PrepareOptions, display_path
 from promptbench.engine.prepare.prepared_suite import Variant
@@ -17,8 +17,7 @@ from promptbench.prompts.chain import Chain, ChainStep, is_output, parse_version
 from promptbench.prompts.parser import load, prompt_name
 from promptbench.prompts.prompt import Prompt
 from promptbench.suite.models import ModelEntry, Suite, SuiteStep, Where
-from promptbench.yaml.paths import below, matches
-from promptbench.yaml.source import Source
+from promptbench.yaml.source import Source, below, matches
 
 
 def load_prompts(suite: Suite, options: PrepareOptions, found: Diagnostics) -> list[Variant]:

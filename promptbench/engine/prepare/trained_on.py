@@ -16,7 +16,7 @@ from promptbench.core.words import number_of
 from promptbench.engine.prepare.prepared_suite import CaseTerms, PreparedCase
 from promptbench.suite.models import Case, Suite
 from promptbench.text.near_duplicates import Signature, SignedTexts, sign
-from promptbench.yaml.paths import below
+from promptbench.yaml.source import below
 
 FORMAT = "export/1"  # of a manifest
 _WORD = re.compile(r"\w+")

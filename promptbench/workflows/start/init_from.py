@@ -26,8 +26,7 @@ from promptbench.report.document import CodeBlock, Document, Report, Section, Te
 from promptbench.workflows.logs.capture import first_words, free_name
 from promptbench.workflows.start.init import DEFAULT_MODEL, Start, init
 from promptbench.yaml.marked import YamlDocument, parse
-from promptbench.yaml.paths import matches
-from promptbench.yaml.source import Source, SourceError, read_source
+from promptbench.yaml.source import Source, SourceError, matches, read_source
 from promptbench.yaml.text import item_lines, mapping_lines
 
 # Where the location of an object is kept in it, and a name that no config has.
