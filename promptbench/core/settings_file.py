@@ -1,4 +1,4 @@
-"""The settings file of a project, `promptbench.toml` or `[tool.promptbench]` in `pyproject.toml`; the user's folders."""
+"""The settings file of a project, `promptbench.toml` or `[tool.promptbench]` of `pyproject.toml`; user folders."""
 
 import sys
 from collections.abc import Mapping
