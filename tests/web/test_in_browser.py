@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from threading import Thread
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
-from promptbench.project import Project
-from promptbench.web.app import create_app
 from promptbench.web.security import Access
-from promptbench.web.serve import _listen
 from tests.helpers import browser
 from tests.helpers.recorded_run import record, write
 
@@ -57,21 +53,10 @@ def chromium() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Access, str, list[str]]]:
     """A project with hostile texts in every field, two runs of it, and its server: access, address, names of runs."""
-    import uvicorn
-
     root = write(tmp_path_factory.mktemp("browser"), 60, repeats=2, texts=TEXTS)
     runs = [record(root, seed) for seed in (1, 2)]
-    listening = _listen(0)
-    access = Access(listening.getsockname()[1], print)
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(lambda: Project.open(root, {}), access), lifespan="off", log_level="critical")
-    )
-    thread = Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    yield access, f"http://127.0.0.1:{listening.getsockname()[1]}", runs
-    server.should_exit = True
-    thread.join(10)
-    assert not thread.is_alive()
+    with browser.serving(root) as access:
+        yield access, access.origins[0], runs
 
 
 class Opened:

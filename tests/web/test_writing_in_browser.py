@@ -142,21 +142,3 @@ def test_the_second_of_two_tabs_is_shown_what_the_first_wrote(opened: Any) -> No
     assert "billing" in second.page.locator("section", has_text="In the file now").first.inner_text()
     second.page.locator("button.main").click()
     second.page.get_by_text("case 00031 is in").wait_for()
-
-
-def test_a_logged_call_becomes_a_case_with_the_mouse(opened: Any, calls: dict[str, str]) -> None:  # noqa: F811
-    window = opened()
-    page = window.page
-    window.go(f"/logs?q=yesterday&suite={MAIL}")
-    page.get_by_text("Make a case").first.click()
-    page.get_by_text("fails as it should").wait_for()
-    page.fill("[name=check]", "containz: x")
-    page.get_by_text("did you mean 'contains'?").wait_for()
-    window.complaints.clear()  # The browser reports the status of the error.
-    page.fill("[name=check]", "")
-    page.get_by_text("fails as it should").wait_for()
-    assert "json:" in page.locator("#proof li").first.inner_text()
-    page.locator("#proof button.main").click()
-    page.get_by_text("is in suites/mail").wait_for()
-    window.go(f"/cases?q=yesterday&suite={MAIL}")
-    assert page.locator(".cases tbody tr").count() == 1
