@@ -1,14 +1,21 @@
-"""The pages in a real browser: nothing that models wrote runs, everybody can use them, with the keyboard too."""
+"""The pages in a real browser: nothing that others wrote runs, everybody can use them, with the keyboard too."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 
+from promptbench.cli.app import run
+from promptbench.core.errors import InputError
+from promptbench.project import Project
 from promptbench.web.security import Access
+from promptbench.workflows.store.labels import Who, adopt, force, set_label
+from promptbench.workflows.trust.reviews import mark_item, review_items
 from tests.helpers import browser
 from tests.helpers.recorded_run import record, write
 
@@ -41,7 +48,31 @@ TEXTS = (
     f"<!--<script>{RUN}//-->]]><![CDATA[<script>{RUN}</script>",
     f"\u202e<object data='data:text/html,<script>{RUN}</script>'>\u2066",
 )
+# In any context, the first that is not escaped would break out of it.
+ALL = " ".join(TEXTS)
+WRITTEN = (
+    "script, iframe, object, base, style, meta, [onerror], [onload], [onfocus], [ontoggle], [onmouseover], [srcdoc]"
+)
+SUITE, MAIL = "suites/support", "suites/mail"
+FORM = f"/cases/edit?suite={SUITE}"
+_MAIL = """\
+suite: mail
+prompt: mail.prompt
+models: [openai_compatible/local/m0]
+checks: [json]
+cases:
+  - case: hello
+    vars: {message: Hello}
+    expect: {team: other}
+"""
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 400, "height": 800}
+
+
+# The event of a `details` that opens comes before the second frame.
+_SETTLED = """() => new Promise((done) => {
+    const look = () => document.querySelector(".htmx-request") ? setTimeout(look, 10) : done();
+    requestAnimationFrame(() => requestAnimationFrame(look));
+})"""
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +82,66 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Access, str, list[str]]]:
-    """A project with hostile texts in every field, two runs of it, and its server: access, address, names of runs."""
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with hostile texts in every field, and two runs of it."""
     root = write(tmp_path_factory.mktemp("browser"), 60, repeats=2, texts=TEXTS)
-    runs = [record(root, seed) for seed in (1, 2)]
-    with browser.serving(root) as access:
-        yield access, access.origins[0], runs
+    suite, better = root / SUITE / "suite.yaml", root / SUITE / "support.better.prompt"
+    prompt = better.read_text(encoding="utf-8")
+    better.write_text(prompt.replace("Say why", ALL.replace("{{", "{")), encoding="utf-8")
+    named = suite.read_text(encoding="utf-8").replace(
+        "suite: support", f"suite: {json.dumps(ALL)}\nabout: {json.dumps(ALL)}"
+    )
+    suite.write_text(named.replace("openai_compatible/local/m0", json.dumps(f"openai_compatible/local/m0 {ALL}")))
+    for seed in (1, 2):
+        record(root, seed)
+    project, who = Project.open(root, {}), Who(ALL, ALL)
+    force(project, "support", better, label="production", who=who)
+    for item in review_items(project, suite)[:3]:
+        for reviewer in (ALL, "Ada"):
+            mark_item(suite.parent, item, "fail", reviewer, note=ALL, should_be=ALL)
+    (root / "sheet.csv").write_text(
+        f"case,review,vars.message,note\n{','.join([_cell(ALL), '', _cell(ALL), _cell(ALL)])}\n"
+    )
+    started = root / ".promptbench" / "started" / "1.txt"
+    started.parent.mkdir()
+    started.write_text(ALL, encoding="utf-8")
+    facts = {"id": "1", "command": ALL, "words": [], "at": "2026-11-20T08:00:00Z", "pid": 1}
+    started.with_suffix(".json").write_text(json.dumps(facts), encoding="utf-8")
+    folder = root / MAIL
+    folder.mkdir()
+    (folder / "mail.prompt").write_text(prompt, encoding="utf-8")
+    (folder / "suite.yaml").write_text(_MAIL, encoding="utf-8")
+    return root
+
+
+def _cell(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+@pytest.fixture(scope="module")
+def calls(root: Path) -> dict[str, str]:
+    """The ids of imported calls by their names, with hostile texts in every field, and one that is plain."""
+    texts = dict(enumerate(TEXTS)) | {99: "Where is the parcel of yesterday?"}
+    lines = [
+        {"promptbench": "call/1", "id": f"call {number} {text}", "vars": {"message": text, text: text}, "answer": text}
+        | {"failed": text, "messages": [{"role": "user", "content": text}], "model": text, "tags": [text]}
+        | {"prompt": text, "finish_reason": text, "expected": text, "extra": {text: text}}
+        for number, text in texts.items()
+    ]
+    log = root / f"{TEXTS[3]}.jsonl"
+    log.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        assert run(["import", log.name]) == 0
+    with Project.open(root, {}).runs() as runs:
+        return {name.split()[1]: runs.calls().get(name).id for name in (line["id"] for line in lines)}
+
+
+@pytest.fixture(scope="module")
+def served(root: Path, calls: dict[str, str]) -> Iterator[tuple[Access, str, list[str]]]:
+    """The server of the project: access, address, names of runs."""
+    with Project.open(root, {}).recorded() as runs, browser.serving(root) as access:
+        yield access, access.origins[0], [item.run for item in reversed(runs.grid().verdicts())]
 
 
 class Opened:
@@ -75,7 +160,16 @@ class Opened:
 
     def go(self, path: str) -> None:
         self.page.goto(self.origin + path)
-        self.page.wait_for_load_state("networkidle")
+        self.settle()
+
+    def settle(self, delay: int = 0) -> None:
+        """Wait until no request of htmx is open, nor begins after as many milliseconds."""
+        self.page.wait_for_timeout(delay)
+        self.page.evaluate(_SETTLED)
+
+    def open_details(self) -> None:
+        self.page.evaluate("document.querySelectorAll('details').forEach((item) => { item.open = true; })")
+        self.settle()
 
     def paths(self) -> list[str]:
         first, last = self.runs
@@ -88,6 +182,19 @@ class Opened:
             "/prompts",
             "/prompts/support",
             "/prompts/support/proof",
+        ]
+
+    def other_paths(self) -> list[str]:
+        return [
+            "/cases",
+            "/logs",
+            "/logs?show=all",
+            "/prompts/support?from=1&to=2",
+            "/prompts/support/change",
+            f"/review?{urlencode({'suite': SUITE, 'reviewer': ALL, 'n': 0})}",
+            f"/review?suite={SUITE}&sheet=sheet.csv",
+            f"/start?suite={SUITE}",
+            "/started/1",
         ]
 
     def focused(self) -> str:
@@ -109,30 +216,70 @@ def opened(chromium: Any, served: tuple[Access, str, list[str]]) -> Iterator[Any
         item.page.close()
 
 
-@pytest.mark.parametrize("number", range(len(TEXTS)))
-def test_nothing_that_is_shown_runs(opened: Any, number: int) -> None:
+def test_nothing_that_is_shown_or_written_runs(opened: Any, calls: dict[str, str]) -> None:
     window = opened()
-    page, text, run = window.page, TEXTS[number], window.runs[-1]
-    for query in ({"show": "all", "q": text}, {"show": "all", "tag": text, "diff": "1"}, {"left": text, "hide": text}):
-        window.go(f"/runs/{run}?{urlencode(query)}")
+    page, newest = window.page, window.runs[-1]
+
+    def harmless(path: str, heading: bool = True) -> None:
+        window.go(path)
+        window.open_details()
+        assert page.locator(WRITTEN).and_(page.locator("main *")).count() == 0, path
+        assert page.evaluate("window.ran ?? 'nothing'") == "nothing", path
+        assert page.url.startswith(window.origin)
+
+    for path in [*window.paths(), *window.other_paths()]:
+        harmless(path)
+    for words in ({"show": "all", "q": ALL, "tag": ALL}, {"suite": ALL}, {"saved": ALL, "reviewer": ALL, "sheet": ALL}):
+        for area in ("/runs", f"/runs/{newest}", "/cases", "/logs", "/review", "/start"):
+            harmless(f"{area}?{urlencode(words)}")
+    for path in ("/prompts/{}", "/prompts/support?from={}", "/prompts/support/proof?version={}", "/runs/{}", "/{}"):
+        harmless(path.format(quote(ALL, safe="")))
+    for number, text in enumerate(TEXTS):
+        harmless(f"/runs/{newest}?{urlencode({'show': 'all', 'q': text, 'tag': text, 'diff': '1'})}")
         page.fill("[type=search]", text)
-        page.wait_for_load_state("networkidle")
-    window.go(f"/runs/{run}/case?{urlencode({'name': text})}")
-    page.evaluate("document.querySelectorAll('details').forEach((item) => { item.open = true; })")
-    assert page.locator("h1").inner_text().count("\u202e") == 0
-    assert page.locator("main [onerror], main [onload], main script, main iframe, main object, main base").count() == 0
-    assert page.evaluate("window.ran ?? 'nothing'") == "nothing"
-    assert page.url.startswith(window.origin)
+        harmless(f"/runs/{newest}/case?{urlencode({'name': text})}")
+        assert page.locator("h1").inner_text().count("\u202e") == 0
+        harmless(f"/logs/calls/{calls[str(number)]}?suite={MAIL}")
+        page.fill("[name=check]", text)
+        window.settle(500)
+        assert page.locator("#proof > *").count()
+        assert page.locator(WRITTEN).and_(page.locator("main *")).count() == 0
+        harmless(f"{FORM}&{urlencode({'name': text})}")
+        for field in page.locator("#case textarea, #case input:not([type=hidden])").all():
+            field.fill(text)
+        page.get_by_text("errors Each is at its field").or_(page.get_by_text("valid")).first.wait_for()
+        assert page.locator(WRITTEN).and_(page.locator("main *")).count() == 0
+        assert page.evaluate("window.ran ?? 'nothing'") == "nothing"
+    # The browser reports the status of what is not found.
+    window.complaints[:] = [item for item in window.complaints if "Failed to load resource" not in item]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_hostile_names_are_refused_where_names_are_paths(root: Path, text: str) -> None:
+    project, who = Project.open(root, {}), Who("Ada", "in use")
+    file = root / MAIL / f"{text.replace('/', '')}.prompt"
+    file.write_text("{{message}}", encoding="utf-8")
+    try:
+        with pytest.raises(InputError, match="invalid prompt name"):
+            adopt(project, file, label="production", who=who)
+        with pytest.raises(InputError, match="invalid label"):
+            set_label(project, "support@1", text, who=who)
+    finally:
+        file.unlink()
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(WIDE, "light"), (NARROW, "dark")], ids=["wide", "narrow"])
-def test_every_page_is_accessible_and_fits(opened: Any, size: Any, scheme: str) -> None:
+def test_every_page_is_accessible_and_fits(opened: Any, calls: dict[str, str], size: Any, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     window = opened(size, scheme)
-    for path in [*window.paths(), f"/runs/{window.runs[-1]}/case?name=case+00030"]:
+    one = [f"/runs/{window.runs[-1]}/case?name=case+00030", f"/logs/calls/{calls['99']}?suite={MAIL}"]
+    for path in [*window.paths(), *window.other_paths(), *one, FORM, f"{FORM}&name=case+00030"]:
         window.go(path)
-        window.page.evaluate("document.querySelectorAll('details').forEach((item) => { item.open = true; })")
-        window.page.wait_for_load_state("networkidle")
+        if path.startswith(FORM):
+            window.page.select_option('[name="=check"]', "contains")
+            window.page.fill('[name="value"]', "[open")
+            window.page.get_by_text("is not closed").wait_for()
+        window.open_details()
         found = axe.run(window.page)
         assert found.response["violations"] == [], f"{path}\n{found.generate_report()}"
         assert window.page.evaluate("document.documentElement.scrollWidth") == size["width"], path
@@ -175,6 +322,32 @@ def test_it_is_used_with_the_keyboard(opened: Any) -> None:
     assert "".join(page.locator("dialog kbd").all_inner_texts()) == "jkhlEnterEscapedog123cun/?"
 
 
+def test_answers_are_reviewed_with_the_keyboard_by_two(opened: Any) -> None:
+    window = opened()
+    page, keys = window.page, window.page.keyboard
+    pressed = {"Ann": ("1", "2", "3", "1", "1"), "Bob": ("1", "2", "1", "1", "2")}
+    for reviewer, marks in pressed.items():
+        window.go(f"/review?suite={SUITE}&reviewer={reviewer}")
+        for number, key in enumerate(marks):
+            page.get_by_text(f"{number + 1} of 101 answers").wait_for()
+            keys.press("c")
+            keys.type("2 words")
+            keys.press("Enter")  # It says nothing about the answer, so it is no mark.
+            keys.press("Escape")
+            keys.press(key)
+            if key == "3":
+                keys.type('{"team": "billing"}')
+                keys.press("Tab")
+                keys.press("Enter")
+    # By hand: 3 of 5 are the same; by chance 3/5 · 3/5 + 2/5 · 2/5 = 13/25; so kappa is (3/5 − 13/25) / (1 − 13/25).
+    page.get_by_role("row", name="Ann and Bob 5 0.17").wait_for()
+    window.go(f"/review?suite={SUITE}&reviewer=Ann&n=2")
+    assert page.input_value("[name='should be']") == '{"team": "billing"}'
+    assert page.input_value("[name=note]") == "2 words"
+    keys.press("n")
+    page.get_by_text("6 of 101 answers").wait_for()
+
+
 def test_a_server_that_is_gone_is_reported(opened: Any) -> None:
     window = opened()
     window.go(f"/runs/{window.runs[-1]}?show=all")
@@ -198,3 +371,42 @@ def test_a_filter_keeps_the_focus_and_what_is_typed(opened: Any) -> None:
     assert window.page.evaluate("document.activeElement.type") == "search"
     window.page.reload()
     assert window.page.input_value("[type=search]") == "case 00031"
+
+
+def test_a_case_is_written_with_the_keyboard_as_new_case_writes_it(opened: Any, root: Path) -> None:
+    window = opened()
+    page, keys = window.page, window.page.keyboard
+    window.go(FORM)
+    page.focus('[name="=case"]')
+    for text in ("written here", "My parcel is wet: who pays?", "delivery", "", "not contains", "sorry"):
+        keys.type(text)
+        keys.press("Tab")
+    page.get_by_text("valid").wait_for()
+    command = page.locator("#preview .command").inner_text()
+    assert command.startswith(f"promptbench new case {SUITE} --name 'written here' --var 'message=My parcel")
+    page.focus('[name="=case"]')
+    keys.press("Enter")
+    page.get_by_text("written here is in").wait_for()
+    file = root / SUITE / "cases.jsonl"
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    assert json.loads(lines[-1]) == {
+        "case": "written here",
+        "vars": {"message": "My parcel is wet: who pays?"},
+        "expect": {"team": "delivery"},
+        "checks": [{"not contains": "sorry"}],
+    }
+
+
+def test_the_second_of_two_tabs_is_shown_what_the_first_wrote(opened: Any) -> None:
+    first, second = opened(), opened()
+    for window, team in ((first, "billing"), (second, "other")):
+        window.go(f"{FORM}&name=case+00031")
+        window.page.fill('[name="=expect.team"]', team)
+    first.page.locator("button.main").click()
+    first.page.get_by_text("case 00031 is in").wait_for()
+    second.page.locator("button.main").click()
+    second.page.get_by_text("has changed since this form was opened").wait_for()
+    second.complaints.clear()  # The browser reports the status 409.
+    assert "billing" in second.page.locator("section", has_text="In the file now").first.inner_text()
+    second.page.locator("button.main").click()
+    second.page.get_by_text("case 00031 is in").wait_for()
