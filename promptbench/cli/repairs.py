@@ -67,6 +67,6 @@ def backtest_rule(
     The result is recorded in a file next to the rule. A rule counts only if it rescued an answer and got none wrong;
     else exit 1.
     """
-    from promptbench.workflows.trust.repairs import backtest, backtest_report
+    from promptbench.workflows.trust.repairs import backtest
 
-    return [backtest_report(backtest(command.project, rule, logs or (), suites or ()))]
+    return [backtest(command.project, rule, logs or (), suites or ())]

@@ -74,7 +74,7 @@ def replay(
     from promptbench.project import Selection
     from promptbench.workflows.judge.budgets import Spending
     from promptbench.workflows.logs.failures import log_files, select_for_replay
-    from promptbench.workflows.logs.replay import replay as replay_log, replay_answers, replay_report, rescore_report
+    from promptbench.workflows.logs.replay import replay as replay_log, replay_answers, replay_report
 
     if ask and rescore_only:
         raise InputError("--ask and --rescore-only exclude each other", hint="leave one of them out")
@@ -82,7 +82,7 @@ def replay(
     logs = log_files(log, columns_of(columns), log_model)
     calls = select_for_replay(command.project, logs, call_filter(failed_only, since, model, where), part)
     if not ask:
-        return [rescore_report(replay_answers(command.project, suite, calls, logs.bad))]
+        return [replay_answers(command.project, suite, calls, logs.bad)]
     with Progress(quiet=command.quiet) as progress:
         report = replay_log(
             command.project,

@@ -188,11 +188,7 @@ def agree(
     from promptbench.cli.output import out
     from promptbench.cli.progress import Progress
     from promptbench.workflows.judge.budgets import Spending
-    from promptbench.workflows.trust.agree import (
-        agree as measure_agreement,
-        agreement_report,
-        write_sheet as write_label_sheet,
-    )
+    from promptbench.workflows.trust.agree import agree as measure_agreement, write_sheet as write_label_sheet
 
     if write_sheet is not None:
         count, known = write_label_sheet(command.project, suite, write_sheet, run=run)
@@ -215,4 +211,4 @@ def agree(
             spending=spending,
             listen=progress.listen,
         )
-    return [agreement_report(found)]
+    return [found]

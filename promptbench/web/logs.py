@@ -19,7 +19,7 @@ from promptbench.web.cases import suite_of, suites_of
 from promptbench.workflows.judge.budgets import Spending, describe_estimate
 from promptbench.workflows.logs.capture import CaptureReport, capture, read_capture_options
 from promptbench.workflows.logs.failures import find_failures, log_files, select_by_id, select_for_replay
-from promptbench.workflows.logs.replay import replay, replay_answers, replay_report, rescore_report
+from promptbench.workflows.logs.replay import replay, replay_answers, replay_report
 
 _LISTED = 100
 _FAILED = CallFilter(failed=True)
@@ -109,7 +109,7 @@ def rescored(request: Request) -> Response:
     """Return which logged failures pass the checks of a suite by now; no model is called."""
     project = project_of(request)
     calls = select_for_replay(project, log_files(None, {}, ""), _FAILED)
-    report = rescore_report(replay_answers(project, suite_of(project, request.query_params.get("suite", "")), calls))
+    report = replay_answers(project, suite_of(project, request.query_params.get("suite", "")), calls)
     return render(request, "report.html", report=report, link=lambda values: "")
 
 

@@ -163,7 +163,7 @@ def prepare(root: Path, answers: int, repeats: int) -> None:
 
 def _record(workspace: Project, prepared: PreparedSuite, runs: RunStore) -> None:
     selection = {"prompt": [], "model": [], "case": [], "tag": []}
-    prices = prices_of(workspace, prepared)
+    prices = prices_of(workspace, prepared.reachable)
     facts = _facts(workspace, prepared, prices, runs, "promptbench run", selection, CacheMode.OFF)
     variants = [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in prepared.variants]
     plan = plan_hash(prepared, CacheMode.OFF)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 
@@ -10,12 +11,11 @@ from promptbench.cli import options
 from promptbench.report.renderers import plugins
 from promptbench.report.words import Target
 from promptbench.workflows.logs.failures import failures_report
-from promptbench.workflows.logs.replay import LoggedModel, RescoreReport, rescore_report
+from promptbench.workflows.logs.replay import LoggedModel, rescore_report
 from promptbench.workflows.measure.bench_report import bench_report, history_report
 from promptbench.workflows.trust.calibrate import (
     CalibratedModel,
     CalibratedSuite,
-    CalibrationReport,
     FlakyCase,
     Share,
     calibration_report,
@@ -35,13 +35,9 @@ OTHERS = {
     "bench history": history_report([]),
     "mutate": mutation_report(test_mutation_report.REPORT),
     "repairs": repairs_report(test_repairs_report.REPORT),
-    "replay": rescore_report(
-        RescoreReport("suite.yaml", [LoggedModel("m", 4, 3)], {"json": 3}, ["c5"], {"no answer": 1})
-    ),
+    "replay": rescore_report("suite.yaml", [LoggedModel("m", 4, 3)], Counter(json=3), ["c5"], {"no answer": 1}),
     "calibrate": calibration_report(
-        CalibrationReport(
-            [CalibratedSuite("s", "s.yaml", "p@1", "r", 11, [CALIBRATED], ["gguf/m"], 2, "someone", "2026-12-24")]
-        )
+        [CalibratedSuite("s", "s.yaml", "p@1", "r", 11, [CALIBRATED], ["gguf/m"], 2, "someone", "2026-12-24")]
     ),
     "failures": failures_report([]),
 }

@@ -74,7 +74,7 @@ def record(root: Path, seed: int = 1, finished: bool = True, share: float = 1.0)
         [prepared], _ = project.assemble(Selection(), store=store, runs=runs, without_keys=True)
         selection: dict[str, list[str]] = {"prompt": [], "model": [], "case": [], "tag": []}
         facts = _facts(
-            project, prepared, prices_of(project, prepared), runs, "promptbench run", selection, CacheMode.OFF
+            project, prepared, prices_of(project, prepared.reachable), runs, "promptbench run", selection, CacheMode.OFF
         )
         variants = [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in prepared.variants]
         plan = f"{plan_hash(prepared, CacheMode.OFF)}{seed}"

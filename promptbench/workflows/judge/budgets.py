@@ -62,7 +62,7 @@ class Spending:
         for prepared in prepared_suites:
             if self.max_cost is None and prepared.suite.gate.max_cost is None:
                 continue
-            require_prices(prices_of(project, prepared), prepared.reachable)
+            require_prices(prices_of(project, prepared.reachable), prepared.reachable)
 
 
 def require_prices(prices: Prices, models: Iterable[PreparedModel]) -> None:
@@ -77,12 +77,12 @@ def require_prices(prices: Prices, models: Iterable[PreparedModel]) -> None:
 
 def estimate_calls(project: Project, prepared: PreparedSuite) -> dict[str, Estimate]:
     """Return calls, tokens and cost of the first round by model."""
-    return estimates(prepared, repeats_of(prepared), prices_of(project, prepared).of_tokens)
+    return estimates(prepared, repeats_of(prepared), prices_of(project, prepared.reachable).of_tokens)
 
 
 def estimate_judge_calls(project: Project, prepared: PreparedSuite) -> dict[str, Estimate]:
     """Return the most calls, tokens and cost of the first round by judge."""
-    return judge_estimates(prepared, repeats_of(prepared), prices_of(project, prepared).of_tokens)
+    return judge_estimates(prepared, repeats_of(prepared), prices_of(project, prepared.reachable).of_tokens)
 
 
 def forecast_power(prepared: PreparedSuite, runs: RunStore | None) -> PowerForecast | None:

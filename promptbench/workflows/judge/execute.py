@@ -158,7 +158,7 @@ def execute(
         EnvironmentFailure: batches are not waited for, or cannot be; the same command continues.
         Interrupted: the user stops the run; the answers until then are on record.
     """
-    prices = prices_of(project, prepared)
+    prices = prices_of(project, prepared.reachable)
     # A comparison makes calls that a trial of candidates may make too, and must not pass for one.
     # Nor may one prompt of a case be asked by batch and the other live.
     kinds = {"compared": pairings, "redacted": project.secrets.redacts, "batch": by_batch}
@@ -426,12 +426,7 @@ def _more(
     return more
 
 
-def prices_of(project: Project, prepared: PreparedSuite) -> Prices:
-    """Return the prices of a suite's models. Raises InputError if the price file is invalid."""
-    return prices_for(project, prepared.reachable)
-
-
-def prices_for(project: Project, models: Sequence[PreparedModel]) -> Prices:
+def prices_of(project: Project, models: Sequence[PreparedModel]) -> Prices:
     """Return the prices of models. Raises InputError if the price file is invalid."""
     values = project.settings.values
     market = Market(

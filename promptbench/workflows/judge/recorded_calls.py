@@ -50,7 +50,7 @@ class RecordedCalls:
         self._limits_cost = spending.max_cost is not None
         self._same = same_judges(prepared)
         self._answers: dict[str, Answer] = {}
-        self.prices = prices_of(project, prepared)
+        self.prices = prices_of(project, prepared.reachable)
         limiters = limiters_of(project, prepared, None)
         budgets = budgets or [spending.budget()]
         gateway = gateway_of(project, prepared.reachable, self.prices, budgets, limiters, listen)

@@ -238,7 +238,7 @@ def _calls(project: Project, called: PreparedSuite, names: Sequence[str]) -> Ite
     """Yield the calls that each version takes on the cases to propose from, by model."""
     models = tuple(model for model in called.models if model.gated)
     part = replace(_part(called, names), models=models, confirmed=dict.fromkeys((it.name for it in models), True))
-    for name, each in estimates(part, Repeats(1), judging.prices_of(project, called).of_tokens).items():
+    for name, each in estimates(part, Repeats(1), judging.prices_of(project, called.reachable).of_tokens).items():
         yield f"{number_of(each.calls, 'call')} to {name} for each version{describe_estimate(each)}"
 
 

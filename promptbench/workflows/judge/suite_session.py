@@ -107,7 +107,7 @@ class SuiteSession:
             return
         if self._engine is None:
             project, prepared = self._project, self.prepared
-            prices, limiters = prices_of(project, prepared), limiters_of(project, prepared, None)
+            prices, limiters = prices_of(project, prepared.reachable), limiters_of(project, prepared, None)
             gateway = gateway_of(project, prepared.reachable, prices, self._budgets, limiters, ignore)
             self._engine = Engine(gateway)
         attempts = Attempts(self.prepared, self._engine, self._record)
@@ -179,7 +179,7 @@ def try_case(
         prepared.cases.add(case, 0, held=True)
         only = prepared.cases.only([case.name])
         alone = replace(prepared, cases=only, candidates=prepared.candidates[:1], champion=None)
-        cost = prices_of(project, prepared).of_tokens
+        cost = prices_of(project, prepared.reachable).of_tokens
         expected = estimates(alone, Repeats(1), cost) | judge_estimates(alone, Repeats(1), cost)
         found = [item for item in session.requests() if item.case == case.name][:1]
         session.call([] if dry_run else found)

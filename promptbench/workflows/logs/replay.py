@@ -4,9 +4,9 @@ import shlex
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
+from itertools import chain, islice, pairwise
 from pathlib import Path
-from typing import overload
 
 from promptbench.core.errors import Diagnostics, Exit, NothingSelected
 from promptbench.core.events import Listener
@@ -44,21 +44,6 @@ class LoggedModel:
     answers: int = 0
     failing: int = 0
     rungs: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class RescoreReport:
-    """The logged answers under today's checks. `checks` counts the failing answers of each; `passing` are call ids."""
-
-    path: str
-    models: Sequence[LoggedModel]
-    checks: Mapping[str, int]
-    passing: Sequence[str]
-    left_out: Mapping[str, int]
-
-    def as_dict(self) -> dict[str, Json]:
-        plain = asdict(replace(self, passing=()))
-        return {"asked": False, **plain, "passing": list(self.passing)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +105,8 @@ class ReplayReport:
 
 def replay_answers(
     project: Project, path: Path, calls: Iterable[LoggedCall], bad: Mapping[str, int] | None = None
-) -> RescoreReport:
-    """Score the logged answers with the current checks of the suite, without calling a model.
+) -> Report:
+    """Score the logged answers with the current checks of the suite, without calling a model. Return the report.
 
     `bad` counts unreadable records by cause, once all calls are read. Raise InputError if the suite has errors,
     NothingSelected if no call is left.
@@ -129,7 +114,7 @@ def replay_answers(
     with open_valid_suite(project, path) as opened:
         models: dict[str, LoggedModel] = {}
         checks: Counter[str] = Counter()
-        passing = PackedTexts()
+        passing = _PackedTexts()
         usable = UsableCalls(calls, opened, bad)
         for call, found, passes in usable:
             model = models.setdefault(call.model, LoggedModel(call.model))
@@ -143,8 +128,7 @@ def replay_answers(
                 model.rungs[found.rung.value] = model.rungs.get(found.rung.value, 0) + 1
             checks.update({score.check for score in found.scores if not (score.passed or score.errored)})
     usable.raise_if_none()
-    found_models = list(models.values())
-    return RescoreReport(opened.shown, found_models, dict(checks.most_common()), passing, usable.left_out)
+    return rescore_report(opened.shown, list(models.values()), checks, passing, usable.left_out)
 
 
 def replay(
@@ -259,7 +243,7 @@ class UsableCalls:
             raise NothingSelected("no logged call can be replayed" + (f": {reasons}" if reasons else ""))
 
 
-class PackedTexts(Sequence[str]):
+class _PackedTexts:
     """A list of texts in a tenth of the memory."""
 
     def __init__(self) -> None:
@@ -273,17 +257,9 @@ class PackedTexts(Sequence[str]):
     def __len__(self) -> int:
         return len(self._ends)
 
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
-        start = self._ends[index - 1] if index else 0
-        return self._bytes[start : self._ends[index]].decode("utf-8", "surrogatepass")
+    def __iter__(self) -> Iterator[str]:
+        for start, end in pairwise(chain((0,), self._ends)):
+            yield self._bytes[start:end].decode("utf-8", "surrogatepass")
 
 
 def _build_cases(prepared: PreparedSuite, finished: JudgedRun) -> Iterator[ReplayedCase]:
@@ -328,25 +304,44 @@ def _fails(finished: JudgedRun, version: str, model: str, name: str) -> bool | N
     return cell.failures * 2 >= cell.total if cell.total else None
 
 
-def rescore_report(found: RescoreReport) -> Report:
-    """Return the report on logged answers that were scored again."""
+def rescore_report(
+    path: str,
+    models: Sequence[LoggedModel],
+    checks: Counter[str],
+    passing: Sequence[str] | _PackedTexts,
+    left_out: Mapping[str, int],
+) -> Report:
+    """Return the report on logged answers under today's checks.
+
+    Args:
+        path: the suite.
+        models: the answers of each model.
+        checks: the number of failing answers of each check.
+        passing: the ids of the calls that pass.
+        left_out: the number of calls that cannot be replayed, by the reason.
+    """
     rows = []
-    for item in sorted(found.models, key=lambda item: -item.failing):
+    for item in sorted(models, key=lambda item: -item.failing):
         rungs = Counter(item.rungs).most_common()
         formats = ", ".join(f"{count} {rung.replace('_', ' ')}" for rung, count in rungs)
         rows.append((item.model or "?", str(item.answers), str(item.failing), formats or "–"))
     columns = [TableColumn("model", numeric=False), TableColumn("answers"), TableColumn("failing now")]
     blocks: list[Block] = [TableBlock([*columns, TableColumn("format of these", numeric=False, wrap=True)], rows)]
-    if found.checks:
-        failing = ", ".join(f"{name} {count}" for name, count in found.checks.items())
+    if checks:
+        failing = ", ".join(f"{name} {count}" for name, count in checks.most_common())
         blocks.append(Text(f"failing checks: {failing}"))
-    if found.passing:
-        blocks.append(Text(f"passing all checks now: {_named(found.passing)}"))
-    answers, failing_now = sum(item.answers for item in found.models), sum(item.failing for item in found.models)
+    if passing:
+        blocks.append(Text(f"passing all checks now: {_named(passing)}"))
+    answers, failing_now = sum(item.answers for item in models), sum(item.failing for item in models)
     verb = "fails" if failing_now == 1 else "fail"
-    verdict = f"{failing_now} of {answers} logged answers {verb} the checks of {found.path}; no model was called"
-    document = Document("", [Section([*blocks, *_left_out(found.left_out)])], verdict)
-    return Report("replay", document, found.as_dict, path=found.path)
+    verdict = f"{failing_now} of {answers} logged answers {verb} the checks of {path}; no model was called"
+    document = Document("", [Section([*blocks, *_left_out(left_out)])], verdict)
+
+    def data() -> dict[str, Json]:
+        counts = {"models": list(map(asdict, models)), "checks": dict(checks.most_common())}
+        return {"asked": False, "path": path, **counts, "left_out": left_out, "passing": list(passing)}
+
+    return Report("replay", document, data, path=path)
 
 
 def replay_report(found: ReplayReport) -> Report:
@@ -375,6 +370,6 @@ def _left_out(reasons: Mapping[str, int]) -> list[Text]:
     return [Text(f"left out: {number_of(count, 'call')}: {reason}") for reason, count in reasons.items()]
 
 
-def _named(names: Sequence[str]) -> str:
+def _named(names: Sequence[str] | _PackedTexts) -> str:
     rest = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
-    return ", ".join(f"'{name}'" for name in names[:_MAX_NAMES]) + rest
+    return ", ".join(f"'{name}'" for name in islice(names, _MAX_NAMES)) + rest

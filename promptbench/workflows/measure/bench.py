@@ -21,13 +21,14 @@ from promptbench.engine.runner import CallPlan, Engine
 from promptbench.gateway import Prices, RateLimiter, Reply
 from promptbench.gateway.tokens import estimate
 from promptbench.project import SUITE_FILE, Project
+from promptbench.store.bench_runs import BenchRunInfo
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunStore
 from promptbench.workflows.judge.budgets import Spending, require_prices
 from promptbench.workflows.judge.execute import gateway_of, prices_of
 from promptbench.workflows.judge.recorded_calls import prepare_prompt
-from promptbench.workflows.measure.bench_report import HistoryLine, MeasurementReport
-from promptbench.workflows.measure.measured_calls import examples_of, history_lines, report_of
+from promptbench.workflows.measure.bench_report import MeasuredModel, MeasurementReport
+from promptbench.workflows.measure.measured_calls import examples_of, models_of, report_of
 
 
 # A call that is due is sent at once, however many are in flight, and its latency counts from the time it was due. A
@@ -195,6 +196,7 @@ def _measured(
 
 CALLS = 100
 WARM_UP = 2
+_MOST_PAST = 20  # measurements in the history
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +252,7 @@ def measure(
     """
     with project.prompts() as store, project.runs() as runs:
         prepared = _prepared(project, target, options, store, runs)
-        prices = prices_of(project, prepared)
+        prices = prices_of(project, prepared.reachable)
         if spending.max_cost is not None:
             require_prices(prices, prepared.models)
         table = runs.bench_runs()
@@ -280,13 +282,13 @@ def show_measurement(project: Project, name: str, *, per_month: int | None = Non
         return report_of(project, runs, runs.bench_runs().find(name), per_month)
 
 
-def measurements(project: Project, *, about: str | None = None, limit: int = 20) -> list[HistoryLine]:
-    """Return the newest measurements, one line per model, oldest first; `about` filters by suite or prompt name."""
+def measurements(project: Project, *, about: str | None = None) -> list[tuple[BenchRunInfo, MeasuredModel]]:
+    """Return the models of the newest measurements, oldest first; `about` filters by suite or prompt name."""
     with project.recordings() as runs:
         if runs is None:
             return []
-        found = runs.bench_runs().newest(about=about, limit=limit)
-        return [line for info in reversed(found) for line in history_lines(project, runs, info)]
+        found = runs.bench_runs().newest(about=about, limit=_MOST_PAST)
+        return [(info, model) for info in reversed(found) for model in models_of(runs, info)]
 
 
 def _endings(engine: Engine) -> Iterator[str]:
@@ -338,7 +340,7 @@ def _requests(prepared: PreparedSuite, model: PreparedModel, options: MeasureOpt
 
 
 def _plan(project: Project, prepared: PreparedSuite, options: MeasureOptions) -> MeasurePlan:
-    prices = prices_of(project, prepared)
+    prices = prices_of(project, prepared.reachable)
     expected = {}
     for model in prepared.models:
         requests, takes = _requests(prepared, model, options), Estimate(0, 0, 0, 0.0)

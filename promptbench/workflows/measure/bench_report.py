@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 
+from promptbench.core.types import Json
 from promptbench.core.words import number_of, percent
 from promptbench.report.document import Document, ItemList, Report, Section, TableBlock, TableColumn, Text
 from promptbench.report.model import TokenTimes
 from promptbench.report.words import money, times
 from promptbench.stats.quantiles import Interval
+from promptbench.store.bench_runs import BenchRunInfo
 from promptbench.workflows.judge.run_report import by_tokens
 
 
@@ -126,25 +128,6 @@ class MeasurementReport:
     advice: Advice
     notes: Sequence[str]
     per_month: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryLine:
-    """One model in one recorded measurement."""
-
-    name: str
-    started: str
-    suite: str
-    prompt: str
-    version: str
-    complete: bool
-    how: str
-    model: str
-    answered: int
-    calls: int
-    p50: Interval | None
-    p99: Interval | None
-    per_1000: float | None
 
 
 UNKNOWN = "–"
@@ -297,20 +280,20 @@ def _plain(ratio: float) -> str:
     return f"{ratio:.2f}" if ratio < 10 else f"{ratio:,.0f}"
 
 
-def history_report(lines: Sequence[HistoryLine]) -> Report:
+def history_report(measured: Sequence[tuple[BenchRunInfo, MeasuredModel]]) -> Report:
     """Return the report on recorded measurements: a row for each model."""
     heads = [TableColumn("measurement", numeric=False), TableColumn("model", numeric=False)]
     rows = [
         (
-            f"{line.name} {line.suite or line.prompt}, {line.version[:15]}: {line.how}"
-            + ("" if line.complete else " (not complete)"),
-            line.model,
-            f"{line.answered} of {line.calls}",
-            _between(line.p50),
-            _between(line.p99),
-            "" if line.per_1000 is None else money(line.per_1000),
+            f"{info.id} {info.suite or info.prompt}, {info.version[:15]}: {how_of(info.facts)}"
+            + (" (not complete)" if info.finished is None else ""),
+            model.model,
+            f"{model.answered} of {model.calls}",
+            _between(model.latency.p50 if model.latency else None),
+            _between(model.latency.p99 if model.latency else None),
+            "" if model.costs.per_1000 is None else money(model.costs.per_1000),
         )
-        for line in lines
+        for info, model in measured
     ]
     columns = [
         *heads,
@@ -321,8 +304,41 @@ def history_report(lines: Sequence[HistoryLine]) -> Report:
     ]
     empty = "" if rows else "no measurement is recorded; `promptbench bench SUITE` makes one"
     sections = [Section([TableBlock(columns, rows, "Measurements", grouped=True)])] if rows else []
-    data = {"measurements": [asdict(line) for line in lines]}
+    data = {"measurements": [_past(info, model) for info, model in measured]}
     return Report("bench", Document("", sections, empty), lambda: data)
+
+
+def _past(info: BenchRunInfo, model: MeasuredModel) -> dict[str, Json]:
+    return {
+        "name": info.id,
+        "started": info.started,
+        "suite": info.suite,
+        "prompt": info.prompt,
+        "version": info.version,
+        "complete": info.finished is not None,
+        "how": how_of(info.facts),
+        "model": model.model,
+        "answered": model.answered,
+        "calls": model.calls,
+        "p50": asdict(model.latency.p50) if model.latency else None,
+        "p99": asdict(model.latency.p99) if model.latency else None,
+        "per_1000": model.costs.per_1000,
+    }
+
+
+def how_of(facts: Mapping[str, Json]) -> str:
+    """Return the load of a measurement in words."""
+    load = facts["load"]
+    match load["arrivals"]:
+        case "closed":
+            at_once = "one call at a time" if load["concurrency"] == 1 else f"{load['concurrency']} concurrent calls"
+            how = f"{at_once}, the next when one has ended"
+        # Of an earlier version.
+        case "trace":
+            how = f"arrivals from a trace of {load['trace']:,}"
+        case kind:
+            how = f"{kind} arrivals, {load['rate']:g} a second to each model"
+    return f"{how}; {number_of(int(facts['warm_up']), 'call')} before to warm up"
 
 
 def _between(figure: Interval | None) -> str:

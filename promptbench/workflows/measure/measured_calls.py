@@ -27,10 +27,10 @@ from promptbench.workflows.measure.advice import advise, beside_own, costs
 from promptbench.workflows.measure.bench_report import (
     Accuracy,
     Contrast,
-    HistoryLine,
     MeasuredModel,
     MeasurementReport,
     Spread,
+    how_of,
 )
 
 # Cases from which the share of the examples in a prompt is estimated.
@@ -76,7 +76,7 @@ def _examples(prompt: Prompt) -> Iterator[Template]:
 def report_of(project: Project, runs: RunStore, info: BenchRunInfo, per_month: int | None) -> MeasurementReport:
     """Return a recorded measurement with its figures."""
     accuracies = _accuracies(runs, info)
-    models = [replace(model, accuracy=accuracies.get(model.model)) for model in _models(runs, info, per_month)]
+    models = [replace(model, accuracy=accuracies.get(model.model)) for model in models_of(runs, info, per_month)]
     facts = info.facts
     cases, calls = int(facts["cases"]), int(facts["calls"])
     return MeasurementReport(
@@ -97,42 +97,8 @@ def report_of(project: Project, runs: RunStore, info: BenchRunInfo, per_month: i
     )
 
 
-def how_of(facts: Mapping[str, Json]) -> str:
-    """Return the load in words."""
-    load = facts["load"]
-    match load["arrivals"]:
-        case "closed":
-            at_once = "one call at a time" if load["concurrency"] == 1 else f"{load['concurrency']} concurrent calls"
-            how = f"{at_once}, the next when one has ended"
-        # Of an earlier version.
-        case "trace":
-            how = f"arrivals from a trace of {load['trace']:,}"
-        case kind:
-            how = f"{kind} arrivals, {load['rate']:g} a second to each model"
-    return f"{how}; {number_of(int(facts['warm_up']), 'call')} before to warm up"
-
-
-def history_lines(project: Project, runs: RunStore, info: BenchRunInfo) -> Iterator[HistoryLine]:
-    """Yield a line for each model."""
-    for model in _models(runs, info, None):
-        yield HistoryLine(
-            name=info.id,
-            started=info.started,
-            suite=info.suite,
-            prompt=info.prompt,
-            version=info.version,
-            complete=info.finished is not None,
-            how=how_of(info.facts),
-            model=model.model,
-            answered=model.answered,
-            calls=model.calls,
-            p50=model.latency.p50 if model.latency else None,
-            p99=model.latency.p99 if model.latency else None,
-            per_1000=model.costs.per_1000,
-        )
-
-
-def _models(runs: RunStore, info: BenchRunInfo, per_month: int | None) -> Iterator[MeasuredModel]:
+def models_of(runs: RunStore, info: BenchRunInfo, per_month: int | None = None) -> Iterator[MeasuredModel]:
+    """Yield the figures of each model of a recorded measurement, except its accuracy."""
     calls: dict[str, list[MeasuredCall]] = defaultdict(list)
     for call in runs.bench_runs().calls(info.id):
         calls[call.model].append(call)

@@ -27,7 +27,7 @@ from promptbench.suite.file import GateFile
 from promptbench.suite.loader import load
 from promptbench.suite.models import Suite, Where
 from promptbench.text.tokens import estimate
-from promptbench.workflows.judge.execute import prices_for
+from promptbench.workflows.judge.execute import prices_of
 from promptbench.yaml.marked import YamlDocument, parse
 from promptbench.yaml.source import Source
 
@@ -227,7 +227,7 @@ def _calls(
         windows = connector.windows(connected)
     # Without a call no key is needed.
     found.extend(item for item in problems if item.code is not Code.MISSING_CREDENTIAL)
-    prices = prices_for(project, connected)
+    prices = prices_of(project, connected)
     for model in connected:
         window = windows.get(model.name)
         yield ModelCall(model.name, prices.of_tokens(model.ref, usage), window.size() if window else None)

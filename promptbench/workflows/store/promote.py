@@ -219,7 +219,11 @@ def _check_facts(project: Project, prepared: PreparedSuite, facts: Mapping[str, 
         "policy": ("its gate", policy.as_dict()),
         # A run from before there was a note of it is taken as it is.
         **({"ladder": ("how answers are read", prepared.ladder.hash)} if "ladder" in facts else {}),
-        **({"prices": ("its prices", prices_of(project, prepared).facts())} if _counts_costs(prepared) else {}),
+        **(
+            {"prices": ("its prices", prices_of(project, prepared.reachable).facts())}
+            if _counts_costs(prepared)
+            else {}
+        ),
     }
     changed = [name for key, (name, value) in is_now.items() if facts.get(key) != value]
     if facts.get("partial"):

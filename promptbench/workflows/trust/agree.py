@@ -1,7 +1,6 @@
 """Measure how far the judge of a check agrees with human labels, record it, and report it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -33,22 +32,6 @@ _MOST_WITHOUT_VERDICT = 0.02
 _SHEET_ROWS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Agreed:
-    """A measured agreement. `counts` says whether the check decides from now on, `standing` why.
-
-    `calls` were made now; the other `questions` had their answers on record. `cost` is in US dollars, None if unknown.
-    """
-
-    agreement: Agreement
-    counts: bool
-    standing: str
-    questions: int
-    calls: int
-    cost: float | None
-    file: str
-
-
 class _Item(NamedTuple):
     subject: Subject
     passed: bool
@@ -64,8 +47,8 @@ def agree(
     again: bool = False,
     spending: Spending | None = None,
     listen: Listener,
-) -> Agreed:
-    """Call the judge of a check about labelled answers, and write the agreement next to the suite.
+) -> Report:
+    """Call the judge of a check about labelled answers, and write the agreement next to the suite. Return the report.
 
     `criterion` is the start of the check's criterion, if the suite has several. Answers that the labels do not contain
     are taken from `run`, by default the suite's latest. A judge's recorded answers are used, unless `again` is set.
@@ -105,15 +88,7 @@ def agree(
             raise InputError(f"the agreement cannot be written: {error}") from None
         [prepared], _ = project.assemble(Selection(paths=(suite,)), store=store, runs=runs)
     proven = next(item for item in prepared.judged_checks if item.identity == check.identity)
-    return Agreed(
-        agreement,
-        proven.counts,
-        proven.standing,
-        len(answers),
-        calls.made,
-        calls.cost,
-        project.shown(file),
-    )
+    return _report(agreement, proven, len(answers), calls, project.shown(file))
 
 
 def write_sheet(project: Project, suite: Path, file: Path, *, run: str | None = None) -> tuple[int, int]:
@@ -254,9 +229,11 @@ def _agreement_of(
     )
 
 
-def agreement_report(found: Agreed) -> Report:
-    """Return the report on an agreement: the table of both judgements, kappa, and if the check counts."""
-    agreement = found.agreement
+def _report(agreement: Agreement, check: JudgedCheck, questions: int, calls: RecordedCalls, file: str) -> Report:
+    """Return the table of both judgements, kappa, and if the check counts.
+
+    The judges answered `questions`, of which those that are not among `calls` were on record.
+    """
     judges = ", ".join(f"{judge} (as {', '.join(names)})" for judge, names in agreement.judges.items())
     counts = agreement.counts
     table = TableBlock(
@@ -276,15 +253,13 @@ def agreement_report(found: Agreed) -> Report:
         for who, value in (("judge", agreement.judge_length), ("people", agreement.human_length))
     )
     lines.append(f"correlation of pass with the answer's length: {lengths}")
-    recorded = found.questions - found.calls
+    recorded = questions - calls.made
     lacks = f", {agreement.without_verdict} answers without verdict" if agreement.without_verdict else ""
-    lines.append(
-        f"judges: {number_of(found.questions, 'call')}, {recorded} of them recorded, {money(found.cost)}{lacks}"
-    )
-    state = "counts from now on" if found.counts else "stays advisory"
-    verdict = f"the check {state} ({found.standing}); recorded in {found.file}"
+    lines.append(f"judges: {number_of(questions, 'call')}, {recorded} of them recorded, {money(calls.cost)}{lacks}")
+    state = "counts from now on" if check.counts else "stays advisory"
+    verdict = f"the check {state} ({check.standing}); recorded in {file}"
     sections = [Section([table, *map(Text, lines)])]
     document = Document(f"{agreement.rubric}: judged by {judges}", sections, verdict)
-    rest = {key: value for key, value in asdict(found).items() if key != "agreement"}
-    data = {**found.agreement.as_dict(), **rest}
-    return Report("agree", document, lambda: data, exit=Exit.YES if found.counts else Exit.NO)
+    made = {"questions": questions, "calls": calls.made, "cost": calls.cost, "file": file}
+    data = {**agreement.as_dict(), "counts": check.counts, "standing": check.standing, **made}
+    return Report("agree", document, lambda: data, exit=Exit.YES if check.counts else Exit.NO)

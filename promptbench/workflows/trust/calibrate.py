@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
-from functools import partial
 
 from promptbench.core.clock import today
 from promptbench.core.errors import EnvironmentFailure, InputError
@@ -95,19 +94,14 @@ class CalibratedSuite:
     review_by: str
 
 
-@dataclass(frozen=True, slots=True)
-class CalibrationReport:
-    suites: Sequence[CalibratedSuite]
-
-
-def calibration_report(found: CalibrationReport) -> Report:
+def calibration_report(found: Sequence[CalibratedSuite]) -> Report:
     """Return the report on a calibration."""
-    sections = [section for suite in found.suites for section in _sections(suite)]
-    models = [model for suite in found.suites for model in suite.models]
+    sections = [section for suite in found for section in _sections(suite)]
+    models = [model for suite in found for model in suite.models]
     cases, flaky = sum(model.cases for model in models), sum(len(model.flaky) for model in models)
     verb = "is" if flaky == 1 else "are"
     verdict = f"{flaky} of {number_of(cases, 'case')} {verb} flaky" if cases else "nothing to calibrate"
-    return Report("calibrate", Document("", sections, verdict), partial(asdict, found))
+    return Report("calibrate", Document("", sections, verdict), lambda: {"suites": [asdict(suite) for suite in found]})
 
 
 def _sections(suite: CalibratedSuite) -> Iterator[Section]:
@@ -179,7 +173,7 @@ class _Plan:
 
 def calibrate(
     project: Project, selection: Selection, *, repeats: int | None, spending: Spending, listen: Listener
-) -> CalibrationReport:
+) -> list[CalibratedSuite]:
     """Run the production version `repeats` times for each side of a comparison with itself, interleaved.
 
     The pass rates are stored, and later runs mention them.
@@ -211,7 +205,7 @@ def calibrate(
                     raise EnvironmentFailure(f"no calibration: {why}", hint=f"`{plan.command}` resumes it")
                 run = done.info.id
             suites.append(_found(project, plan, runs, run))
-        return CalibrationReport(suites)
+        return suites
 
 
 def _plan(project: Project, selection: Selection, prepared: PreparedSuite, repeats: int | None) -> _Plan:

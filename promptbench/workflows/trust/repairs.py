@@ -289,54 +289,6 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-@dataclass(frozen=True, slots=True)
-class BacktestFinding:
-    """An answer that a repair rule got wrong or failed on."""
-
-    answer: str
-    outcome: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class BacktestReport:
-    """A repair rule on logged answers, each different answer counted once.
-
-    Args:
-        rescued: answers that the built-in repairs cannot read, or only by a guess, and the rule reads.
-        wrong: answers that the rule reads as something else than expected, or than without it.
-        failed: answers on which the rule raised, took too long, or was not deterministic and idempotent.
-        unchanged: answers whose reading the rule does not change.
-        advisory: why the rule does not count; None if it does.
-        findings: the first wrong and failed answers.
-    """
-
-    rule: str
-    trust: str
-    hash: str
-    rescued: int
-    wrong: int
-    failed: int
-    unchanged: int
-    advisory: str | None
-    findings: Sequence[BacktestFinding]
-
-    @property
-    def sentence(self) -> str:
-        return f"{self.rule} is advisory: {self.advisory}" if self.advisory else f"{self.rule} counts ({self.trust})"
-
-    def as_dict(self) -> dict[str, Json]:
-        return {**asdict(self), "sentence": self.sentence}
-
-
-def backtest_report(result: BacktestReport) -> Report:
-    """Return the report on a back-test: its findings, the counts, and whether the rule counts."""
-    findings = [Text(f"{item.outcome}: {item.answer}: {item.reason}") for item in result.findings]
-    counts = " · ".join(f"{getattr(result, name)} {name}" for name in ("rescued", "wrong", "failed", "unchanged"))
-    document = Document("", [Section([*findings, Text(counts)])], result.sentence)
-    return Report(result.rule, document, result.as_dict, exit=Exit.NO if result.advisory else Exit.YES)
-
-
 _UNKNOWN = object()
 _MOST_SHOWN = 20
 
@@ -347,8 +299,12 @@ class _Answer(NamedTuple):
     expected: Json
 
 
-def backtest(project: Project, name: str, logs: Sequence[Path], suites: Sequence[Path]) -> BacktestReport:
-    """Replay answers with the rule `name`, and record the counts for the rule's hash.
+def backtest(project: Project, name: str, logs: Sequence[Path], suites: Sequence[Path]) -> Report:
+    """Replay answers with the rule `name`, and record the counts for the rule's hash. Return the report on them.
+
+    Each different answer counts once: as rescued if the built-in repairs cannot read it, or only by a guess, and the
+    rule reads it; as wrong if the rule reads it as something else than expected, or than without it; as failed if the
+    rule raised, took too long, or was not deterministic and idempotent; else as unchanged.
 
     Args:
         logs: log files of any format that `import` reads.
@@ -364,7 +320,7 @@ def backtest(project: Project, name: str, logs: Sequence[Path], suites: Sequence
         raise InputError(f"unknown repair rule '{name}'", hint=suggest(name, rules, known))
     rule = rules[name]
     counts = dict.fromkeys(("rescued", "wrong", "failed", "unchanged"), 0)
-    findings: list[BacktestFinding] = []
+    findings: list[Json] = []
     seen: set[str] = set()
     for answer in chain(_logged(logs), *(_of_suite(project, path) for path in suites)):
         identity = digest([answer.text, None if answer.expected is _UNKNOWN else [answer.expected]])
@@ -374,14 +330,20 @@ def backtest(project: Project, name: str, logs: Sequence[Path], suites: Sequence
         outcome, reason = _replayed(rule, answer)
         counts[outcome] += 1
         if outcome in ("wrong", "failed") and len(findings) < _MOST_SHOWN:
-            findings.append(BacktestFinding(answer.source, outcome, reason))
+            findings.append({"answer": answer.source, "outcome": outcome, "reason": reason})
     if not seen:
         raise NothingSelected("no answer to replay", hint="name a log with --log or a suite with --suite")
     rule.record.parent.mkdir(exist_ok=True)
     sources = [project.shown(path) for path in (*logs, *suites)]
     rule.record.write_text(record_of(rule, counts, sources), encoding="utf-8", newline="\n")
     advisory = verdict_of(counts["rescued"], counts["wrong"], counts["failed"])
-    return BacktestReport(rule.name, rule.trust, rule.hash, **counts, advisory=advisory, findings=findings)
+    sentence = f"{rule.name} is advisory: {advisory}" if advisory else f"{rule.name} counts ({rule.trust})"
+    lines = [f"{item['outcome']}: {item['answer']}: {item['reason']}" for item in findings]
+    lines.append(" · ".join(f"{count} {outcome}" for outcome, count in counts.items()))
+    data = {"rule": rule.name, "trust": rule.trust, "hash": rule.hash, **counts}
+    data |= {"advisory": advisory, "findings": findings, "sentence": sentence}
+    document = Document("", [Section(list(map(Text, lines)))], sentence)
+    return Report(rule.name, document, lambda: data, exit=Exit.NO if advisory else Exit.YES)
 
 
 def _logged(logs: Sequence[Path]) -> Iterator[_Answer]:
