@@ -16,10 +16,9 @@ from promptbench.core.files import FileValue, map_files
 from promptbench.core.types import Json, failures
 from promptbench.core.words import number_of
 from promptbench.report.diff import Piece, word_diff
-from promptbench.report.markup import visible
 from promptbench.report.model import AttemptRow
-from promptbench.report.svg import draw
-from promptbench.report.words import clean, duration, excerpt, money, share, side_word
+from promptbench.report.svg import layout
+from promptbench.report.words import clean, duration, excerpt, money, share, shorten, side_word
 
 _MOST_CHARACTERS = 40_000
 _END = 4_000
@@ -43,14 +42,16 @@ def environment(*folders: str) -> Environment:
         "address": address,
         "clean": clean,
         "cut": cut,
-        "draw": lambda chart: Markup(draw(chart)),
         "duration": duration,
         "excerpt": excerpt,
         "failures": failures,
         "kind": lambda block: type(block).__name__,
+        "layout": layout,
         "money": money,
         "moment": moment,
         "part": lambda text: quote(_whole(text), safe=""),
+        "px": "{:.1f}".format,
+        "shorten": shorten,
         "side": side_word,
         "written": written,
         "tone": lambda result: RESULTS.get(result or "", "none"),
@@ -65,6 +66,14 @@ def _written(value: object) -> object:
     if value is None:
         return ""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def visible(text: str) -> str:
+    """Return a foreign text with its lines, with a sign in the place of each character that would not be seen."""
+    if text.isprintable():
+        return text
+    lines = text.replace("\r\n", "\n").split("\n")
+    return "\n".join(line if line.isprintable() else "\t".join(map(clean, line.split("\t"))) for line in lines)
 
 
 def address(values: Mapping[str, object]) -> str:

@@ -10,11 +10,15 @@ import pytest
 from promptbench.report.document import Chart, Times
 from promptbench.report.explorer import explore
 from promptbench.report.model import Row
-from promptbench.report.svg import draw
+from promptbench.report.templates import environment
 from promptbench.workflows.judge.run_charts import charts
 from promptbench.workflows.judge.run_report import run_report
 from tests.report import kit
 from tests.report.explored import report
+
+
+def draw(chart: Chart) -> str:
+    return str(environment().get_template("chart.html").module.drawn(chart))  # type: ignore[attr-defined]
 
 
 def of_rows(rows: list[Row], times: Times) -> list[Chart]:
