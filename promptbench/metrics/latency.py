@@ -36,15 +36,23 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenBucket:
-    """The calls with `least` to `most` tokens, both included."""
+class TokenTimes:
+    """The times of the calls with `least` to `most` tokens, both included, in milliseconds.
+
+    `few` if these are fewer than 100 calls, so that the p99 is between the two slowest.
+    """
 
     least: int
     most: int
-    latency: Latency
+    calls: int
+    few: bool
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+    deviation_ms: float
 
 
-def by_tokens(times: Sequence[float], tokens: Sequence[int]) -> list[TokenBucket]:
+def by_tokens(times: Sequence[float], tokens: Sequence[int]) -> list[TokenTimes]:
     """Return the latency of calls by their tokens, in buckets up to 15, 31, 63, 127 and so on, without empty ones.
 
     `times` and `tokens` are parallel. A call with unknown tokens has −1, and is in no bucket.
@@ -54,7 +62,16 @@ def by_tokens(times: Sequence[float], tokens: Sequence[int]) -> list[TokenBucket
         if count >= 0:
             parts.setdefault(max(count.bit_length(), _FIRST), []).append(time)
     return [
-        TokenBucket(0 if bits == _FIRST else 1 << (bits - 1), (1 << bits) - 1, latency)
+        TokenTimes(
+            least=0 if bits == _FIRST else 1 << (bits - 1),
+            most=(1 << bits) - 1,
+            calls=latency.count,
+            few=latency.count < ENOUGH,
+            p50_ms=latency.p50,
+            p90_ms=latency.p90,
+            p99_ms=latency.p99,
+            deviation_ms=latency.deviation,
+        )
         for bits, part in sorted(parts.items())
         if (latency := Latency.of(part))
     ]

@@ -19,17 +19,22 @@ Pairs = Mapping[tuple[str, str | None], int]
 
 
 @dataclass(frozen=True, slots=True)
-class LabelFigures:
-    """Precision, recall and F1 in [0, 1], of `support` expected items."""
+class LabelScore:
+    """Precision, recall and F1 in [0, 1] over `support` expected labels or spans.
+
+    `low` and `high` are the bounds of the 95 % bootstrap interval of the F1, if there is one.
+    """
 
     precision: float
     recall: float
     f1: float
     support: int
+    low: float | None = None
+    high: float | None = None
 
     @classmethod
-    def of(cls, right: float, said: float, expected: float) -> LabelFigures:
-        """Return the figures for counts. F1 is 2 · right / (said + expected), the harmonic mean."""
+    def of(cls, right: float, said: float, expected: float) -> LabelScore:
+        """Return the scores for counts. F1 is 2 · right / (said + expected), the harmonic mean."""
         return cls(
             right / said if said else 0.0,
             right / expected if expected else 0.0,
@@ -42,9 +47,9 @@ class LabelFigures:
 class Averages:
     """Averages over the labels: unweighted (macro), weighted by support, and over all items together (micro)."""
 
-    macro: LabelFigures
-    micro: LabelFigures
-    weighted: LabelFigures
+    macro: LabelScore
+    micro: LabelScore
+    weighted: LabelScore
 
 
 def accuracy(pairs: Pairs, labels: Collection[str] | None = None) -> tuple[int, int]:
@@ -57,20 +62,20 @@ def accuracy(pairs: Pairs, labels: Collection[str] | None = None) -> tuple[int, 
     return sum(n for (expected, said), n in counted.items() if expected == said), sum(counted.values())
 
 
-def by_label(pairs: Pairs) -> dict[str, LabelFigures]:
+def by_label(pairs: Pairs) -> dict[str, LabelScore]:
     """Return the figures of each label that is expected at least once, ordered by name."""
     expected, said, right = _sums(pairs)
-    return {label: LabelFigures.of(right[label], said[label], expected[label]) for label in sorted(expected)}
+    return {label: LabelScore.of(right[label], said[label], expected[label]) for label in sorted(expected)}
 
 
 def averages(pairs: Pairs) -> Averages:
     """Return averages over the labels that are expected: scikit-learn's with `labels=sorted(set(expected))`."""
     expected, said, right = _sums(pairs)
-    each = [LabelFigures.of(right[label], said[label], expected[label]) for label in expected]
+    each = [LabelScore.of(right[label], said[label], expected[label]) for label in expected]
     total = sum(expected.values())
     return Averages(
         macro=_mean(each, [1] * len(each), total),
-        micro=LabelFigures.of(right.total(), sum(said[label] for label in expected), total),
+        micro=LabelScore.of(right.total(), sum(said[label] for label in expected), total),
         weighted=_mean(each, [figures.support for figures in each], total),
     )
 
@@ -104,16 +109,16 @@ def _sums(pairs: Pairs) -> tuple[Counter[str], Counter[str], Counter[str]]:
     return expected, said, right
 
 
-def _mean(each: Iterable[LabelFigures], weights: Iterable[int], support: int) -> LabelFigures:
+def _mean(each: Iterable[LabelScore], weights: Iterable[int], support: int) -> LabelScore:
     weighed = list(zip(each, weights, strict=True))
     whole = sum(weight for _, weight in weighed)
     if not whole:
-        return LabelFigures(0.0, 0.0, 0.0, support)
+        return LabelScore(0.0, 0.0, 0.0, support)
 
     def mean(name: str) -> float:
         return fsum(getattr(figures, name) * weight for figures, weight in weighed) / whole
 
-    return LabelFigures(mean("precision"), mean("recall"), mean("f1"), support)
+    return LabelScore(mean("precision"), mean("recall"), mean("f1"), support)
 
 
 # A span is right if its slot and both its ends are: the measure of the shared task of CoNLL-2000 (Tjong Kim Sang and
@@ -225,8 +230,8 @@ STEPS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
-    """The answers with a confidence in (low, high]: their count, mean confidence, and share that is right."""
+class ConfidenceBin:
+    """Answers with a confidence in (low, high]: their mean confidence, and the share of right ones."""
 
     low: float
     high: float
@@ -236,14 +241,12 @@ class Bin:
 
 
 @dataclass(frozen=True, slots=True)
-class Threshold:
-    """The counts if every answer with a confidence below `threshold` were out of scope."""
+class ThresholdRow:
+    """Shares of right answers if all below a confidence were out of scope; None without such cases."""
 
     threshold: float
-    in_scope_right: int
-    in_scope: int
-    out_of_scope_right: int
-    out_of_scope: int
+    in_scope: float | None
+    out_of_scope: float | None
 
 
 class Confidences:
@@ -277,25 +280,29 @@ class Confidences:
             return None
         return fsum(abs(right - said) for right, said in zip(self._right, self._sum, strict=True)) / self.total
 
-    def bins(self) -> list[Bin]:
+    def bins(self) -> list[ConfidenceBin]:
         """Return the bins that are not empty."""
         return [
-            Bin(n / BINS, (n + 1) / BINS, count, self._sum[n] / count, self._right[n] / count)
+            ConfidenceBin(n / BINS, (n + 1) / BINS, count, self._sum[n] / count, self._right[n] / count)
             for n, count in enumerate(self._count)
             if count
         ]
 
-    def thresholds(self) -> list[Threshold]:
-        """Return a row for each hundredth from 0 to 1 at which the counts change.
+    def thresholds(self) -> list[ThresholdRow]:
+        """Return a row for each hundredth from 0 to 1 at which the shares change.
 
         Answers below it count as out of scope, and those that are out of scope already stay so.
         """
         in_scope = sum(right + wrong for right, wrong, _, _ in self._steps)
         out = sum(said + not_said for _, _, said, not_said in self._steps)
         right, found = sum(step[0] for step in self._steps), sum(step[2] for step in self._steps)
-        rows = [Threshold(0.0, right, in_scope, found, out)]
+
+        def row(threshold: float) -> ThresholdRow:
+            return ThresholdRow(threshold, right / in_scope if in_scope else None, found / out if out else None)
+
+        rows = [row(0.0)]
         for number, step in enumerate(self._steps[:STEPS]):
             right, found = right - step[0], found + step[3]
             if step[0] or step[3]:
-                rows.append(Threshold((number + 1) / STEPS, right, in_scope, found, out))
+                rows.append(row((number + 1) / STEPS))
         return rows

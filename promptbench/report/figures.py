@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from promptbench.core.words import number_of
+from promptbench.metrics.nlu import ConfidenceBin, LabelScore, ThresholdRow
 from promptbench.report.words import excerpt
 
 _CONFUSED = 3
@@ -26,21 +27,6 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class LabelScore:
-    """Precision, recall and F1 in [0, 1] over `support` expected labels or spans.
-
-    `low` and `high` are the bounds of the 95 % bootstrap interval of the F1, if there is one.
-    """
-
-    precision: float
-    recall: float
-    f1: float
-    support: int
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Confused:
     """A confusion of two labels: its count, the count of the reverse, and an example."""
 
@@ -50,26 +36,6 @@ class Confused:
     back: int
     case: str
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class ConfidenceBin:
-    """Answers with a confidence in (low, high]: their mean confidence, and the share of right ones."""
-
-    low: float
-    high: float
-    count: int
-    confidence: float
-    accuracy: float
-
-
-@dataclass(frozen=True, slots=True)
-class ThresholdRow:
-    """Shares of right answers if all below a confidence were out of scope; None without such cases."""
-
-    threshold: float
-    in_scope: float | None
-    out_of_scope: float | None
 
 
 @dataclass(frozen=True, slots=True)

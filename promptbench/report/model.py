@@ -9,25 +9,12 @@ from dataclasses import dataclass, field
 from promptbench.core.errors import Exit
 from promptbench.core.protocols import PastRow
 from promptbench.core.types import Json, Score
+from promptbench.metrics.latency import TokenTimes
 from promptbench.report.figures import Nlu, Qa
 from promptbench.report.words import excerpt
 
 SCHEMA_VERSION = 1
 _LONGEST = 80  # of what is shown of arguments and of a result, in columns
-
-
-@dataclass(frozen=True, slots=True)
-class TokenTimes:
-    """The times of the calls with `least` to `most` tokens, both included, in milliseconds; `few` as in `Row`."""
-
-    least: int
-    most: int
-    calls: int
-    few: bool
-    p50_ms: float
-    p90_ms: float
-    p99_ms: float
-    deviation_ms: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import numpy
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from promptbench.metrics.latency import ENOUGH, Latency, TokenBucket, by_tokens, quantile
+from promptbench.metrics.latency import ENOUGH, Latency, TokenTimes, by_tokens, quantile
 
 _times = st.lists(st.floats(0, 1e7), min_size=1, max_size=60)
 
@@ -57,8 +57,8 @@ def test_of_fewer_calls_than_enough_p99_is_one_of_the_two_slowest(calls: int, to
     assert (latency.p99 <= calls - 2) is told
 
 
-def _edges(buckets: Sequence[TokenBucket]) -> list[tuple[int, int, int]]:
-    return [(bucket.least, bucket.most, bucket.latency.count) for bucket in buckets]
+def _edges(buckets: Sequence[TokenTimes]) -> list[tuple[int, int, int]]:
+    return [(bucket.least, bucket.most, bucket.calls) for bucket in buckets]
 
 
 def test_buckets_double() -> None:
@@ -89,8 +89,12 @@ def test_a_time_without_tokens_is_a_mistake() -> None:
 @given(st.lists(st.tuples(st.floats(0, 1e6), st.integers(-1, 10**6)), max_size=80))
 def test_every_call_of_known_tokens_is_in_one_bucket(calls: list[tuple[float, int]]) -> None:
     found = by_tokens([time for time, _ in calls], [tokens for _, tokens in calls])
-    assert sum(bucket.latency.count for bucket in found) == sum(tokens >= 0 for _, tokens in calls)
+    assert sum(bucket.calls for bucket in found) == sum(tokens >= 0 for _, tokens in calls)
     assert all(before.most < after.least for before, after in pairwise(found))
     for bucket in found:
         inside = [time for time, tokens in calls if bucket.least <= tokens <= bucket.most]
-        assert Latency.of(inside) == bucket.latency
+        latency = Latency.of(inside)
+        assert latency is not None
+        figures = (bucket.p50_ms, bucket.p90_ms, bucket.p99_ms, bucket.deviation_ms)
+        assert (latency.p50, latency.p90, latency.p99, latency.deviation) == figures
+        assert (bucket.calls, bucket.few) == (latency.count, latency.count < ENOUGH)

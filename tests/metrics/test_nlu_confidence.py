@@ -43,9 +43,11 @@ def test_a_threshold_is_what_recounting_says(items: list[tuple[int, bool, bool]]
         kept = [(right, in_scope) for step, right, in_scope in items if step >= round(row.threshold * STEPS)]
         rejected = [in_scope for step, _, in_scope in items if step < round(row.threshold * STEPS)]
         said_so = sum(right for step, right, in_scope in items if not in_scope and step < round(row.threshold * STEPS))
-        assert row.in_scope_right == sum(right for right, in_scope in kept if in_scope)
-        assert row.out_of_scope_right == sum(right for right, in_scope in kept if not in_scope) + rejected.count(False)
-        assert row.out_of_scope == sum(not in_scope for _, _, in_scope in items)
+        inside = sum(in_scope for _, _, in_scope in items)
+        outside = len(items) - inside
+        right_out = sum(right for right, in_scope in kept if not in_scope) + rejected.count(False)
+        assert row.in_scope == (sum(right for right, in_scope in kept if in_scope) / inside if inside else None)
+        assert row.out_of_scope == (right_out / outside if outside else None)
         assert said_so <= rejected.count(False)
     # Every threshold at which something changes has a row.
     assert {row.threshold for row in rows} >= {

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from promptbench.core.errors import Exit
 from promptbench.core.types import Json
+from promptbench.metrics.latency import TokenTimes
 from promptbench.report.document import Report
 from promptbench.report.model import (
     CaseResult,
@@ -17,7 +18,6 @@ from promptbench.report.model import (
     Row,
     RunReport,
     SideResult,
-    TokenTimes,
 )
 from promptbench.report.renderers import plugins
 from promptbench.report.words import Target

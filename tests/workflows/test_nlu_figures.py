@@ -7,16 +7,14 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
+from promptbench.metrics.nlu import ConfidenceBin, LabelScore, ThresholdRow
 from promptbench.report.figures import (
     Confidence,
-    ConfidenceBin,
     Confused,
-    LabelScore,
     Nlu,
     NluComparison,
     NluSummary,
     Part,
-    ThresholdRow,
     figures,
     percent,
 )

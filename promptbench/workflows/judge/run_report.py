@@ -8,6 +8,7 @@ from functools import partial
 
 from promptbench.core.types import Json
 from promptbench.core.words import number_of
+from promptbench.metrics.latency import TokenTimes
 from promptbench.report.document import (
     Block,
     CodeBlock,
@@ -28,7 +29,6 @@ from promptbench.report.model import (
     RungChange,
     RunReport,
     StepRow,
-    TokenTimes,
 )
 from promptbench.report.words import duration, money, share, side_word, tail
 from promptbench.workflows.judge.run_changes import change_sections, list_names

@@ -9,8 +9,8 @@ from functools import partial
 
 from promptbench.core.types import Json
 from promptbench.core.words import number_of, percent
+from promptbench.metrics.latency import TokenTimes
 from promptbench.report.document import Document, ItemList, Report, Section, TableBlock, TableColumn, Text
-from promptbench.report.model import TokenTimes
 from promptbench.report.words import money, times
 from promptbench.stats.quantiles import Interval
 from promptbench.store.bench_runs import BenchRunInfo

@@ -22,7 +22,6 @@ from promptbench.stats.exact import clopper_pearson
 from promptbench.stats.quantiles import Interval, deviation_interval, quantile_interval, rank_bounds, ratio_interval
 from promptbench.store.bench_runs import BenchRunInfo
 from promptbench.store.runs import RunStore
-from promptbench.workflows.judge.figures.latency import token_times
 from promptbench.workflows.measure.advice import advise, beside_own, costs
 from promptbench.workflows.measure.bench_report import (
     Accuracy,
@@ -201,12 +200,8 @@ def summed(model: str, calls: Sequence[MeasuredCall], *, uses_prompt: bool, logg
                 if call.usage and call.usage.output_tokens and call.provider_ms
             ]
         ),
-        by_input_tokens=token_times(
-            by_tokens(took, [call.usage.input_tokens if call.usage else _UNKNOWN for call in answered])
-        ),
-        by_output_tokens=token_times(
-            by_tokens(took, [call.usage.output_tokens if call.usage else _UNKNOWN for call in answered])
-        ),
+        by_input_tokens=by_tokens(took, [call.usage.input_tokens if call.usage else _UNKNOWN for call in answered]),
+        by_output_tokens=by_tokens(took, [call.usage.output_tokens if call.usage else _UNKNOWN for call in answered]),
         input_tokens=given / len(usages) if usages else None,
         output_tokens=sum(usage.output_tokens for usage in usages) / len(usages) if usages else None,
         cached_share=sum(usage.cached_tokens or 0 for usage in usages) / given if given else None,

@@ -6,7 +6,8 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from promptbench.report.figures import Confused, LabelScore, Nlu, NluComparison, NluSummary, Part
+from promptbench.metrics.nlu import LabelScore
+from promptbench.report.figures import Confused, Nlu, NluComparison, NluSummary, Part
 from promptbench.report.model import FlipRow
 from promptbench.report.words import Target
 from tests.report import kit

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from promptbench.core.types import Attempt
-from promptbench.metrics.latency import ENOUGH, Latency, TokenBucket, by_tokens
-from promptbench.report.model import TokenTimes
+from promptbench.metrics.latency import ENOUGH, Latency, by_tokens
 from promptbench.report.words import duration
 
 _UNKNOWN = -1
@@ -59,26 +58,9 @@ class Timing:
             "first_byte_p50_ms": first_byte.p50 if first_byte else None,
             "queue_p50_ms": queue.p50 if queue else None,
             "queue_p99_ms": queue.p99 if queue else None,
-            "by_input_tokens": token_times(by_tokens(self.provider, self.input_tokens)),
-            "by_output_tokens": token_times(by_tokens(self.provider, self.output_tokens)),
+            "by_input_tokens": by_tokens(self.provider, self.input_tokens),
+            "by_output_tokens": by_tokens(self.provider, self.output_tokens),
         }
-
-
-def token_times(buckets: Sequence[TokenBucket]) -> list[TokenTimes]:
-    """Return the buckets for reports."""
-    return [
-        TokenTimes(
-            least=bucket.least,
-            most=bucket.most,
-            calls=bucket.latency.count,
-            few=bucket.latency.count < ENOUGH,
-            p50_ms=bucket.latency.p50,
-            p90_ms=bucket.latency.p90,
-            p99_ms=bucket.latency.p99,
-            deviation_ms=bucket.latency.deviation,
-        )
-        for bucket in buckets
-    ]
 
 
 def longer_wait(model: str, timings: Sequence[Timing]) -> str | None:

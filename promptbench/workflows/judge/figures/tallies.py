@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Generic, Protocol, TypeVar
 
@@ -19,13 +19,11 @@ from promptbench.engine.prepare.checks import unwrapped
 from promptbench.engine.prepare.evaluate import subject_of
 from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedCase, PreparedSuite, slot_of
 from promptbench.metrics import bootstrap, nlu
-from promptbench.metrics.nlu import Confidences, LabelFigures
+from promptbench.metrics.nlu import Confidences, LabelScore
 from promptbench.metrics.squad import exact_match, token_f1
 from promptbench.report.figures import (
     Confidence,
-    ConfidenceBin,
     Confused,
-    LabelScore,
     Marks,
     Nlu,
     NluComparison,
@@ -33,7 +31,6 @@ from promptbench.report.figures import (
     Part,
     Qa,
     QaSummary,
-    ThresholdRow,
 )
 from promptbench.stats.exact import clopper_pearson_upper, holm_levels, mcnemar_mid_p
 
@@ -303,7 +300,6 @@ def _nlu_summary(prompt: str, side: str, model: str, tally: _NluTally) -> NluSum
     pairs = tally.pairs
     labels = nlu.by_label(pairs)
     averages = nlu.averages(pairs)
-    macro_interval = bootstrap.interval(pairs, nlu.macro_f1)
     outside = tally.out_of_scope
     return NluSummary(
         prompt=prompt,
@@ -312,10 +308,10 @@ def _nlu_summary(prompt: str, side: str, model: str, tally: _NluTally) -> NluSum
         accuracy=proportion(*nlu.accuracy(pairs)),
         in_scope=proportion(*nlu.accuracy(pairs, labels.keys() - outside)),
         out_of_scope=proportion(*nlu.accuracy(pairs, outside)),
-        macro=_score(averages.macro, macro_interval) if labels else None,
-        micro=_score(averages.micro) if labels else None,
-        weighted=_score(averages.weighted) if labels else None,
-        intents={label: _score(figures) for label, figures in labels.items()},
+        macro=_within(averages.macro, bootstrap.interval(pairs, nlu.macro_f1)) if labels else None,
+        micro=averages.micro if labels else None,
+        weighted=averages.weighted if labels else None,
+        intents=labels,
         confused=[
             Confused(expected, got, count, pairs[got, expected], *tally.examples.get((expected, got), ("", "")))
             for expected, got, count in nlu.confusions(pairs, _MAX_CONFUSED)
@@ -325,7 +321,7 @@ def _nlu_summary(prompt: str, side: str, model: str, tally: _NluTally) -> NluSum
         unread=tally.unread,
         slots=_slot_score(tally.slots),
         by_slot={
-            name: _score(LabelFigures.of(right, right + extra, right + missing))
+            name: LabelScore.of(right, right + extra, right + missing)
             for name, (right, missing, extra) in sorted(tally.by_slot.items())
         },
         exact=proportion(*tally.exact),
@@ -338,7 +334,7 @@ def _slot_score(counts: Mapping[tuple[int, int, int], int]) -> LabelScore | None
     if not (predicted or expected):
         return None
     interval = bootstrap.interval(counts, lambda sample: nlu.f1(*_sum_spans(sample)))
-    return _score(LabelFigures.of(right, predicted, expected), interval)
+    return _within(LabelScore.of(right, predicted, expected), interval)
 
 
 def _sum_spans(counts: Mapping[tuple[int, int, int], int]) -> tuple[int, int, int]:
@@ -347,25 +343,13 @@ def _sum_spans(counts: Mapping[tuple[int, int, int], int]) -> tuple[int, int, in
     return right, predicted, expected
 
 
-def _score(figures: LabelFigures, interval: tuple[float, float] | None = None) -> LabelScore:
+def _within(score: LabelScore, interval: tuple[float, float] | None) -> LabelScore:
     low, high = interval or (None, None)
-    return LabelScore(figures.precision, figures.recall, figures.f1, figures.support, low, high)
+    return replace(score, low=low, high=high)
 
 
 def _confidence(confidences: Confidences) -> Confidence | None:
     error = confidences.calibration_error()
     if error is None:
         return None
-    return Confidence(
-        confidences.total,
-        error,
-        [ConfidenceBin(one.low, one.high, one.count, one.confidence, one.accuracy) for one in confidences.bins()],
-        [
-            ThresholdRow(
-                row.threshold,
-                row.in_scope_right / row.in_scope if row.in_scope else None,
-                row.out_of_scope_right / row.out_of_scope if row.out_of_scope else None,
-            )
-            for row in confidences.thresholds()
-        ],
-    )
+    return Confidence(confidences.total, error, confidences.bins(), confidences.thresholds())
