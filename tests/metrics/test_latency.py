@@ -73,7 +73,7 @@ def test_buckets_double() -> None:
         (1024, 2047, 1),
         (131_072, 262_143, 1),
     ]
-    assert found[1].latency == Latency.of([2.0, 3.0])
+    assert (found[1].p50_ms, found[1].deviation_ms) == (2.5, 0.5)
 
 
 def test_no_known_tokens_no_buckets() -> None:
