@@ -50,7 +50,7 @@ Shard = Annotated[
     typer.Option("--shard", metavar="I/N", help="Run only this part of the cases; merge the parts with `runs merge`."),
 ]
 JsonFormat = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
-FORMATS = "terminal, plain, json, junit, html, github, csv, markdown, log or evidence"
+FORMATS = "terminal, plain, json, junit, html, github, csv, markdown, log, otlp or evidence"
 Format = Annotated[str, typer.Option("--format", metavar="FORMAT", help=f"What to print: {FORMATS}.")]
 Output = Annotated[
     list[str] | None,

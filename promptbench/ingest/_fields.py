@@ -107,9 +107,9 @@ def as_iso_time(value: Json) -> str | None:
 
 
 def milliseconds_between(start: Json, end: Json) -> float | None:
-    """Return the milliseconds from one time to a later one, each in any form that `as_iso_time` reads."""
+    """Return the milliseconds from one time to a later one, each in any form that `as_iso_time` reads, else None."""
     first, last = _parse_time(start), _parse_time(end)
-    if first is None or last is None or last < first:
+    if first is None or last is None or last <= first:
         return None
     return (last - first).total_seconds() * 1_000
 

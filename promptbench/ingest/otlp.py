@@ -27,6 +27,7 @@ from promptbench.ingest._fields import (
     decode_embedded,
     find_low_score,
     join_nonblank,
+    parse_truth,
     to_text,
 )
 from promptbench.ingest._records import RecordMap, find_value
@@ -35,7 +36,7 @@ from promptbench.plugins import LogFormatSpec
 _KINDS = ("resourceSpans", "resourceLogs")
 _DEPTH = 64
 _VARIABLE = "gen_ai.prompt.variable."
-_PARAM = "gen_ai.request."
+_PARAMS = ("gen_ai.request.", "promptbench.request.")
 _CALLS = ("chat", "text_completion", "generate_content")
 # The outer spans of Vercel's AI SDK: each holds a span `….doGenerate` or `….doStream` for each call that it makes.
 _WRAPPER = re.compile(r"ai\.(generate|stream)(Text|Object)")
@@ -43,12 +44,12 @@ _EVENT_ROLES = {"gen_ai.system.message": "system", "gen_ai.user.message": "user"
                 "gen_ai.assistant.message": "assistant", "gen_ai.tool.message": "tool"}  # fmt: skip
 # Attributes, or prefixes of their names, that a field of a logged call takes.
 _PLACED = (
-    _VARIABLE, _PARAM, "gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions", "gen_ai.usage.",
-    "gen_ai.response.", "gen_ai.provider.name", "gen_ai.system", "gen_ai.prompt.name", "gen_ai.prompt.version",
-    "gen_ai.operation.name", "gen_ai.tool.definitions", "llm.input_messages", "llm.output_messages",
-    "llm.model_name", "llm.provider", "llm.token_count", "llm.prompt_template", "llm.invocation_parameters",
-    "llm.tools", "llm.cost", "input.value", "input.mime_type", "output.value", "output.mime_type",
-    "openinference.span.kind", "error.type", "tag.tags", "ai.prompt", "ai.response.",
+    _VARIABLE, *_PARAMS, "gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions",
+    "gen_ai.usage.", "gen_ai.response.", "gen_ai.provider.name", "gen_ai.system", "gen_ai.prompt.name",
+    "gen_ai.prompt.version", "gen_ai.operation.name", "gen_ai.tool.definitions", "llm.input_messages",
+    "llm.output_messages", "llm.model_name", "llm.provider", "llm.token_count", "llm.prompt_template",
+    "llm.invocation_parameters", "llm.tools", "llm.cost", "input.value", "input.mime_type", "output.value",
+    "output.mime_type", "openinference.span.kind", "error.type", "tag.tags", "ai.prompt", "ai.response.",
 )  # fmt: skip
 
 
@@ -169,10 +170,11 @@ def build_span_call(found: dict[str, Json], record: dict[str, Json], location: s
     else:
         return None
     own = {key.removeprefix(_VARIABLE): value for key, value in found.items() if key.startswith(_VARIABLE)}
-    params = {key.removeprefix(_PARAM): value for key, value in found.items() if key.startswith(_PARAM)}
+    params = {key.partition(".request.")[2]: value for key, value in found.items() if key.startswith(_PARAMS)}
     params.pop("model", None)
     others = {key: value for key, value in found.items() if not key.startswith(_PLACED)}
-    values |= {"failed": _read_error(found, span), "verdict": _verdict(span), "others": others}
+    verdict = _verdict(span) if found.get("promptbench.outcome", "failed") == "failed" else None
+    values |= {"failed": _read_error(found, span), "verdict": verdict, "others": others}
     return _MAP.build(record, location, {**values, "a": nested, "own": own, "params": params})
 
 
@@ -192,6 +194,9 @@ def _nest(found: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def _is_model_call(found: Mapping[str, Json]) -> bool:
+    # In promptbench's own traces an attempt is a call, and the spans of its steps are parts of it.
+    if "promptbench.step" in found or "promptbench.outcome" in found:
+        return "promptbench.outcome" in found
     operation = as_text(found.get("gen_ai.operation.name"))
     if _WRAPPER.fullmatch(as_text(found.get("ai.operationId")) or ""):
         return False
@@ -278,13 +283,19 @@ def _read_error(found: Mapping[str, Json], span: Mapping[str, Json]) -> str | No
 
 
 def _verdict(span: Mapping[str, Json]) -> str | None:
-    scores: list[tuple[str, Json]] = []
+    """Return the low scores, each as `NAME: WHY` if the source says why, or as `score NAME VALUE`."""
+    reasons = []
     for event in _events(span):
-        if event.get("name") == "gen_ai.evaluation.result":
-            about = read_attributes(event.get("attributes"))
-            value = about.get("gen_ai.evaluation.score.value", about.get("gen_ai.evaluation.score.label"))
-            scores.append((as_text(about.get("gen_ai.evaluation.name")) or "evaluation", value))
-    return find_low_score(scores)
+        about = read_attributes(event.get("attributes"))
+        if event.get("name") != "gen_ai.evaluation.result" or about.get("promptbench.weight") == 0:
+            continue
+        name = as_text(about.get("gen_ai.evaluation.name")) or "evaluation"
+        label, why = (about.get(f"gen_ai.evaluation.{key}") for key in ("score.label", "explanation"))
+        low = find_low_score([(name, about.get("gen_ai.evaluation.score.value", label))])
+        # A label such as `fail` decides, also where less is better.
+        if (passes := parse_truth(label)) is False or (low and passes is None):
+            reasons.append(join_nonblank(name, why) if as_nonblank(why) else low or f"score {name} {label}")
+    return "; ".join(reasons) or None
 
 
 def _events(span: Mapping[str, Json]) -> list[dict[str, Json]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from promptbench.core.errors import Exit
-from promptbench.core.types import Json
+from promptbench.core.types import Attempt, Json
 from promptbench.report.diff import Piece
 from promptbench.report.model import CaseResult, Explored, SkippedCase
 
@@ -193,8 +193,8 @@ class Report:
     that name. `path` is the file that is reported on, `command` repeats the result.
 
     The rest is for single formats. A result without `cases` is one test: its verdict. `charts` draws with the times
-    that one pass over the `attempts` yields. `failures` are lines of a log, `proof` is the evidence, and the
-    `skipped` cases were not called.
+    that one pass over the `attempts` yields. `failures` are lines of a log, `calls` are such lines of all attempts with
+    these, `proof` is the evidence, and the `skipped` cases were not called.
     """
 
     name: str
@@ -215,4 +215,5 @@ class Report:
     attempts: Explored | None = None
     charts: Callable[[Times], Sequence[Chart]] | None = None
     failures: Iterable[Mapping[str, Json]] = ()
+    calls: Iterable[tuple[Mapping[str, Json], Attempt]] = ()
     proof: Mapping[str, Json] | None = None

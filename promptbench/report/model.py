@@ -396,6 +396,8 @@ class RunReport:
     results: Iterable[CaseResult] = field(default_factory=tuple)
     # The failing calls as lines of a log, for the format `log`. Read from the record on iteration.
     failures: Iterable[Mapping[str, Json]] = field(default_factory=tuple)
+    # All attempts, each with its line of a log, for the format `otlp`. Read from the record on iteration.
+    calls: Iterable[Json] = field(default_factory=tuple)
     # The evidence, for the format `evidence`. Several suites about one prompt share one, in the last report.
     proof: Mapping[str, Json] | None = None
     promotion: Promotion | None = None

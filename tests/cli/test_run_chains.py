@@ -14,10 +14,13 @@ from typing import Any
 
 import pytest
 
+from promptbench.core.types import Usage
 from promptbench.project import Project
 from promptbench.workflows.judge.inspect_run import inspect_case, run_info
 from tests.cli.test_rubric import record
+from tests.cli.test_run_otlp import spans
 from tests.helpers.fake_openai import FakeOpenAI, Step, error
+from tests.helpers.logs import calls, log
 from tests.helpers.project import ProjectFolder
 
 SUITE = """\
@@ -102,7 +105,7 @@ def flat(text: str) -> str:
 
 
 def test_each_step_gets_the_answers_before_it(project: ProjectFolder, server: FakeOpenAI) -> None:
-    ended = project.run("run", "suites/routing", "--case", "bill", "--json")
+    ended = project.run("run", "suites/routing", "--case", "bill", "--json", "--output", "otlp=t.jsonl")
     assert ended.code == 0, ended.out + ended.err
     assert asked(server) == [
         'Which of ["bill", "other"] is it? my bill is wrong',
@@ -120,6 +123,14 @@ def test_each_step_gets_the_answers_before_it(project: ProjectFolder, server: Fa
         ("whole chain", True, 1),
     ]
     assert [item["name"] for item in run["results"][0]["called"]] == ["candidates", "choose", "reply"]
+    whole, *steps = spans("t.jsonl")
+    assert (whole["name"], [span["name"] for span in steps]) == (
+        "invoke_workflow routing",
+        ["chat find.py:two", "chat fake", "chat fake"],
+    )
+    assert {span["parentSpanId"] for span in steps} == {whole["spanId"]}
+    [call] = calls(log(Path("t.jsonl").read_bytes()), "otlp")
+    assert (call.answer, call.usage, call.failed) == ('{"intent": "bill"}', Usage(22, 14), None)
 
 
 def test_checks_are_of_their_step_and_scored_again(project: ProjectFolder, server: FakeOpenAI) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.test_run_otlp import spans
 from tests.helpers import fake_anthropic, fake_openai as fake
 from tests.helpers.project import ProjectFolder
 
@@ -86,7 +87,12 @@ def rows(project: ProjectFolder, sql: str) -> list[tuple[Any, ...]]:
 
 
 def test_the_model_continues_with_the_results_of_its_tools(project: ProjectFolder, server: fake.FakeOpenAI) -> None:
-    assert project.run("run", "suites/trips").code == 0
+    assert project.run("run", "suites/trips", "--output", "otlp=t.jsonl").code == 0
+    whole, *parts = spans("t.jsonl")
+    weather = ["chat fake", "execute_tool get_weather"]
+    names = ["chat fake", "execute_tool find_city", *weather, *weather, "chat fake"]
+    assert (whole["name"], [span["name"] for span in parts]) == ("invoke_agent trip", names)
+    assert (parts[1]["attributes"]["gen_ai.tool.call.result"], parts[1]["kind"]) == ('{"id": 7}', 1)
     assert len(server.received) == 4
     last = server.received[-1].body["messages"]
     assert [message["role"] for message in last] == ["user", *("assistant", "tool") * 3]

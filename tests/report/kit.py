@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from promptbench.core.errors import Exit
-from promptbench.core.types import Json
+from promptbench.core.types import Answer, Attempt, AttemptKey, Json, ModelRef, Outcome, Score, Usage
 from promptbench.metrics.latency import TokenTimes
 from promptbench.report.document import Report
 from promptbench.report.model import (
@@ -362,6 +362,28 @@ def report(**changes: Json) -> RunReport:
                 "answer": text,
                 "failed": failing,
             }
+            for text in (MARKUP, ESCAPES, WIDE, SURROGATE)
+        ],
+        calls=[
+            (
+                {
+                    "prompt": "triage",
+                    "vars": {"message": text, "n": 3, "of": [1.5, None, {"a": True}]},
+                    "messages": [{"role": "user", "content": text}],
+                    "params": {"temperature": 0, "weights": text},
+                    "latency_ms": 812.4,
+                    "tags": [text],
+                    "models": {"": ModelRef("azure_openai", "gpt-5-mini")},
+                },
+                Attempt(
+                    AttemptKey(CANDIDATE, "openai/gpt-5-mini", text, 0),
+                    Outcome.FAILED,
+                    CHAMPION,
+                    Answer(text, text, finish_reason="stop", usage=Usage(20, 4)),
+                    scores=(Score("contains", passed=False, value=0.0, reason=text),),
+                    started="2026-11-27T10:00:00.123Z",
+                ),
+            )
             for text in (MARKUP, ESCAPES, WIDE, SURROGATE)
         ],
         proof={

@@ -9,12 +9,13 @@ from typing import Generic, TypeVar
 
 from promptbench.core.errors import Location
 from promptbench.core.protocols import PastRow
-from promptbench.core.types import Attempt, Json, Outcome, Side, failures
+from promptbench.core.types import Attempt, Json, ModelRef, Outcome, Side, failures
 from promptbench.engine.prepare.cases import as_answer
 from promptbench.engine.prepare.inputs import expectations_in_log
 from promptbench.engine.prepare.prepared_suite import PreparedModel, PreparedSuite, Variant, slot_of
 from promptbench.gate.case_outcomes import CaseOutcome
 from promptbench.prompts.chain import Chain
+from promptbench.prompts.prompt import Prompt
 from promptbench.report.model import (
     AttemptRow,
     CalledTool,
@@ -143,35 +144,53 @@ def failing_calls(prepared: PreparedSuite, run: str, runs: RunStore) -> Iterator
     """
     candidates = {item.hash: item.prompt for item in prepared.candidates}
     for attempt in runs.attempts(run):
-        key, answer = attempt.key, attempt.answer
+        key = attempt.key
         if attempt.outcome is not Outcome.FAILED or key.variant not in candidates or key.case not in prepared.cases:
             continue
-        assert answer is not None
-        case, usage, prompt = prepared.cases[key.case], answer.usage, candidates[key.variant]
-        if case.turns:
-            # A line of a log is one call with its answer.
-            continue
-        yield {
-            "promptbench": "call/1",
-            "id": attempt.request_hash.removeprefix("sha256:")[:12],
-            "case": key.case,
-            "time": attempt.started,
-            "prompt": prepared.prompt_name,
-            "prompt_version": key.variant,
-            "vars": dict(case.variables),
-            "messages": []
-            if isinstance(prompt, Chain)
-            else [item.as_dict() for item in prompt.render(case.variables, case.history)],
-            "model": key.model,
-            "params": dict(answer.params),
-            "answer": answer.text,
-            "finish_reason": answer.finish_reason,
-            "usage": {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens} if usage else None,
-            "latency_ms": None if attempt.cached or answer.by_batch else round(answer.provider_ms, 1),
-            "failed": "; ".join(failures(attempt.scores)),
-            "tags": list(case.tags),
-            **_own_checks(prepared, key.case),
-        }
+        # A line of a log is one call with its answer.
+        if not prepared.cases[key.case].turns:
+            yield {**_line(prepared, attempt, candidates[key.variant]), **_own_checks(prepared, key.case)}
+
+
+def recorded_calls(prepared: PreparedSuite, run: str, runs: RunStore) -> Iterator[tuple[dict[str, Json], Attempt]]:
+    """Yield all attempts of a run, each with a line as of `failing_calls`.
+
+    Its `models` are the references of the attempt's model, under an empty name, and of steps that have a model.
+    """
+    models = {model.name: model.ref for model in prepared.models}
+    for attempt in runs.attempts(run):
+        key = attempt.key
+        if key.case in prepared.cases:
+            found = prepared.by_hash.get(key.variant)
+            prompt = found.prompt if found else None
+            steps = prompt.steps if isinstance(prompt, Chain) else ()
+            own = {step.name: ModelRef.parse(step.model) for step in steps if step.model}
+            yield {**_line(prepared, attempt, prompt), "models": {"": models[key.model], **own}}, attempt
+
+
+def _line(prepared: PreparedSuite, attempt: Attempt, prompt: Prompt | None) -> dict[str, Json]:
+    key, answer, case = attempt.key, attempt.answer, prepared.cases[attempt.key.case]
+    usage = answer.usage if answer else None
+    return {
+        "promptbench": "call/1",
+        "id": attempt.request_hash.removeprefix("sha256:")[:12],
+        "case": key.case,
+        "time": attempt.started,
+        "prompt": prepared.prompt_name,
+        "prompt_version": key.variant,
+        "vars": dict(case.variables),
+        "messages": []
+        if prompt is None or isinstance(prompt, Chain)
+        else [item.as_dict() for item in prompt.render(case.variables, case.history)],
+        "model": key.model,
+        "params": dict(answer.params) if answer else {},
+        "answer": answer.text if answer else None,
+        "finish_reason": answer.finish_reason if answer else None,
+        "usage": {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens} if usage else None,
+        "latency_ms": None if not answer or attempt.cached or answer.by_batch else round(answer.provider_ms, 1),
+        "failed": "; ".join(failures(attempt.scores)),
+        "tags": list(case.tags),
+    }
 
 
 def _own_checks(prepared: PreparedSuite, name: str) -> dict[str, Json]:

@@ -32,6 +32,7 @@ from promptbench.workflows.judge.recorded_results import (
     explore,
     failing_calls,
     location_of,
+    recorded_calls,
 )
 from promptbench.workflows.judge.run_tally import Collector, Tally, judge_rows
 from promptbench.yaml.text import in_braces
@@ -117,6 +118,7 @@ def build(runs: RunStore, judged: JudgedRun, notes: Sequence[str] = ()) -> RunRe
         skipped=[_skipped(prepared, name) for name in prepared.cases.skipped],
         results=FromRecord(runs.folder, partial(case_results, judged)),
         failures=FromRecord(runs.folder, partial(failing_calls, prepared, info.id)),
+        calls=FromRecord(runs.folder, partial(recorded_calls, prepared, info.id)),
         explored=explore(judged, runs.folder, screen),
     )
     if info.result != SHARD or info.sentence is None:

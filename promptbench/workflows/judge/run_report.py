@@ -35,7 +35,7 @@ from promptbench.workflows.judge.run_changes import change_sections, list_names
 from promptbench.workflows.judge.run_charts import charts
 
 # Failing calls, evidence and single attempts have formats of their own, and can be large.
-NOT_IN_JSON = ("failures", "proof", "explored")
+NOT_IN_JSON = ("failures", "calls", "proof", "explored")
 # Waiting in the queue is shown from this many milliseconds on: below, it is this machine being busy.
 _WAITED = 10.0
 _MOST_DIFF_LINES = 400
@@ -89,12 +89,13 @@ def run_report(run: RunReport) -> Report:
         attempts=attempts,
         charts=partial(charts, run),
         failures=run.failures,
+        calls=run.calls,
         proof=run.proof,
     )
 
 
 def _data(run: RunReport) -> dict[str, Json]:
-    data = asdict(replace(run, results=tuple(run.results), failures=(), proof=None, explored=None))
+    data = asdict(replace(run, results=tuple(run.results), failures=(), calls=(), proof=None, explored=None))
     return {name: value for name, value in data.items() if name not in NOT_IN_JSON}
 
 

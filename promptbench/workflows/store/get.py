@@ -32,7 +32,9 @@ class FetchedPrompt:
 
         Raise InputError for missing or unknown variables, and for a chain, whose steps are sent one after the other.
         """
-        self._refuse_chain()
+        if isinstance(self.prompt, Chain):
+            hint = f"`promptbench get {self.prompt.name}` prints its steps, `PromptClient.get_chain` reads them"
+            raise InputError(f"{self.version.prompt} is a chain: each step has messages of its own", hint=hint)
         try:
             self.prompt.check_variables(variables)
         except WrongVariables as error:
@@ -68,7 +70,7 @@ class FetchedPrompt:
         Raises:
             InputError: LangChain's templates cannot hold the prompt, as with blocks and files.
         """
-        self._refuse_chain()
+        rendered = self.messages(variables) if variables or isinstance(self.prompt, Chain) else ()
         prompt, version = self.prompt, self.version
         tags = [tag for item in prompt.templates for tag, _ in all_tags(item.parts)]
         if prompt.file_names or (not variables and (prompt.has_blocks or any("." in tag.body for tag in tags))):
@@ -76,7 +78,7 @@ class FetchedPrompt:
             raise InputError(why, hint="give all values with --var; --format openai takes files")
         turns = [
             _langchain("schema", "messages", f"{_LANGCHAIN[item.role]}Message", content=item.content)
-            for item in (self.messages(variables) if variables else ())
+            for item in rendered
         ]
         # In the forms that LangChain's `bind_tools` and `with_structured_output` take.
         schema = prompt.output_schema and {"title": version.prompt, **prompt.output_schema}
@@ -95,11 +97,6 @@ class FetchedPrompt:
     @property
     def _name(self) -> str:
         return f"{self.version.prompt}@{self.version.number}"
-
-    def _refuse_chain(self) -> None:
-        if isinstance(self.prompt, Chain):
-            hint = f"`promptbench get {self.prompt.name}` prints its steps, `PromptClient.get_chain` reads them"
-            raise InputError(f"{self.version.prompt} is a chain: each step has messages of its own", hint=hint)
 
     def as_dict(self) -> dict[str, Json]:
         """Return everything as plain data."""

@@ -20,7 +20,7 @@ def test_everything_but_what_has_its_own_format_is_in_it() -> None:
     data = json.loads(kit.rendered("json", [kit.report()], Target()))
     assert data.pop("schema_version") == 1
     [data] = data["runs"]
-    assert set(data) == {field.name for field in fields(RunReport)} - {"failures", "proof", "explored"}
+    assert set(data) == {field.name for field in fields(RunReport)} - {"failures", "calls", "proof", "explored"}
     expected = asdict(kit.report())
     assert data == json.loads(json.dumps({name: expected[name] for name in data}))
 
