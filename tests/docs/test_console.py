@@ -90,6 +90,7 @@ LONG = (
     "fine-tuning.md",
     "generate.md",
     "models.md",
+    "opentelemetry.md",
     "own-suites.md",
     "pipelines.md",
     "README.md",
