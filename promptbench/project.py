@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from promptbench.parsing.ladder import Ladder
     from promptbench.redaction.redactor import Redactor
     from promptbench.store.runs import RunStore
+    from promptbench.suite.models import Suite
 
 SUITE_FILE = "suite.yaml"
 PRODUCTION = "production"
@@ -200,6 +201,14 @@ class Project:
             hint = "`promptbench init` writes one that runs"
             raise NothingSelected(f"no suite found below {self.shown(self.settings.root / 'suites')}/", hint=hint)
         return list(dict.fromkeys(files))
+
+    def suites(self) -> Iterator[Suite]:
+        """Yield the suites below `suites/`, without those that cannot be read."""
+        from promptbench.suite.loader import load as load_suite
+
+        for file in sorted((self.settings.root / "suites").glob(f"**/{SUITE_FILE}")):
+            if suite := load_suite(file, self.shown(file), Diagnostics()):
+                yield suite
 
     def suite_file(self, path: Path) -> Path:
         """Return the only suite in a file or folder. Raise InputError if there is none, or several."""

@@ -71,7 +71,7 @@ def init(
         raise InputError("--about is empty", hint="write what the prompt should do, in a sentence")
     name = name or (name_for(about) if about else default.name)
     start = Start(name, about=about, fields=named)
-    start = start.on(model) if model else start.on_found(_choose(folder or Path.cwd()))
+    start = start.on_found(model) if model else start.on_found(_choose(folder or Path.cwd()))
     for path in write_suite(folder or Path.cwd(), start):
         out(f"wrote {folder / path if folder else path}")
     for line in next_steps(folder or Path.cwd(), start, f"cd {folder} && " if folder else ""):

@@ -31,9 +31,9 @@ def show(
 
     Also which failures only another prompt can fix.
     """
-    from promptbench.workflows.trust.repairs import repairs, repairs_report
+    from promptbench.workflows.trust.repairs import repairs
 
-    return [repairs_report(repairs(command.project, run))]
+    return [repairs(command.project, run)]
 
 
 @repairs.command("list")

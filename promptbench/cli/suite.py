@@ -104,7 +104,6 @@ def mutate(
     """Break good answers, and show what no check notices. Calls no model."""
     from promptbench.project import Selection
     from promptbench.workflows.trust.mutate import mutate as run_mutations
-    from promptbench.workflows.trust.mutation_report import mutation_report
 
     selection = Selection(
         paths=tuple(suites or ()),
@@ -113,7 +112,7 @@ def mutate(
         subset=Subset(first, sample, seed),
     )
     found = run_mutations(command.project, selection, run=run, at_least=at_least)
-    return [mutation_report(found)]
+    return [found]
 
 
 @suite.command("calibrate")

@@ -126,10 +126,12 @@ _RUNGS = [rung.value for rung in Rung]
 
 @dataclass(slots=True)
 class Explorer:
-    """The result of one pass over the cases: index and packs for the page, times and matrices for the charts."""
+    """The result of one pass over the cases: times and matrices for the charts, and what the page unpacks.
 
-    index: str
-    packs: list[str]
+    `packs` are an index and the cases, by name: `index`, `0`, `1` and so on.
+    """
+
+    packs: dict[str, str]
     times: dict[tuple[str, str], array[float]]
     matrices: list[Matrix]
 
@@ -154,7 +156,8 @@ def explore(attempts: Explored, show: Callable[[CaseAttempts], str]) -> Explorer
             packs.append(index.end_pack(shown))
     if shown:
         packs.append(index.end_pack(shown))
-    return Explorer(index.packed(), packs, times, confusions.matrices())
+    numbered = {str(number): pack for number, pack in enumerate(packs)}
+    return Explorer({"index": index.packed(), **numbered}, times, confusions.matrices())
 
 
 class _Index:

@@ -20,8 +20,6 @@ from promptbench.workflows.trust.calibrate import (
     Share,
     calibration_report,
 )
-from promptbench.workflows.trust.mutation_report import mutation_report
-from promptbench.workflows.trust.repairs import repairs_report
 from tests.report import kit
 from tests.workflows.measure import test_bench_report
 from tests.workflows.trust import test_mutation_report, test_repairs_report
@@ -33,8 +31,8 @@ CALIBRATED = CalibratedModel("openai/fake", 3, [FLAKY], SHARE, SHARE, SHARE, {"b
 OTHERS = {
     "bench": bench_report(test_bench_report.report("a/x", "b/y")),
     "bench history": history_report([]),
-    "mutate": mutation_report(test_mutation_report.REPORT),
-    "repairs": repairs_report(test_repairs_report.REPORT),
+    "mutate": test_mutation_report.REPORT,
+    "repairs": test_repairs_report.REPORT,
     "replay": rescore_report("suite.yaml", [LoggedModel("m", 4, 3)], Counter(json=3), ["c5"], {"no answer": 1}),
     "calibrate": calibration_report(
         [CalibratedSuite("s", "s.yaml", "p@1", "r", 11, [CALIBRATED], ["gguf/m"], 2, "someone", "2026-12-24")]

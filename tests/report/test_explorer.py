@@ -36,7 +36,8 @@ def text(html: str) -> str:
 
 def test_everything_of_a_case_is_in_its_pack() -> None:
     found = read(report(11))
-    [pack] = map(unpacked, found.packs)
+    assert list(found.packs) == ["index", "0"]
+    pack = unpacked(found.packs["0"])
     wanted, got = case(10), text(pack[10])
     assert got.startswith(f"Input message {wanted.variables['message']} expected")
     for prompt, label in ((kit.CHAMPION, "triage@7 (production)"), (kit.CANDIDATE, "triage.few-shot (candidate)")):
@@ -55,12 +56,12 @@ def test_large_numbers_keep_their_digits() -> None:
         yield replace(case(10), variables={"order": number}, expected=[{"order": number}])
 
     found = read(kit.report(explored=replace(explored(0), cases=Again(made))))
-    assert f'order {number} expected {{ "order": {number} }}' in text(unpacked(found.packs[0])[0])
+    assert f'order {number} expected {{ "order": {number} }}' in text(unpacked(found.packs["0"])[0])
 
 
 def test_the_index_has_a_line_for_each_case_on_each_model() -> None:
     found = read(report(450))
-    index = unpacked(found.index)
+    index = unpacked(found.packs["index"])
     assert index["packs"] == [200, 200, 50]
     assert len(index["names"]) == 450
     lines = list(zip(index["case"], index["model"], index["state"], index["now"], index["nowOf"], strict=True))
@@ -82,7 +83,7 @@ def test_a_text_that_is_too_long_is_cut_with_a_note() -> None:
         yield replace(case(10), attempts=[replace(case(10).attempts[0], answer=long)])
 
     found = read(kit.report(explored=replace(explored(0), cases=Again(made))))
-    [shown] = unpacked(found.packs[0])
+    [shown] = unpacked(found.packs["0"])
     assert len(shown) < 100_000
     assert "[49,960,003 characters left out; the run record has them]" in shown
     assert "xend" in shown

@@ -37,11 +37,6 @@ class _Page:
         drawn: list[Block] = [*report.charts(explorer.times if explorer else {})] if report.charts else []
         return cls(report, place, explorer, [*drawn, *(explorer.matrices if explorer else [])])
 
-    @property
-    def packs(self) -> Mapping[str, str]:
-        assert self.explorer is not None
-        return {"index": self.explorer.index, **{str(number): it for number, it in enumerate(self.explorer.packs)}}
-
     def address(self, link: Mapping[str, str]) -> str:
         from promptbench.report.templates import address
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from promptbench import __version__
 from promptbench.core.clock import now
-from promptbench.core.errors import Diagnostics, InputError
+from promptbench.core.errors import InputError
 from promptbench.core.types import Json
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.gate.evidence import SuiteProof, evidence
@@ -19,7 +19,6 @@ from promptbench.prompts.parser import prompt_name
 from promptbench.report.model import RunReport
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunStore
-from promptbench.suite.loader import load as load_suite
 from promptbench.workflows.judge.budgets import is_same
 from promptbench.workflows.judge.execute import JudgedRun, case_infos, gated_models, policy_of
 from promptbench.workflows.judge.run_tally import judge_rows
@@ -155,9 +154,7 @@ def check_all_suites(project: Project, prompt: str, covered: Sequence[Path]) -> 
 def other_suites(project: Project, prompt: str, covered: Sequence[Path]) -> Iterator[Path]:
     """Yield the suites of the project that test a prompt and are not `covered`."""
     known = {path.resolve() for path in covered}
-    for path in sorted((project.settings.root / "suites").glob("**/suite.yaml")):
-        if path.resolve() in known:
-            continue
-        suite = load_suite(path, project.shown(path), Diagnostics())
-        if suite and prompt in ([suite.chain] if suite.steps else map(prompt_name, suite.prompts)):
-            yield path
+    for suite in project.suites():
+        tested = [suite.chain] if suite.steps else map(prompt_name, suite.prompts)
+        if suite.path.resolve() not in known and prompt in tested:
+            yield suite.path

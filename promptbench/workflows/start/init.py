@@ -103,16 +103,12 @@ class Start:
     fields: tuple[str, ...] | None = None
     settings: tuple[str, str] | None = None
 
-    def on(self, model: str) -> Start:
-        """Return the same suite on another model."""
-        return replace(self, model=model)
-
     def on_found(self, found: AvailableModel | str | None) -> Start:
         """Return the suite on a model that was found or named. Without one, the example replays recorded answers."""
         if found is None:
-            return self.on(RECORDED + DEFAULT_MODEL) if self.is_example else self
+            return replace(self, model=RECORDED + DEFAULT_MODEL) if self.is_example else self
         if isinstance(found, str):
-            return self.on(found)
+            return replace(self, model=found)
         table = f"providers.openai_compatible.servers.{found.server}"
         return replace(self, model=found.name, settings=(table, found.settings) if found.settings else None)
 

@@ -99,10 +99,10 @@ def validation_report(
         "validate",
         Document(
             "Validation" if with_table else "",
-            [*table, *prompt_sections(prompts)],
+            [*table, *(section for item in prompts for section in _sections(item))],
             f"{count}, {number_of(warnings, 'warning')}" if warnings else count,
         ),
-        lambda: data | ({"prompts": [item.as_dict() for item in prompts]} if prompts else {}),
+        lambda: data | ({"prompts": list(map(asdict, prompts))} if prompts else {}),
         exit=Exit.INPUT if errors else Exit.YES,
         problems=[f"{item.location}: {item.severity}[{item.code.value}] {item.message}" for item in items],
     )
@@ -168,9 +168,6 @@ class PromptFacts:
     output_tokens: int
     bounded: bool
     models: list[ModelCall]
-
-    def as_dict(self) -> dict[str, Json]:
-        return asdict(self)
 
 
 def is_prompt_file(path: Path) -> bool:
@@ -242,11 +239,6 @@ def _no_suite(path: Path, prompt: Prompt) -> Suite:
         name=prompt.name, about=None, path=path, document=document, prompts=(), models=(), checks=(), threshold=None,
         at=None, logs=(), accept=Rung.EXTRACTED, cases=cases, gate=GateFile(),
     )  # fmt: skip
-
-
-def prompt_sections(prompts: Sequence[PromptFacts]) -> list[Section]:
-    """Return what people read of prompt files."""
-    return [section for item in prompts for section in _sections(item)]
 
 
 def _sections(item: PromptFacts) -> Iterator[Section]:

@@ -17,8 +17,7 @@ from promptbench.core.words import percent
 from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite
 from promptbench.engine.prepare.trained_on import FORMAT, MOST_ALIKE, CaseTraits, Trait, traits_of
-from promptbench.project import SUITE_FILE, Project
-from promptbench.suite.loader import load as load_suite
+from promptbench.project import Project
 from promptbench.text.near_duplicates import MIN_SHARE, Signature, SignedTexts
 from promptbench.workflows.judge.recorded_results import location_of
 from promptbench.workflows.trust.mutate import AnswerSource, MutationCase, RecordedAnswers, recorded_answers
@@ -159,8 +158,8 @@ def _text(lines: Iterable[Json]) -> bytes:
 
 def _of_other_suites(project: Project, own: Path) -> Iterator[CaseTraits]:
     """Yield the traits of the cases of other suites: what is held out there is held out here."""
-    for file in sorted(project.settings.root.glob(f"suites/**/{SUITE_FILE}")):
-        if suite := None if file.samefile(own) else load_suite(file, project.shown(file), Diagnostics()):
+    for suite in project.suites():
+        if not suite.path.samefile(own):
             yield from (traits_of(case, suite.common.variables) for case in suite.cases.scan(Diagnostics()))
 
 

@@ -22,6 +22,7 @@ from promptbench.parsing.json_text import read
 from promptbench.project import Project
 from promptbench.prompts.chain import parse_version
 from promptbench.prompts.prompt import MissingVariable
+from promptbench.report.document import Report
 from promptbench.store.runs import RunInfo, RunStore
 from promptbench.suite.file import field_name
 from promptbench.suite.models import Case, WrittenCheck
@@ -36,11 +37,11 @@ from promptbench.workflows.trust.mutants import (
     make_mutants,
 )
 from promptbench.workflows.trust.mutation_report import (
-    MutationReport,
     OperatorRow,
     SuiteMutation,
     Survivors,
     VacuousCheck,
+    mutation_report,
 )
 from promptbench.yaml.source import Source
 
@@ -115,10 +116,10 @@ class MutationCase:
         for answer in self.answers:
             original = self.original(answer, words)
             # If checks need the text around the data, every mutant fails, which shows nothing.
-            if original.text != answer.text and not self._evaluate(answer, original.text).passed:
+            if original.text != answer.text and not self.evaluate(answer, original.text).passed:
                 continue
             for mutant in make_mutants(original):
-                evaluation = self._evaluate(answer, mutant.text)
+                evaluation = self.evaluate(answer, mutant.text)
                 status = MutantStatus.SURVIVED if evaluation.passed else MutantStatus.KILLED
                 if evaluation.errored:
                     status = MutantStatus.UNJUDGED
@@ -129,23 +130,21 @@ class MutationCase:
     def failed_by_log(self) -> set[int]:
         """Return the numbers of the checks that a logged answer fails."""
         answers = (GoodAnswer(text, AnswerSource.RECORD) for text in self._case.was)
-        return {number for answer in answers for number in _failed(self._evaluate(answer, answer.text))}
+        return {number for answer in answers for number in _failed(self.evaluate(answer))}
 
     def can_fail(self, number: int) -> bool:
         """Return True if a mutant can fail a check without a judge, whatever its call took."""
         name = field_name(self.specs[number].name).lower()
         return not (needs_judge(self.checks[number]) or name in _CALL_CHECKS)
 
-    def evaluate(self, answer: GoodAnswer) -> Evaluation:
-        return self._evaluate(answer, answer.text)
-
     def fails(self, text: str) -> bool:
         """Return True if an answer fails for sure: not only by a judge, which is not called."""
-        evaluation = self._evaluate(GoodAnswer(text, AnswerSource.RECORD), text)
+        evaluation = self.evaluate(GoodAnswer(text, AnswerSource.RECORD))
         return not (evaluation.passed or evaluation.errored)
 
-    def _evaluate(self, answer: GoodAnswer, text: str) -> Evaluation:
-        case = self._case
+    def evaluate(self, answer: GoodAnswer, text: str | None = None) -> Evaluation:
+        """Return the scores of an answer, or of another `text` in its place."""
+        case, text = self._case, answer.text if text is None else text
         return evaluate(
             text, self.checks, self._accept, case.variables, answer.call, case.threshold, ladder=self._ladder
         )
@@ -156,7 +155,7 @@ class MutationCase:
         for answer in self._known(recorded):
             if len(seen) >= _MAX_ANSWERS or (answer.source is AnswerSource.EXPECT and seen):
                 return
-            evaluation = self._evaluate(answer, answer.text)
+            evaluation = self.evaluate(answer)
             value = read(answer.text).value
             content = as_answer(value) if isinstance(value, (dict, list)) else answer.text.strip()
             if (evaluation.passed or evaluation.errored) and content not in seen:
@@ -194,8 +193,8 @@ _MAX_VACUOUS = 100
 
 def mutate(
     project: Project, selection: Selection, *, run: str | None = None, at_least: str | float | None = None
-) -> MutationReport:
-    """Break the known good answers to the cases of each suite, and count the mutants that pass its checks.
+) -> Report:
+    """Break the known good answers to the cases of each suite, and report the mutants that pass its checks.
 
     Good answers are those of `should be` and `expect`, and recorded ones that pass.
 
@@ -223,7 +222,7 @@ def mutate(
     if not any(suite.answers for suite in suites):
         hint = "write one under 'should be:' of a case, or make some with `promptbench run`"
         raise NothingSelected("no good answer to these cases is known, so there is nothing to break", hint=hint)
-    return MutationReport(suites, needed)
+    return mutation_report(suites, needed)
 
 
 class RecordedAnswers:

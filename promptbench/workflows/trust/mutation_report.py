@@ -102,55 +102,36 @@ class SuiteMutation:
         return {**asdict(self), "counted": self.counted, "killed": self.killed, "score": self.score}
 
 
-@dataclass(frozen=True, slots=True)
-class MutationReport:
-    """The results of all suites. `at_least` is the score that each needs, if one was given."""
-
-    suites: Sequence[SuiteMutation]
-    at_least: float | None = None
-
-    @property
-    def exit(self) -> Exit:
-        """Return NO if a suite is below the score it needs, NOTHING if that cannot be known."""
-        if self.at_least is None:
-            return Exit.YES
-        scores = [suite.score for suite in self.suites]
-        return combine(
-            Exit.NOTHING if score is None else Exit.YES if score >= self.at_least else Exit.NO for score in scores
-        )
-
-    @property
-    def sentence(self) -> str:
-        counted, killed = (sum(getattr(item, name) for item in self.suites) for name in ("counted", "killed"))
-        vacuous = sum(len(item.vacuous) + item.vacuous_more for item in self.suites)
-        start = "the checks kill"
-        if self.at_least is not None:
-            start = {Exit.YES: "PASS: ", Exit.NO: "FAIL: "}.get(self.exit, "NO VERDICT: ") + start
-        parts = [f"{start} {killed:,} of {number_of(counted, 'mutant')} ({share(killed, counted)})"]
-        if self.at_least is not None:
-            below = [item.suite for item in self.suites if item.score is not None and item.score < self.at_least]
-            short = f"{', '.join(below)} {'is' if len(below) == 1 else 'are'} below" if below else "none is below"
-            parts.append(f"{short} {self.at_least * 100:.4g} %")
-        parts.append(f"{number_of(vacuous, 'check')} never {'fails' if vacuous == 1 else 'fail'}" if vacuous else "")
-        return "; ".join(part for part in parts if part)
-
-    def as_dict(self) -> dict[str, Json]:
-        return {
-            "suites": [suite.as_dict() for suite in self.suites],
-            "at_least": self.at_least,
-            "sentence": self.sentence,
-        }
-
-
 _FROM = {"should be": "'should be'", "run": "the run record", "expect": "'expect'"}
 
 
-def mutation_report(found: MutationReport) -> Report:
-    """Return the report on a mutation test."""
-    sections = [section for suite in found.suites for section in _sections(suite)]
-    word = {Exit.YES: "PASS", Exit.NO: "FAIL"}.get(found.exit, "NO VERDICT")
-    result = "" if found.at_least is None else word
-    return Report("mutate", Document("", sections, found.sentence), found.as_dict, exit=found.exit, result=result)
+def mutation_report(suites: Sequence[SuiteMutation], at_least: float | None = None) -> Report:
+    """Return the report on a mutation test; `at_least` is the score that each suite needs, if one was given.
+
+    Its exit is NO if a suite is below that, NOTHING if that cannot be known.
+    """
+    code = Exit.YES
+    if at_least is not None:
+        scores = [suite.score for suite in suites]
+        code = combine(Exit.NOTHING if it is None else Exit.YES if it >= at_least else Exit.NO for it in scores)
+    result = "" if at_least is None else {Exit.YES: "PASS", Exit.NO: "FAIL"}.get(code, "NO VERDICT")
+    sentence = (f"{result}: " if result else "") + _sentence(suites, at_least)
+    data = {"suites": [suite.as_dict() for suite in suites], "at_least": at_least, "sentence": sentence}
+    document = Document("", [section for suite in suites for section in _sections(suite)], sentence)
+    return Report("mutate", document, lambda: data, exit=code, result=result)
+
+
+def _sentence(suites: Sequence[SuiteMutation], at_least: float | None) -> str:
+    counted, killed = (sum(getattr(item, name) for item in suites) for name in ("counted", "killed"))
+    vacuous = sum(len(item.vacuous) + item.vacuous_more for item in suites)
+    parts = [f"the checks kill {killed:,} of {number_of(counted, 'mutant')} ({share(killed, counted)})"]
+    if at_least is not None:
+        below = [item.suite for item in suites if item.score is not None and item.score < at_least]
+        short = f"{', '.join(below)} {'is' if len(below) == 1 else 'are'} below" if below else "none is below"
+        parts.append(f"{short} {at_least * 100:.4g} %")
+    if vacuous:
+        parts.append(f"{number_of(vacuous, 'check')} never {'fails' if vacuous == 1 else 'fail'}")
+    return "; ".join(parts)
 
 
 def _sections(suite: SuiteMutation) -> Iterator[Section]:

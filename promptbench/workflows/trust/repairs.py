@@ -33,8 +33,8 @@ _OTHERS = "other kinds"
 _FORMAT_CHECKS = ("json", "json schema")
 
 
-def repairs(project: Project, run: str) -> RepairsReport:
-    """Return which repairs a run's answers depend on, and which failures only another prompt can fix.
+def repairs(project: Project, run: str) -> Report:
+    """Report which repairs a run's answers depend on, and which failures only another prompt can fix.
 
     Raises:
         InputError: the run is not found.
@@ -53,7 +53,7 @@ def repairs(project: Project, run: str) -> RepairsReport:
                 unread += 1
                 continue
             tallies.setdefault((attempt.key.model, attempt.key.variant), _Tally(accept, own)).add(attempt)
-    return RepairsReport(info.id, info.suite, accept.value, _rows(info, tallies), unread)
+    return repairs_report(info.id, info.suite, accept.value, _rows(info, tallies), unread)
 
 
 def _rows(info: RunInfo, tallies: Mapping[tuple[str, str], _Tally]) -> list[PromptRepairs]:
@@ -208,44 +208,37 @@ class PromptRepairs:
         return sum(group.answers for group in (*self.unreadable, *self.misfits))
 
 
-@dataclass(frozen=True, slots=True)
-class RepairsReport:
-    """One run; answers to retests do not count. `unread` are answers that no check reads as data."""
+def repairs_report(run: str, suite: str, accept: str, rows: Sequence[PromptRepairs], unread: int) -> Report:
+    """Return the report on the repairs of a run; answers to retests do not count.
 
-    run: str
-    suite: str
-    accept: str
-    rows: Sequence[PromptRepairs]
-    unread: int
-
-    @property
-    def sentence(self) -> str:
-        answers = sum(row.answers for row in self.rows)
-        if not answers:
-            return "no check of this suite reads an answer as data, so there are no formats to report"
-        rules = {rule.name for row in self.rows for rule in row.rules if rule.lost}
-        rescued = sum(row.rescued for row in self.rows)
-        beyond = sum(row.beyond for row in self.rows)
-        unfixed = sum(row.unfixed for row in self.rows)
-        parts = [f"{rescued} of {number_of(answers, 'answer')} depend on {number_of(len(rules), 'rule')}"]
-        if not rescued:
-            parts = [f"none of {number_of(answers, 'answer')} depends on a rule"]
-        if beyond:
-            parts.append(f"{beyond} more need rules that the suite does not accept")
-        parts.append(f"{unfixed or 'none'} can only be fixed by another prompt")
-        return "; ".join(parts)
-
-    def as_dict(self) -> dict[str, Json]:
-        return {**asdict(self), "sentence": self.sentence}
+    Args:
+        accept: the suite's accept level.
+        unread: the number of answers that no check reads as data.
+    """
+    sections = [Section(list(_row(row)), title=_name(row)) for row in rows]
+    if unread and rows:
+        sections.append(Section([Text(f"{number_of(unread, 'more answer')} that no check reads as data")]))
+    document = Document(f"{suite}: accepts {_words(accept)}, run {run}", sections, _sentence(rows))
+    about = {"run": run, "suite": suite, "accept": accept}
+    data = {**about, "rows": list(map(asdict, rows)), "unread": unread, "sentence": document.verdict}
+    return Report("repairs", document, lambda: data, run=run)
 
 
-def repairs_report(found: RepairsReport) -> Report:
-    """Return the report on the repairs of a run."""
-    title = f"{found.suite}: accepts {_words(found.accept)}, run {found.run}"
-    sections = [Section(list(_row(row)), title=_name(row)) for row in found.rows]
-    if found.unread and found.rows:
-        sections.append(Section([Text(f"{number_of(found.unread, 'more answer')} that no check reads as data")]))
-    return Report("repairs", Document(title, sections, found.sentence), found.as_dict, run=found.run)
+def _sentence(rows: Sequence[PromptRepairs]) -> str:
+    answers = sum(row.answers for row in rows)
+    if not answers:
+        return "no check of this suite reads an answer as data, so there are no formats to report"
+    rules = {rule.name for row in rows for rule in row.rules if rule.lost}
+    rescued = sum(row.rescued for row in rows)
+    beyond = sum(row.beyond for row in rows)
+    unfixed = sum(row.unfixed for row in rows)
+    parts = [f"{rescued} of {number_of(answers, 'answer')} depend on {number_of(len(rules), 'rule')}"]
+    if not rescued:
+        parts = [f"none of {number_of(answers, 'answer')} depends on a rule"]
+    if beyond:
+        parts.append(f"{beyond} more need rules that the suite does not accept")
+    parts.append(f"{unfixed or 'none'} can only be fixed by another prompt")
+    return "; ".join(parts)
 
 
 def _name(row: PromptRepairs) -> str:

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from promptbench import __version__
-from promptbench.core.errors import Code, Diagnostics, PromptbenchError, suggest
+from promptbench.core.errors import Code, PromptbenchError, suggest
 from promptbench.core.types import Json, ModelRef, ProviderFailure
 from promptbench.core.words import number_of
 from promptbench.plugins import ServiceAddress
-from promptbench.project import SUITE_FILE, Project
+from promptbench.project import Project
 from promptbench.providers import plugins as providers, provider_spec
 from promptbench.settings.settings import DOTENV, find_project, user_file
-from promptbench.suite.loader import load as load_suite
 from promptbench.workflows.judge.shutdowns import listed, shutdown_warning
 
 _FOREIGN = ("promptbench", "promptbench-cli")
@@ -110,7 +109,8 @@ def _models(project: Project, *, online: bool) -> Iterator[HealthCheck]:
     yield HealthCheck("providers", ", ".join(providers.names()))
     for name, table in project.settings.values.providers.items():
         yield from _unknown_options(name, table)
-    used = _models_in_use(project)
+    # The suites that cannot be read are left out.
+    used = list(dict.fromkeys(model.ref for suite in project.suites() for model in suite.models))
     for name in providers.names():
         spec, context = provider_spec(name), project.provider_context(name)
         if spec.requires:
@@ -146,14 +146,6 @@ def _unknown_options(name: str, table: Mapping[str, Json]) -> Iterator[HealthChe
             yield HealthCheck(
                 f"providers.{name}.{key}", "unknown key", False, suggest(key, known, f"known are {', '.join(known)}")
             )
-
-
-def _models_in_use(project: Project) -> list[ModelRef]:
-    """Return the models that the project's suites name; those of a suite that cannot be read are left out."""
-    found = Diagnostics()
-    files = sorted((project.settings.root / "suites").glob(f"**/{SUITE_FILE}"))
-    suites = (load_suite(file, project.shown(file), found) for file in files)
-    return list(dict.fromkeys(model.ref for suite in suites if suite for model in suite.models))
 
 
 def _live(project: Project, at: ServiceAddress, used: Sequence[ModelRef]) -> Iterator[HealthCheck]:

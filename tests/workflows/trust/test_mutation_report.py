@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from promptbench.core.errors import Exit
+from promptbench.report.document import Report
 from promptbench.report.words import Target, width_of
 from promptbench.workflows.trust.mutation_report import (
-    MutationReport,
     OperatorRow,
     SuiteMutation,
     Survivors,
@@ -55,19 +55,19 @@ SUITE = SuiteMutation(
     strict=3,
 )
 EMPTY = SuiteMutation("mail", "suites/mail/suite.yaml", None, 3, {}, 3, [], [], [], 0, 0)
-REPORT = MutationReport([SUITE, EMPTY])
+REPORT = mutation_report([SUITE, EMPTY])
 
 
 def test_looks_as_it_did() -> None:
-    check("mutation.txt", rendered("terminal", [mutation_report(REPORT)], Target(80)))
+    check("mutation.txt", rendered("terminal", [REPORT], Target(80)))
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_fits_the_width_and_obeys_nobody(width: int) -> None:
-    lines = rendered("terminal", [mutation_report(REPORT)], Target(width)).splitlines()
+    lines = rendered("terminal", [REPORT], Target(width)).splitlines()
     assert max(map(width_of, lines)) <= width
     assert "\x1b" not in "".join(lines)
-    assert " ".join(lines).endswith(REPORT.sentence)
+    assert " ".join(lines).endswith(REPORT.document.verdict)
 
 
 @pytest.mark.parametrize(
@@ -75,29 +75,29 @@ def test_fits_the_width_and_obeys_nobody(width: int) -> None:
     [
         (REPORT, "the checks kill 16 of 34 mutants (47 %); 3 checks never fail", Exit.YES),
         (
-            MutationReport([SUITE], 0.9),
+            mutation_report([SUITE], 0.9),
             "FAIL: the checks kill 16 of 34 mutants (47 %); triage is below 90 %; 3 checks never fail",
             Exit.NO,
         ),
         (
-            MutationReport([replace(SUITE, vacuous=[], vacuous_more=0)], 0.4),
+            mutation_report([replace(SUITE, vacuous=[], vacuous_more=0)], 0.4),
             "PASS: the checks kill 16 of 34 mutants (47 %); none is below 40 %",
             Exit.YES,
         ),
         (
-            MutationReport([replace(SUITE, vacuous=[]), EMPTY], 0.4),
+            mutation_report([replace(SUITE, vacuous=[]), EMPTY], 0.4),
             "NO VERDICT: the checks kill 16 of 34 mutants (47 %); none is below 40 %; 1 check never fails",
             Exit.NOTHING,
         ),
     ],
 )
-def test_the_sentence_and_the_exit_code(report: MutationReport, said: str, code: Exit) -> None:
-    assert (report.sentence, report.exit) == (said, code)
+def test_the_sentence_and_the_exit_code(report: Report, said: str, code: Exit) -> None:
+    assert (report.document.verdict, report.exit) == (said, code)
 
 
 def test_as_json_it_has_everything() -> None:
-    data = json.loads(json.dumps(REPORT.as_dict()))
-    assert data["sentence"] == REPORT.sentence
+    data = json.loads(json.dumps(REPORT.data()))
+    assert data["sentence"] == REPORT.document.verdict
     [suite, empty] = data["suites"]
     assert (suite["killed"], suite["counted"], empty["score"]) == (16, 34, None)
     assert suite["survivors"][0]["mutants"] == 12

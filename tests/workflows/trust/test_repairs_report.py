@@ -11,7 +11,6 @@ from promptbench.report.words import Target, width_of
 from promptbench.workflows.trust.repairs import (
     AnswerGroup,
     PromptRepairs,
-    RepairsReport,
     RepairUse,
     repairs_report,
 )
@@ -56,19 +55,19 @@ CLEAN = PromptRepairs(
     misfits=[],
 )
 BASELINE = replace(CLEAN, prompt="", side="baseline", model="python/classifier.py:classify")
-REPORT = RepairsReport("20261124-093012-ab12", "triage", "extracted", [CHAMPION, CLEAN, BASELINE], 4)
+REPORT = repairs_report("20261124-093012-ab12", "triage", "extracted", [CHAMPION, CLEAN, BASELINE], 4)
 
 
 def test_looks_as_it_did() -> None:
-    check("repairs.txt", rendered("terminal", [repairs_report(REPORT)], Target(80)))
+    check("repairs.txt", rendered("terminal", [REPORT], Target(80)))
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_fits_the_width_and_obeys_nobody(width: int) -> None:
-    lines = rendered("terminal", [repairs_report(REPORT)], Target(width)).splitlines()
+    lines = rendered("terminal", [REPORT], Target(width)).splitlines()
     assert max(map(width_of, lines)) <= width
     assert "\x1b" not in "".join(lines)
-    assert " ".join(lines).endswith(REPORT.sentence)
+    assert " ".join(lines).endswith(REPORT.document.verdict)
 
 
 @pytest.mark.parametrize(
@@ -84,12 +83,12 @@ def test_fits_the_width_and_obeys_nobody(width: int) -> None:
     ],
 )
 def test_the_sentence(rows: list[PromptRepairs], said: str) -> None:
-    assert replace(REPORT, rows=rows).sentence == said
+    assert repairs_report("r", "triage", "extracted", rows, 0).document.verdict == said
 
 
 def test_as_json_it_has_everything() -> None:
-    data = json.loads(json.dumps(REPORT.as_dict()))
-    assert data["sentence"] == REPORT.sentence
+    data = json.loads(json.dumps(REPORT.data()))
+    assert data["sentence"] == REPORT.document.verdict
     assert len(data["rows"][0]["misfits"]) == 11
     assert data["rows"][0]["rules"][0] == {
         "name": "prose_around",
