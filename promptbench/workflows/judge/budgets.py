@@ -154,6 +154,15 @@ def describe_forecast(
         yield f"with the missing cases: {calls:,} calls in the first round, {_cost(expected, factors)}"
 
 
+def describe_continuation(calls: Mapping[str, int], expected: Mapping[str, Estimate], command: str) -> Iterator[str]:
+    """Yield how the same command continues a candidate, if that takes `calls` to models, with their cost."""
+    if calls:
+        factors = {name: number / expected[name].calls for name, number in calls.items()}
+        cost = _cost({name: expected[name] for name in calls}, factors)
+        more = number_of(sum(calls.values()), "more call")
+        yield f"`{command}` continues this candidate with {more} ({cost}), pooled with these tries"
+
+
 def _cost(expected: Mapping[str, Estimate], factors: Mapping[str, float]) -> str:
     costs = [None if item.cost is None else item.cost * factors.get(name, 1.0) for name, item in expected.items()]
     if None in costs:

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from promptbench.core.types import AttemptKey, Json, Side
-from promptbench.core.words import number_of
-from promptbench.engine.plan import Estimate, in_random_order
+from promptbench.engine.plan import in_random_order
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.candidates import smallest_level
@@ -18,7 +17,8 @@ from promptbench.project import PRODUCTION
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunInfo, RunStore
 
-_OPEN = (Result.FAIL.value, Result.INCONCLUSIVE.value)
+# The results with which the same command continues a candidate.
+OPEN = (Result.FAIL.value, Result.INCONCLUSIVE.value)
 
 
 def record_of(runs: RunStore, info: RunInfo) -> LookRecord:
@@ -165,7 +165,7 @@ class RunLooks:
 def run_to_continue(runs: RunStore, plan: str, policy: Policy) -> RunInfo | None:
     """Return the run that the same command continues, if it is new enough to prove anything."""
     since = datetime.now(UTC) - timedelta(days=policy.max_age)
-    info = runs.finished_with(plan, _OPEN, since.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+    info = runs.finished_with(plan, OPEN, since.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
     return info if info and info.facts.get("rule", 1) == LookRecord().rule else None
 
 
@@ -182,19 +182,3 @@ def look_notes(looks: RunLooks) -> Iterator[str]:
             f"look {numbers[-1]} against {champion.label}{on} on this machine: a fix needs "
             f"p ≤ {level(numbers[-1]) * 100:.2g} %{among}"
         )
-
-
-def continuation_note(
-    looks: RunLooks, verdict: Verdict, table: AttemptMatrix, command: str, expected: Mapping[str, Estimate]
-) -> Iterator[str]:
-    """Yield how the same command would continue the candidate, with its calls and cost."""
-    if verdict.result.value not in _OPEN or not (calls := looks.continuation(table)):
-        return
-    cost: float | None = 0.0
-    for model, count in calls.items():
-        each = expected.get(model)
-        known = None if each is None or each.cost is None or not each.calls else each.cost / each.calls
-        cost = None if cost is None or known is None else cost + count * known
-    price = "cost unknown" if cost is None else f"about ${cost:.4f}" if cost else "free"
-    more = number_of(sum(calls.values()), "more call")
-    yield f"`{command}` continues this candidate with {more} ({price}), pooled with these tries"

@@ -32,6 +32,7 @@ from promptbench.workflows.judge.baseline import production_baseline
 from promptbench.workflows.judge.batches import batched_models, check_batch
 from promptbench.workflows.judge.budgets import (
     Spending,
+    describe_continuation,
     describe_forecast,
     estimate_calls,
     estimate_judge_calls,
@@ -39,7 +40,7 @@ from promptbench.workflows.judge.budgets import (
     maximum_calls,
 )
 from promptbench.workflows.judge.execute import JudgedRun, execute, looks_of, repeats_of
-from promptbench.workflows.judge.looks import champions_since_fix, continuation_note, look_notes
+from promptbench.workflows.judge.looks import OPEN, champions_since_fix, look_notes
 from promptbench.workflows.judge.proof import add_promotions, attach_proofs, by_prompt, check_promotable
 from promptbench.workflows.judge.report import build
 
@@ -192,7 +193,8 @@ def run(
             looks = looks_of(prepared, runs, done.info, champions)
             notes += [_BY_BATCH] if by_batch else []
             notes += look_notes(looks)
-            notes += continuation_note(looks, done.verdict, done.table, command, estimate_calls(project, prepared))
+            more = looks.continuation(done.table) if done.verdict.result.value in OPEN else {}
+            notes += describe_continuation(more, estimate_calls(project, prepared), command)
             notes += before.renamed(runs.model_aliases().names(done.info.id)) if before else ()
             reports.append(build(runs, done, notes))
             notes = []
