@@ -43,6 +43,7 @@ def one_prompt(request: Request) -> Response:
             for item in reversed(versions)
         ],
         events=[list(describe_event(event, numbers)) for event in reversed(events)],
+        proven={event.to_hash for event in events if event.evidence},
         old=old,
         new=new,
         lines=list(line_diff(old.source, new.source)) if old and new else [],

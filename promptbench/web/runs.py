@@ -1,5 +1,6 @@
 """Runs: the list, one side by side, any two, how far one is, its report and charts; starting, stopping, resuming."""
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -139,7 +140,7 @@ def _number(request: Request, name: str) -> int:
 
 def _words(sentence: str) -> list[tuple[str, str]]:
     """Return the words of the glossary that are in a sentence, with their meanings."""
-    return [(item.term, item.meaning) for item in terms() if item.term.lower() in sentence.lower()]
+    return [(it.term, it.meaning) for it in terms() if re.search(rf"\b{re.escape(it.term)}\b", sentence, re.IGNORECASE)]
 
 
 def pulse(request: Request) -> Response:
