@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from starlette.requests import Request
@@ -15,6 +16,7 @@ from promptbench.project import Project
 from promptbench.report.templates import address
 from promptbench.web.area import Area, is_part, project_of, redirect, render, with_form
 from promptbench.workflows.judge.budgets import Spending, describe_estimate
+from promptbench.workflows.judge.inspect_run import state_of
 from promptbench.workflows.judge.suite_session import try_case
 from promptbench.workflows.start.explain import check_pages
 from promptbench.workflows.start.new_case import CaseAuthor, CaseDraft, search_cases
@@ -75,7 +77,7 @@ def check(request: Request, given: Mapping[str, str]) -> Response:
 
 
 def save(request: Request, given: Mapping[str, str]) -> Response:
-    forms = _forms(request, given)
+    forms = _forms(request, given, kept=False)
     draft = _read(forms, given)
     if draft.errors:
         return _form(request, forms, given, draft, 400)
@@ -108,9 +110,16 @@ def trial(request: Request, given: Mapping[str, str]) -> Response:
     )
 
 
-def _forms(request: Request, given: Mapping[str, str]) -> CaseAuthor:
+def _forms(request: Request, given: Mapping[str, str], *, kept: bool = True) -> CaseAuthor:
+    """Return the author of a suite's cases. If `kept`, it is that of the last request, until a file of it changes."""
     project = project_of(request)
-    return CaseAuthor(project, suite_of(project, given.get("suite", "")), validate=False)
+    file = suite_of(project, given.get("suite", ""))
+    return _author(project.settings.root, file, state_of(file)) if kept else CaseAuthor(project, file, validate=False)
+
+
+@lru_cache(maxsize=1)
+def _author(root: Path, file: Path, state: tuple[int, int]) -> CaseAuthor:
+    return CaseAuthor(Project.open(root), file, validate=False)
 
 
 def _read(forms: CaseAuthor, given: Mapping[str, str]) -> CaseDraft:

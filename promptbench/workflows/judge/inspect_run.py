@@ -277,7 +277,7 @@ def case_inputs(
     `patience` in seconds.
     """
     path = project.settings.root / str(info.facts["path"])
-    reading, found = _reading(project.settings.root, path, _changed(path))
+    reading, found = _reading(project.settings.root, path, state_of(path))
     with _starting:
         if reading.ident is None:
             reading.interval = after
@@ -285,14 +285,18 @@ def case_inputs(
     return found.result(patience)
 
 
-def _changed(suite: Path) -> int:
-    """Return when a file next to a suite or below was written last, in nanoseconds; marks of reviewers do not count."""
+def state_of(suite: Path) -> tuple[int, int]:
+    """Return when a file next to a suite or below was last written, in ns, and a number that changes with any of them.
+
+    Marks of reviewers do not count.
+    """
     files = (item for item in suite.parent.rglob("*") if item.is_file() and item.name != REVIEWS)
-    return max((item.stat().st_mtime_ns for item in files), default=0)
+    states = {(item, (it := item.stat()).st_mtime_ns, it.st_size, it.st_ino) for item in files}
+    return max((changed for _, changed, *_ in states), default=0), hash(frozenset(states))
 
 
 @lru_cache(maxsize=2)
-def _reading(root: Path, path: Path, changed: int) -> tuple[Timer, Future[Mapping[str, CaseInput]]]:
+def _reading(root: Path, path: Path, state: tuple[int, int]) -> tuple[Timer, Future[Mapping[str, CaseInput]]]:
     found = Future[Mapping[str, CaseInput]]()
 
     def read() -> None:
@@ -355,7 +359,7 @@ def inspect_case(project: Project, info: RunInfo, name: str) -> CaseDetails:
     note, given = "", None
     try:
         given = case_inputs(project, info).get(name)
-        changed = _changed(project.settings.root / str(info.facts["path"])) / 1e9
+        changed = state_of(project.settings.root / str(info.facts["path"]))[0] / 1e9
         if given is None:
             note = "the suite no longer has this case"
         elif changed > datetime.fromisoformat(info.finished or info.started).timestamp():

@@ -9,6 +9,7 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
@@ -30,6 +31,7 @@ from promptbench.suite.sheets import SheetCase, read_columns, read_row
 from promptbench.suite.tables import as_json, fields_of, table_of
 from promptbench.tables.grid import GridCell
 from promptbench.text.templates import outer_names
+from promptbench.workflows.judge.inspect_run import state_of
 from promptbench.workflows.logs.capture import first_words, free_name
 from promptbench.workflows.logs.valid_suite import open_valid_suite
 from promptbench.yaml.marked import parse
@@ -102,12 +104,20 @@ class CasesFound:
 
 def search_cases(project: Project, file: Path, text: str, tag: str) -> CasesFound:
     """Return the cases that have a text anywhere, and a tag. A suite with errors has the cases that can be read."""
+    every, problems = _read_all(file, project.shown(file), state_of(file))
+    cases = [case for case, said in every if text.lower() in said and (not tag or tag in case.tags)]
+    return CasesFound(cases, len(every), Counter(tag for case, _ in every for tag in case.tags), problems)
+
+
+@lru_cache(maxsize=1)
+def _read_all(
+    file: Path, shown: str, state: tuple[int, int]
+) -> tuple[Sequence[tuple[Case, str]], Sequence[Diagnostic]]:
+    """Return the cases of a suite with all that each says, in lower case, and what is wrong with the suite."""
     found = Diagnostics()
-    suite = load_suite(file, project.shown(file), found)
-    every = list(suite.cases.scan(found)) if suite else []
-    tagged = (case for case in every if not tag or tag in case.tags)
-    cases = [case for case in tagged if text.lower() in as_json(case.where.value).lower()]
-    return CasesFound(cases, len(every), Counter(tag for case in every for tag in case.tags), list(found))
+    suite = load_suite(file, shown, found)
+    every = [(case, as_json(case.where.value).lower()) for case in suite.cases.scan(found)] if suite else []
+    return every, list(found)
 
 
 class CaseAuthor:
