@@ -173,8 +173,7 @@ def build_span_call(found: dict[str, Json], record: dict[str, Json], location: s
     params = {key.partition(".request.")[2]: value for key, value in found.items() if key.startswith(_PARAMS)}
     params.pop("model", None)
     others = {key: value for key, value in found.items() if not key.startswith(_PLACED)}
-    verdict = _verdict(span) if found.get("promptbench.outcome", "failed") == "failed" else None
-    values |= {"failed": _read_error(found, span), "verdict": verdict, "others": others}
+    values |= {"failed": _read_error(found, span), "verdict": _verdict(found, span), "others": others}
     return _MAP.build(record, location, {**values, "a": nested, "own": own, "params": params})
 
 
@@ -194,13 +193,13 @@ def _nest(found: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def _is_model_call(found: Mapping[str, Json]) -> bool:
-    # In promptbench's own traces an attempt is a call, and the spans of its steps are parts of it.
-    if "promptbench.step" in found or "promptbench.outcome" in found:
-        return "promptbench.outcome" in found
     operation = as_text(found.get("gen_ai.operation.name"))
     if _WRAPPER.fullmatch(as_text(found.get("ai.operationId")) or ""):
         return False
-    return operation in _CALLS or (operation is None and "gen_ai.request.model" in found)
+    # In promptbench's own traces an attempt is a call, and the spans of its steps are parts of it.
+    if operation in _CALLS or (operation is None and "gen_ai.request.model" in found):
+        return "promptbench.step" not in found
+    return "promptbench.outcome" in found
 
 
 def _gen_ai(found: Mapping[str, Json], span: Mapping[str, Json]) -> dict[str, Json]:
@@ -282,10 +281,11 @@ def _read_error(found: Mapping[str, Json], span: Mapping[str, Json]) -> str | No
     return join_nonblank(kind or raised.get("exception.type"), reason) or "status error"
 
 
-def _verdict(span: Mapping[str, Json]) -> str | None:
+def _verdict(found: Mapping[str, Json], span: Mapping[str, Json]) -> str | None:
     """Return the low scores, each as `NAME: WHY` if the source says why, or as `score NAME VALUE`."""
     reasons = []
-    for event in _events(span):
+    # Scores can be low where an attempt of promptbench passed.
+    for event in _events(span) if found.get("promptbench.outcome", "failed") == "failed" else ():
         about = read_attributes(event.get("attributes"))
         if event.get("name") != "gen_ai.evaluation.result" or about.get("promptbench.weight") == 0:
             continue

@@ -17,6 +17,7 @@ from typing import Any
 from promptbench.core.call_config import read_config
 from promptbench.core.errors import Code, Diagnostics, Location, Severity, suggest
 from promptbench.core.types import Json, Role
+from promptbench.prompts.langfuse import with_langfuse
 from promptbench.prompts.partials import ExpandedSource, expand
 from promptbench.prompts.picoschema import PicoschemaError, to_json_schema
 from promptbench.prompts.prompt import HISTORY, HistoryPlace, Prompt, Template
@@ -73,6 +74,8 @@ def load(path: Path, shown: str, found: Diagnostics) -> Prompt | None:
         found.extend([error.diagnostic])
         return None
     before = len(found.errors)
+    if path.suffix.lower() == ".json":
+        source = with_langfuse(source, found)
     front = FRONT.match(source.text)
     if front and path.suffix.lower() == ".prompt":
         source = with_tools_file(source, front.end("yaml"), path.parent, found)

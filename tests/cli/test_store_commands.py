@@ -38,6 +38,19 @@ def test_adopt_once_and_with_a_reason(project: ProjectFolder) -> None:
     assert project.run("adopt", "no.prompt", "--reason", "x").code == 2
 
 
+def test_what_is_adopted_is_the_whole_prompt(project: ProjectFolder) -> None:
+    project.write("prompts/_rules.prompt", "Be brief.\n")
+    project.write("prompts/greet.formal.prompt", "{{>rules}}\nHello {{name}}\n")
+    assert project.run("adopt", "prompts/greet.formal.prompt", "--reason", "in use").code == 0
+    assert project.run("get", "greet").out == "Be brief.\nHello {{name}}\n"
+    ended = project.run("promote", "greet", "--force", "prompts/greet.formal.prompt", "--reason", "again")
+    assert (ended.code, ended.out.partition(" ")[0]) == (0, "greet@1")
+    project.write("prompts/critic.json", json.dumps({"name": "critic", "prompt": "Do you like {{movie}}?"}))
+    assert project.run("adopt", "prompts/critic.json", "--reason", "in production in Langfuse").code == 0
+    ended = project.run("get", "critic", "--format", "messages", "--var", "movie=Dune")
+    assert ended.data == [{"role": "user", "content": "Do you like Dune?"}]
+
+
 def test_reading(project: ProjectFolder) -> None:
     promoted(project)
     for reference in ("triage", "triage@production", "triage@2"):

@@ -31,21 +31,30 @@ _dump = compact_encoder()
 
 def render(reports: Sequence[Report], target: Target) -> str:
     """Return a line for each attempt. Raise ValueError for reports without calls."""
-    lines = [_dump(_export(report, list(_spans(report.run, *call)))) for report in reports for call in report.calls]
+    lines = [_dump(_export(report, _spans(report.run, *call))) for report in reports for call in report.calls]
     if not lines:
         raise ValueError("it has no calls; `promptbench runs report RUN` reads those of a run")
     return escape_surrogates("\n".join(lines)) + "\n"
 
 
-def _export(report: Report, spans: list[Json]) -> dict[str, Json]:
-    about = {"service.name": "promptbench", "promptbench.run": report.run, "promptbench.suite": report.name}
-    scopes = [{"scope": {"name": "promptbench"}, "spans": spans}]
-    return {"resourceSpans": [{"resource": {"attributes": _attributes(about)}, "scopeSpans": scopes}]}
+def _export(report: Report, spans: Iterator[dict[str, Json]]) -> dict[str, Json]:
+    return {
+        "resourceSpans": [
+            {
+                "resource": {
+                    "attributes": _attributes(
+                        {"service.name": "promptbench", "promptbench.run": report.run, "promptbench.suite": report.name}
+                    )
+                },
+                "scopeSpans": [{"scope": {"name": "promptbench"}, "spans": list(spans)}],
+            }
+        ]
+    }
 
 
 def _spans(run: str, call: Mapping[str, Json], attempt: Attempt) -> Iterator[dict[str, Json]]:
     """Yield the span of an attempt, then those of its steps and their tools."""
-    key, models = attempt.key, call["models"]
+    key, tries, models = attempt.key, attempt.failed_tries, call["models"]
     trace = digest([run, key.variant, key.model, key.case, key.repeat]).partition(":")[2]
     kind = "invoke_workflow" if any(step.name for step in attempt.steps) else "invoke_agent"
     about = {
@@ -62,18 +71,16 @@ def _spans(run: str, call: Mapping[str, Json], attempt: Attempt) -> Iterator[dic
         **{f"gen_ai.prompt.variable.{name}": value for name, value in call["vars"].items()},
         "gen_ai.input.messages": _dump([_message(**item) for item in call["messages"]]),
         **_answered(attempt.answer),
+        "error.type": None if attempt.answer else tries[-1].kind.value if tries else "_OTHER",
         "llm.cost.total": attempt.cost,
         "tag.tags": call["tags"],
         "promptbench.case": key.case,
         "promptbench.repeat": key.repeat,
         "promptbench.outcome": attempt.outcome.value,
     }
-    status: dict[str, Json] = {}
-    if attempt.answer is None:
-        about["error.type"] = attempt.failed_tries[-1].kind.value if attempt.failed_tries else "_OTHER"
-        status = {"code": _ERROR, "message": attempt.error}
+    failed = {} if attempt.answer else {"status": {"code": _ERROR, "message": attempt.error}}
     whole = _span(trace, "", attempt.started, 0, call["latency_ms"] or 0, about)
-    yield {**whole, "events": [_event(score, whole["endTimeUnixNano"]) for score in attempt.scores], "status": status}
+    yield {**whole, "events": [_event(score, whole["endTimeUnixNano"]) for score in attempt.scores], **failed}
     for number, step in enumerate(attempt.steps, 1):
         about = {**_called("chat", models.get(step.name, models[""])), **_answered(step.answer)}
         about["promptbench.step"] = step.name or str(number)

@@ -161,11 +161,10 @@ def recorded_calls(prepared: PreparedSuite, run: str, runs: RunStore) -> Iterato
     for attempt in runs.attempts(run):
         key = attempt.key
         if key.case in prepared.cases:
-            found = prepared.by_hash.get(key.variant)
-            prompt = found.prompt if found else None
-            steps = prompt.steps if isinstance(prompt, Chain) else ()
-            own = {step.name: ModelRef.parse(step.model) for step in steps if step.model}
-            yield {**_line(prepared, attempt, prompt), "models": {"": models[key.model], **own}}, attempt
+            found, chain = prepared.by_hash.get(key.variant), prepared.chain_of(key.variant)
+            own = {step.name: ModelRef.parse(step.model) for step in (chain.steps if chain else ()) if step.model}
+            own[""] = models.get(key.model, ModelRef("", key.model))
+            yield {**_line(prepared, attempt, found.prompt if found else None), "models": own}, attempt
 
 
 def _line(prepared: PreparedSuite, attempt: Attempt, prompt: Prompt | None) -> dict[str, Json]:

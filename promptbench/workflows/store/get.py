@@ -80,18 +80,24 @@ class FetchedPrompt:
             _langchain("schema", "messages", f"{_LANGCHAIN[item.role]}Message", content=item.content)
             for item in rendered
         ]
-        # In the forms that LangChain's `bind_tools` and `with_structured_output` take.
-        schema = prompt.output_schema and {"title": version.prompt, **prompt.output_schema}
-        words = {"name": "name", "description": "description", "parameters": "inputSchema"}
-        tools = [{name: tool[word] for name, word in words.items()} for tool in prompt.tools]
-        about = {"prompt": version.prompt, "version": version.number, "hash": version.hash, "config": prompt.config}
         return _langchain(
             "prompts",
             "chat",
             "ChatPromptTemplate",
             partial_variables={} if turns else {name: render_value(it) for name, it in prompt.defaults.items()},
             messages=turns or [_template(item) for item in prompt.messages],
-            metadata={**about, "tools": tools, "output_schema": schema},
+            metadata={
+                "prompt": version.prompt,
+                "version": version.number,
+                "hash": version.hash,
+                "config": prompt.config,
+                # In the forms that LangChain's `bind_tools` and `with_structured_output` take.
+                "tools": [
+                    {"name": tool["name"], "description": tool["description"], "parameters": tool["inputSchema"]}
+                    for tool in prompt.tools
+                ],
+                "output_schema": prompt.output_schema and {"title": version.prompt, **prompt.output_schema},
+            },
         )
 
     @property

@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from promptbench.core.errors import InputError
-from promptbench.project import PRODUCTION, SUITE_FILE, Project, Selection, stored_prompt
+from promptbench.core.errors import Diagnostics, InputError
+from promptbench.project import PRODUCTION, SUITE_FILE, Project, Selection, input_error, stored_prompt
 from promptbench.prompts.chain import Chain, is_chain
-from promptbench.prompts.parser import prompt_name
+from promptbench.prompts.parser import load as load_prompt
 from promptbench.settings.settings import actor
 from promptbench.store.proof import AlreadyDone
 
@@ -107,10 +107,10 @@ def _read_version(project: Project, store: Store, path: Path) -> tuple[str, str]
         if len(prepared.candidates) > 1 or not prepared.suite.steps:
             raise InputError(f"{path} is a suite with prompts", hint="name the prompt file")
         return prepared.prompt_name, prepared.candidates[0].prompt.source
-    try:
-        return prompt_name(path.name), path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    found = Diagnostics()
+    if (prompt := load_prompt(path, project.shown(path), found)) is None:
+        raise input_error(found)
+    return prompt.name, prompt.source
 
 
 def moved(store: Store, change: Callable[[], LabelEvent]) -> Promotion:
