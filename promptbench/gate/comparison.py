@@ -6,9 +6,8 @@ from functools import cached_property
 
 from promptbench.core.words import number_of
 from promptbench.gate import sentence
-from promptbench.gate.bounds import Bound
 from promptbench.gate.case_outcomes import CaseOutcome, ComparedCase, clusters
-from promptbench.gate.margin import MarginTest, mean_change
+from promptbench.gate.margin import Bound, MarginTest, mean_change
 from promptbench.gate.policy import AUTO, LEVEL, ComparisonLabels, HolmCorrection, Policy
 from promptbench.gate.ratios import Ratio
 from promptbench.gate.sentence import names

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from promptbench.gate.attempt_matrix import AttemptCell
-from promptbench.gate.bounds import Bound
 from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, ComparedCase, PromptPair, clusters
 from promptbench.gate.comparison import Comparison
+from promptbench.gate.margin import Bound
 from promptbench.gate.policy import LEVEL
 from promptbench.gate.trial import Trial
 from promptbench.stats.exact import fisher_greater, simes

@@ -16,10 +16,10 @@ from promptbench.core.types import Json
 from promptbench.core.words import number_of, percent
 from promptbench.gate import first_rule, sentence
 from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
-from promptbench.gate.bounds import Bound
 from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, ComparedCase, PromptPair, discordant
 from promptbench.gate.comparison import Comparison
 from promptbench.gate.drift import Drift
+from promptbench.gate.margin import Bound
 from promptbench.gate.policy import NO_CORRECTION, ComparisonLabels, HolmCorrection, Policy
 from promptbench.gate.ratios import Ratio, ratios
 from promptbench.gate.trial import NO_RECORD, LookRecord, Trial

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
+from typing import Self
 
 from promptbench.core.words import number_of, percent
 from promptbench.gate.case_outcomes import CaseOutcome, ComparedCase, clustered, clusters
@@ -29,6 +30,8 @@ from promptbench.stats.paired import Paired
 # With fewer guards the bound of the mean difference does not hold its level.
 MIN_GUARDS = 10
 _MAX_GUARDS = 1_000_000
+# Another machine may compute different last digits when it judges the evidence again.
+_DIGITS = 9
 # More repeats are not advised for a margin: new cases are more informative.
 MAX_REPEATS = 16
 
@@ -134,6 +137,28 @@ class MarginTest:
     @property
     def _margin(self) -> str:
         return margin_name(self.margin, self.tag)
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Figures for the evidence: upper bounds at one level over the clusters of guards, all of them or those of a `tag`.
+
+    `loss` bounds the mean loss of passes, None if no `margin` asks for it; `breaks` bounds the share that breaks.
+    """
+
+    tag: str
+    margin: float | None
+    clusters: int
+    loss: float | None
+    breaks: float
+
+    @classmethod
+    def of(
+        cls, tag: str, margin: float | None, clusters: int, loss: float | None, broken: int, confidence: float
+    ) -> Self:
+        """Compute the bound on the share that breaks if `broken` of the clusters are."""
+        breaks = clopper_pearson_upper(broken, clusters, confidence)
+        return cls(tag, margin, clusters, None if loss is None else round(loss, _DIGITS), round(breaks, _DIGITS))
 
 
 def mean_change(items: Sequence[ComparedCase], first: int) -> Paired:
