@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptbench.cli.asking import ask, is_interactive
 from promptbench.cli.options import AsJson
-from promptbench.cli.output import out, say, visible
+from promptbench.cli.output import ask, is_interactive, out, say, visible
 from promptbench.core.errors import Exit, InputError
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptbench.cli.asking import is_interactive
 from promptbench.cli.options import (
     AsJson,
     Columns,
@@ -24,7 +23,7 @@ from promptbench.cli.options import (
     columns_of,
     reports,
 )
-from promptbench.cli.output import out, out_json, say
+from promptbench.cli.output import is_interactive, out, out_json, say
 from promptbench.core.errors import Exit, InputError
 from promptbench.core.words import number_of
 from promptbench.report.words import clean, excerpt

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptbench.cli.asking import ask_text, ask_until, confirm, is_interactive
 from promptbench.cli.options import variables
-from promptbench.cli.output import out, say
+from promptbench.cli.output import ask_text, ask_until, confirm, is_interactive, out, say
 from promptbench.core.errors import Exit, InputError, suggest
 from promptbench.report.words import clean
 

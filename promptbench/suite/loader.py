@@ -13,10 +13,9 @@ from promptbench.core.errors import Code, Diagnostics, Location
 from promptbench.core.types import Json, ModelRef, Rung
 from promptbench.suite.cases import SuiteCases, checks_as_written, parse_file, read_case, read_checks
 from promptbench.suite.file import GateFile, field_name, is_case_file
-from promptbench.suite.hints import known_key
 from promptbench.suite.models import Case, Common, ModelEntry, Suite, SuiteStep, Where, WrittenCheck
 from promptbench.suite.suite_file import NO_PROMPT, SuiteFile
-from promptbench.suite.validation import check_keys_once, validate
+from promptbench.suite.validation import check_keys_once, known_key, validate
 from promptbench.yaml.marked import YamlDocument, parse
 from promptbench.yaml.source import Source, SourceError, below, read_source
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from promptbench.suite.hints import key_hint, known_key, type_hint
+from promptbench.suite.validation import key_hint, known_key, type_hint
 
 CASE = ["case", "vars", "expect", "checks", "note", "should be"]
 

@@ -12,8 +12,7 @@ from promptbench.core.protocols import JudgedCheck, Problem, ProviderContext
 from promptbench.core.types import Answer, Json, ModelRef, Request
 from promptbench.engine.prepare.cases import CaseBuilder
 from promptbench.engine.prepare.inputs import read_logs
-from promptbench.engine.prepare.lint.files import FileLint
-from promptbench.engine.prepare.lint.lint import Lint
+from promptbench.engine.prepare.lint.lint import FileLint, Lint
 from promptbench.engine.prepare.lint.windows import Window
 from promptbench.engine.prepare.options import PrepareOptions, display_path
 from promptbench.engine.prepare.prepared_suite import (
