@@ -118,7 +118,6 @@ def docs(
     ] = None,
 ) -> int:
     """Show the guides and the reference. Without PAGE, list them."""
-    from promptbench.cli.output import out, out_json, target
     from promptbench.workflows.start.docs import find_page, list_pages, without_links
 
     format_ = format_ or ("terminal" if sys.stdout.isatty() or page is None else "markdown")
@@ -168,8 +167,6 @@ def _rendered(markdown: str, width: int, *, colour: bool) -> str:
 
 def _show(text: str) -> None:
     """Show a text in the user's pager if there is a terminal, else print it."""
-    from promptbench.cli.output import out
-
     if not (sys.stdout.isatty() and sys.stdin.isatty()) or os.environ.get("TERM") == "dumb":
         out(text, end="")
         return

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import ParamSpec, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from promptbench.core.clock import now
 from promptbench.core.events import Event, Listener, Notice
+from promptbench.core.threads import DaemonThreads
 from promptbench.core.types import ModelRef, Request
 from promptbench.gateway import BudgetReached, Gateway, ModelDown, Reply, Stopped
 
@@ -215,10 +214,6 @@ def _first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return error
 
 
-Given = ParamSpec("Given")
-Result = TypeVar("Result")
-
-
 @contextmanager
 def on_interrupt(stop: Callable[[], bool]) -> Iterator[None]:
     """Call `stop` on each Ctrl-C, in the loop's thread. Cancel the running task if `stop` returns False."""
@@ -239,29 +234,3 @@ def on_interrupt(stop: Callable[[], bool]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-class DaemonThreads(ThreadPoolExecutor):
-    """An event loop's executor that never waits for its threads.
-
-    The loop resolves host names in it, and a name server that does not answer would delay the exit by half a minute.
-    """
-
-    def submit(self, call: Callable[Given, Result], /, *args: Given.args, **more: Given.kwargs) -> Future[Result]:
-        future: Future[Result] = Future()
-
-        def work() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                result = call(*args, **more)
-            except BaseException as error:  # noqa: BLE001 - it belongs to the caller that awaits the future
-                future.set_exception(error)
-            else:
-                future.set_result(result)
-
-        threading.Thread(target=work, daemon=True).start()
-        return future
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Leave the threads running."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum, sqrt
+from statistics import StatisticsError, correlation
 
 # The 97.5 % quantile of the normal distribution, for intervals of 95 %.
 _Z = 1.959963984540054
@@ -86,13 +87,7 @@ def point_biserial(flags: Sequence[bool], values: Sequence[float]) -> float | No
     None if it is not defined: all flags or all values are the same. (Tate 1954, Annals of Mathematical Statistics
     25:603–607.)
     """
-    count = len(flags)
-    if not count:
+    try:
+        return max(-1.0, min(1.0, correlation(list(map(int, flags)), values)))
+    except StatisticsError:
         return None
-    mean_flag, mean_value = sum(flags) / count, fsum(values) / count
-    together = fsum((flag - mean_flag) * (value - mean_value) for flag, value in zip(flags, values, strict=True))
-    flag_spread = fsum((flag - mean_flag) ** 2 for flag in flags)
-    value_spread = fsum((value - mean_value) ** 2 for value in values)
-    if not flag_spread or not value_spread:
-        return None
-    return max(-1.0, min(1.0, together / sqrt(flag_spread * value_spread)))

@@ -48,7 +48,7 @@ class Clock:
     def start(cls, *, watching: bool = False) -> Clock:
         """Return the clock of the next call of the running task."""
         clock = cls(watching=watching)
-        _running.set(clock)
+        running.set(clock)
         return clock
 
     def sending(self) -> None:
@@ -82,12 +82,8 @@ class Clock:
         )
 
 
-_running: ContextVar[Clock | None] = ContextVar("running", default=None)
-
-
-def running() -> Clock | None:
-    """Return the clock of the current call."""
-    return _running.get()
+# The clock of the current call.
+running: ContextVar[Clock | None] = ContextVar("running", default=None)
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -95,7 +91,7 @@ class _Connector(aiohttp.TCPConnector):
         # Open a connection. aiohttp documents this method for overriding; it is called if no connection is free.
         began = time.perf_counter()
         connection = await super()._create_connection(*args, **kwargs)
-        if clock := running():
+        if clock := running.get():
             clock.connected(began)
         return connection
 

@@ -20,7 +20,7 @@ class Transport(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         session = self._session = self._session or self._open()
-        clock = _session.running()
+        clock = _session.running.get()
         if clock:
             clock.sending()
         async with session.request(

@@ -31,10 +31,10 @@ from typing import TYPE_CHECKING, Any
 from promptbench.core.errors import Code, did_you_mean
 from promptbench.core.files import PinnedFile
 from promptbench.core.settings_file import data_folder
+from promptbench.core.threads import Worker
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
 from promptbench.plugins import Problem, Provider, ProviderContext, ProviderOption, ProviderSpec
 from promptbench.providers import _chat, _options
-from promptbench.providers._worker import Worker
 
 if TYPE_CHECKING:
     from xllamacpp import Server

@@ -17,9 +17,9 @@ from promptbench.core.allowed_code import locate, split_name
 from promptbench.core.canonical import canonical
 from promptbench.core.files import FileValue, Pinned, map_files
 from promptbench.core.python_process import FunctionFailure, PythonProcess
+from promptbench.core.threads import Worker
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
 from promptbench.plugins import Problem, Provider, ProviderContext, ProviderSpec
-from promptbench.providers._worker import Worker
 
 # Below the project's root, in the folder that git ignores: the files of judged versions, by hash.
 PIPELINES = PurePosixPath(".promptbench/pipelines")

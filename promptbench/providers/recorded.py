@@ -59,19 +59,15 @@ class Recorded(Provider):
 
     async def complete(self, request: Request) -> Answer:
         original = dataclasses.replace(request, model=self._model)
-        found = self._recordings.find(digest(original.as_dict())) if self._recordings else None
-        logged = None
-        if found is None and self._recordings:
-            logged = self._recordings.logged(self._name, request.messages, request.variables)
-        if logged is not None:
+        if self._recordings and (found := self._recordings.find(digest(original.as_dict()))):
+            return dataclasses.replace(found[0], recorded=True)
+        if self._recordings and (logged := self._recordings.logged(self._name, request.messages, request.variables)):
             return logged
-        if found is None:
-            raise ProviderFailure(
-                FailureKind.REJECTED,
-                f"no recording of {self._name} for this request; the prompt, its values or its config have changed "
-                f"since, so run it once with {self._name} itself",
-            )
-        return dataclasses.replace(found[0], recorded=True)
+        raise ProviderFailure(
+            FailureKind.REJECTED,
+            f"no recording of {self._name} for this request; the prompt, its values or its config have changed "
+            f"since, so run it once with {self._name} itself",
+        )
 
 
 SPEC = ProviderSpec(

@@ -4,7 +4,8 @@ Own code, since importing scipy takes longer than all of this. Pure functions; t
 witnesses, and `tests/bench/bench_coverage.py` measures how often intervals hold what they promise over a real server.
 """
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import exp, fsum, hypot, log, sqrt
@@ -35,8 +36,9 @@ def rank_bounds(count: int, share: float, confidence: float = CONFIDENCE) -> tup
     they cover it with at least the confidence. None where no rank does: a p99 has an upper bound from 368 on.
     """
     each = (1.0 - confidence) / 2
-    low = _first(lambda rank: binomial_at_most(rank, count, share) > each, count)
-    high = 1 + _first(lambda rank: 1.0 - binomial_at_most(rank, count, share) <= each, count)
+    ranks = range(count)
+    low = bisect_left(ranks, True, key=lambda rank: binomial_at_most(rank, count, share) > each)
+    high = 1 + bisect_left(ranks, True, key=lambda rank: 1.0 - binomial_at_most(rank, count, share) <= each)
     return (low or None), (high if high <= count else None)
 
 
@@ -101,15 +103,3 @@ def _distance(value: float, bound: float | None, other: float, its: float | None
     if bound is None or its is None or bound <= 0 or its <= 0:
         return None
     return hypot(log(value / bound), log(other / its))
-
-
-def _first(true: Callable[[int], bool], count: int) -> int:
-    """The least of 0 … count at which a predicate that stays true becomes so; count is taken as true."""
-    low, high = 0, count
-    while low < high:
-        middle = (low + high) // 2
-        if true(middle):
-            high = middle
-        else:
-            low = middle + 1
-    return low

@@ -11,7 +11,7 @@ from promptbench.core.errors import Code, Diagnostics, InputError, Location, Sev
 from promptbench.core.files import FileValue
 from promptbench.core.types import Json, Message
 from promptbench.suite.file import CaseFile, ChecksFile, TurnFile, field_name, is_case_file
-from promptbench.suite.models import NOTHING_COMMON, Case, Common, Marked, Quarantine, Turn, Where, WrittenCheck
+from promptbench.suite.models import NOTHING_COMMON, Case, Common, Marked, Turn, Where, WrittenCheck
 from promptbench.suite.sheets import case_rows
 from promptbench.suite.validation import validate
 from promptbench.text.templates import is_name
@@ -278,7 +278,7 @@ def read_case(written: Json, where: Where, found: Diagnostics, common: Common = 
         tags=tuple(item.tags),
         where=where,
         cluster=item.cluster,
-        quarantine=Quarantine(**item.quarantine.model_dump()) if item.quarantine else None,
+        quarantine=item.quarantine,
         repeats=item.repeats,
         only_models=tuple(item.only_models),
         skip=item.skip,

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from promptbench.core.errors import Code, Diagnostics, Location, suggest
 from promptbench.core.types import Json, Message, ModelRef, Rung
-from promptbench.suite.file import CHECK_OPTIONS, GateFile, field_name, option_of, path_in_file
+from promptbench.suite.file import CHECK_OPTIONS, GateFile, QuarantineFile, field_name, option_of, path_in_file
 from promptbench.yaml.marked import YamlDocument
 
 
@@ -115,15 +115,6 @@ NOTHING_COMMON = Common()
 
 
 @dataclass(frozen=True, slots=True)
-class Quarantine:
-    """The quarantine of a case, which is shown but proves nothing. `review_by` is its last day, in ISO 8601."""
-
-    owner: str
-    reason: str
-    review_by: str
-
-
-@dataclass(frozen=True, slots=True)
 class Turn:
     """A turn of a conversation: what the user says, and what the answer is checked by. `expect` is as in `Case`."""
 
@@ -156,7 +147,7 @@ class Case:
     where: Where
     threshold: float | None = None
     cluster: str | None = None
-    quarantine: Quarantine | None = None
+    quarantine: QuarantineFile | None = None
     repeats: int | None = None
     only_models: tuple[str, ...] = ()
     skip: str | None = None

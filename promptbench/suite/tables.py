@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 
 from promptbench.core.canonical import escape_surrogates
@@ -89,7 +89,7 @@ def fields_of(case: Case) -> Fields:
         "threshold": case.threshold,
         "tags": list(case.tags),
         "cluster": case.cluster,
-        "quarantine": {key.replace("_", " "): value for key, value in asdict(quarantine).items()}
+        "quarantine": {key.replace("_", " "): value for key, value in quarantine.model_dump().items()}
         if quarantine
         else None,
         "repeats": case.repeats,

@@ -13,12 +13,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from promptbench.core.files import FileValue, files_in
-
-if TYPE_CHECKING:
-    from promptbench.core.types import Json
+from promptbench.core.types import Json
 
 _TOKEN = re.compile(r"(?<!\\)(?P<backslashes>\\*)\{\{")
 _BRACES = re.compile(r"\{{2,}")
@@ -96,18 +93,13 @@ class _BlockTag(Tag):
     end: str = ""
 
 
-def split(text: str) -> list[Part]:
-    """Return the literal texts and tags of `text`, in order, without blocks. Raise TemplateError."""
-    return _tokens(text)
-
-
 def split_blocks(text: str, *, layout: bool, errors: list[TemplateError] | None = None) -> list[Part]:
     """Return the literal texts, tags and blocks of `text`, in order. Raise TemplateError, or add all to `errors`.
 
     `layout` treats a line that has only the tag of a block as layout of the file: it leaves no empty line. The text of
     `join` has none of them.
     """
-    tokens = _tokens(text, blocks=True, errors=errors)
+    tokens = split(text, blocks=True, errors=errors)
     if errors:
         return []
     try:
@@ -119,7 +111,11 @@ def split_blocks(text: str, *, layout: bool, errors: list[TemplateError] | None 
         return []
 
 
-def _tokens(text: str, *, blocks: bool = False, errors: list[TemplateError] | None = None) -> list[Part]:
+def split(text: str, *, blocks: bool = False, errors: list[TemplateError] | None = None) -> list[Part]:
+    """Return the literal texts and tags of `text`, in order, those of `blocks` too, which are not nested yet.
+
+    Raise TemplateError, or add all to `errors`.
+    """
     parts: list[Part] = []
     literal = ""
     position = 0

@@ -18,7 +18,8 @@ from promptbench.parsing.ladder import BUILT_IN, Ladder
 from promptbench.plugins import Billing
 from promptbench.prompts.chain import STEPS, Chain
 from promptbench.prompts.prompt import Prompt
-from promptbench.suite.models import Quarantine, Suite
+from promptbench.suite.file import QuarantineFile
+from promptbench.suite.models import Suite
 
 if TYPE_CHECKING:
     from promptbench.engine.prepare.tool_results import ToolResults
@@ -122,7 +123,7 @@ class PreparedCase:
     logged: bool
     threshold: float | None = None  # The weighted mean score that passes, 0 to 1. None if every check must pass.
     cluster: str | None = None
-    quarantine: Quarantine | None = None
+    quarantine: QuarantineFile | None = None
     terms: CaseTerms = ALWAYS
     skip: str | None = None
     turns: tuple[PreparedTurn, ...] = ()
@@ -154,7 +155,7 @@ class PreparedCases:
         # The cases of each tag that the gate has a threshold for.
         self.tagged: dict[str, set[str]] = {tag: set() for tag in tags}
         self.clusters: dict[str, str] = {}  # The cluster of each case that has one.
-        self.quarantined: dict[str, Quarantine] = {}
+        self.quarantined: dict[str, QuarantineFile] = {}
         self._terms: dict[str, CaseTerms] = {}
         self.skipped: dict[str, str] = {}  # Cases that are left out, with the reason.
 
