@@ -5,11 +5,13 @@ from typing import Annotated
 
 import typer
 
-from promptbench.cli.options import AsJson, MaxCalls, MaxCost, MaxMinutes, Quiet
+from promptbench.cli.options import Lines, MaxCalls, MaxCost, MaxMinutes, Project, Quiet, prints
 from promptbench.core.errors import Exit
 
 
+@prints
 def generate(
+    project: Project,
     suite: Annotated[Path, typer.Argument(metavar="SUITE", help="The suite's file or folder.")],
     sources: Annotated[
         list[str],
@@ -31,23 +33,20 @@ def generate(
     max_calls: MaxCalls = None,
     max_minutes: MaxMinutes = None,
     quiet: Quiet = False,
-    as_json: AsJson = False,
-) -> int:
+) -> Lines:
     """Write questions about documents for people to review.
 
     Each is in a sheet with its answer and source sentence. `sheet import` takes what people accepted. An interrupted
     command resumes when it is repeated.
     """
-    from promptbench.cli.output import out_json, out_lines
     from promptbench.cli.progress import Progress
-    from promptbench.project import Project
     from promptbench.workflows.judge.budgets import Spending
     from promptbench.workflows.start.generate import generate as write_questions, summary_lines
 
     spending = Spending.read(max_cost, max_calls, max_minutes)
     with Progress(quiet=quiet) as progress:
         done = write_questions(
-            Project.open(),
+            project,
             suite,
             sources,
             output,
@@ -59,8 +58,6 @@ def generate(
             spending=spending,
             listen=progress.listen,
         )
-    if as_json:
-        out_json(done)
-    else:
-        out_lines(summary_lines(done))
+    yield done
+    yield from summary_lines(done)
     return Exit.YES if done["sheet"] else Exit.NO

@@ -7,20 +7,22 @@ from typing import Annotated, Literal
 import typer
 
 from promptbench.cli.options import (
-    AsJson,
     Cases,
     CommandLine,
     Concurrency,
     First,
+    Lines,
     MaxCalls,
     MaxCost,
     MaxMinutes,
     Models,
+    Project,
     Reports,
     Sample,
     Seed,
     Suites,
     Tags,
+    prints,
     reports,
     variables,
 )
@@ -31,7 +33,9 @@ suite = typer.Typer(help="Test the tests: score, mutate, calibrate, agreement.",
 
 
 @suite.command("score")
+@prints
 def check(
+    project: Project,
     checks: Annotated[
         list[str],
         typer.Option("--with", metavar="CHECK", help="A check as in a suite: 'contains: refund'."),
@@ -46,30 +50,24 @@ def check(
         list[str] | None,
         typer.Option("--var", metavar="NAME=TEXT", help="A variable that checks use; @FILE reads a file."),
     ] = None,
-    as_json: AsJson = False,
-) -> int:
+) -> Lines:
     """Try checks on a text, without a suite and without a model."""
-    from promptbench.cli.output import out, out_json
-    from promptbench.project import Project
     from promptbench.report.words import clean
     from promptbench.workflows.start.validate import check_text
 
     text, values = _text(text_file), variables(var or ())
-    checked = check_text(Project.open(), text, checks, accept=accept, variables=values)
-    code = Exit.YES if checked.passed else Exit.NO
-    if as_json:
-        out_json({"schema_version": 1, **checked.as_dict()})
-        return code
+    checked = check_text(project, text, checks, accept=accept, variables=values)
+    yield checked.as_dict()
     if checked.rung is not None:
         steps = ", ".join(f"{repair.name} at {repair.position}" for repair in checked.repairs)
-        out(f"format: {checked.rung.value.replace('_', ' ')}{f' ({steps})' if steps else ''}")
+        yield f"format: {checked.rung.value.replace('_', ' ')}{f' ({steps})' if steps else ''}"
     for score in checked.scores:
         part = "" if score.value == score.passed else f" ({score.value:.2f})"
         why = f": {clean(score.reason)}" if score.reason else ""
-        out(f"{'passed' if score.passed else 'failed'}: {score.check}{part}{why}")
+        yield f"{'passed' if score.passed else 'failed'}: {score.check}{part}{why}"
     passed = sum(score.passed for score in checked.scores)
-    out(f"{'PASS' if checked.passed else 'FAIL'}: {passed} of {len(checked.scores)} checks passed")
-    return code
+    yield f"{'PASS' if checked.passed else 'FAIL'}: {passed} of {len(checked.scores)} checks passed"
+    return Exit.YES if checked.passed else Exit.NO
 
 
 def _text(file: Path) -> str:
