@@ -13,7 +13,7 @@ from statistics import fmean
 
 from promptbench.checks._scores import mismatch, quoted, readable
 from promptbench.core.canonical import canonical
-from promptbench.parsing.json_text import DEFAULT_LIMITS, read
+from promptbench.parsing.json_text import MOST_CHARACTERS, read
 from promptbench.plugins import Check, Json, Reading, Rung, Score, Subject
 
 _STEP = re.compile(
@@ -115,8 +115,8 @@ def text_at(subject: Subject, path: Path | None) -> tuple[str, str | None]:
     A text longer than what is read as JSON is not searched.
     """
     if path is None:
-        if len(subject.text) > DEFAULT_LIMITS.characters:
-            return "", f"the answer is too long: more than {DEFAULT_LIMITS.characters:,} characters"
+        if len(subject.text) > MOST_CHARACTERS:
+            return "", f"the answer is too long: more than {MOST_CHARACTERS:,} characters"
         return subject.text.strip(), None
     value, problem = value_at(subject, path)
     if problem:

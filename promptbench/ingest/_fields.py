@@ -9,7 +9,6 @@ from promptbench.core.canonical import escape_surrogates
 from promptbench.core.types import FailureTier, Json
 from promptbench.parsing import _strict
 
-_DEPTH = 256
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
 # Seconds, milliseconds, microseconds and nanoseconds since 1970.
 _SCALES = (1.0, 1e3, 1e6, 1e9)
@@ -22,7 +21,7 @@ def decode_embedded(value: Json) -> Json:
     """
     if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
         return value
-    found = _strict.parse(value, _DEPTH)
+    found = _strict.parse(value)
     return value if found is _strict.MISSING else found
 
 

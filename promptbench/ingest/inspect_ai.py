@@ -18,7 +18,6 @@ from promptbench.parsing import _strict
 from promptbench.plugins import LogFormatSpec
 
 _MAGIC = b"PK\x03\x04"
-_DEPTH = 256
 _MAX_SAMPLE = 64 * 1024 * 1024
 # What happened inside a sample, which is no part of a call.
 _BULK = {"events", "events_data", "attachments", "store", "timelines"}
@@ -91,7 +90,7 @@ def _read_archive(file: Log) -> Iterator[tuple[str, Json] | BadRecord]:
                     yield BadRecord(item.filename, "longer than 64 MB")
                     continue
                 text = archive.read(item).decode("utf-8", "replace")
-                value = _strict.parse(text, _DEPTH)
+                value = _strict.parse(text)
                 yield BadRecord(item.filename, "not JSON") if value is _strict.MISSING else (item.filename, value)
     except NotImplementedError:
         raise ValueError("the archive is compressed with zstd: pip install 'promptbench-gate[zstd]' reads it") from None

@@ -46,7 +46,7 @@ class ParsedValue:
 Scan = Callable[[str, int, int], ParsedValue]
 
 
-def find_values(text: str, body: Body, depth: int, scan: Scan) -> tuple[list[ParsedValue], ReadError | None]:
+def find_values(text: str, body: Body, scan: Scan) -> tuple[list[ParsedValue], ReadError | None]:
     """Return all values of the body in order, and the error that ended the search after the first one.
 
     Raises:
@@ -60,7 +60,7 @@ def find_values(text: str, body: Body, depth: int, scan: Scan) -> tuple[list[Par
             position = skipped
             continue
         try:
-            found = _read_at(text, start, body.end, depth, scan)
+            found = _read_at(text, start, body.end, scan)
         except ReadError as error:
             if not values:
                 raise
@@ -81,8 +81,8 @@ def _end_of_comment(text: str, start: int, body: Body) -> int:
     return body.end if end < 0 else end + len(closer)
 
 
-def _read_at(text: str, start: int, end: int, depth: int, scan: Scan) -> ParsedValue:
-    value, stop = _strict.parse_at(text, start, depth)
+def _read_at(text: str, start: int, end: int, scan: Scan) -> ParsedValue:
+    value, stop = _strict.parse_at(text, start)
     if value is not _strict.MISSING and stop <= end:
         return ParsedValue(value, start, stop)
     return scan(text, start, end)

@@ -8,6 +8,7 @@ from promptbench.core.types import Json, Repair
 from promptbench.parsing._candidates import ParsedValue
 from promptbench.parsing._names import ReadError
 from promptbench.parsing._outside import UNFINISHED
+from promptbench.parsing._strict import MOST_DEPTH
 from promptbench.parsing._tokens import ITEM, KEY, MEMBER, QUOTES, Token, read_number, read_string, read_word
 
 _NEVER_SKIPPED = frozenset("{}[],:\"'-0123456789" + string.ascii_letters)
@@ -35,14 +36,10 @@ _State = Literal["value", "key", "colon", "after", "done"]
 
 
 class Scanner:
-    """Read the object or array at `start`, up to `end`.
+    """Read the object or array at `start`, up to `end`."""
 
-    Args:
-        depth: how many levels may be nested.
-    """
-
-    def __init__(self, text: str, start: int, end: int, depth: int) -> None:
-        self.text, self.position, self.end, self.depth = text, start, end, depth
+    def __init__(self, text: str, start: int, end: int) -> None:
+        self.text, self.position, self.end = text, start, end
         self.start = start
         self.stack: list[Any] = []
         self.root: Json = None
@@ -186,8 +183,8 @@ class Scanner:
         self.state = "after"
 
     def _open(self, char: str) -> None:
-        if len(self.stack) >= self.depth:
-            raise self._refuse("too_deep", f"The data is too deep: more than {self.depth} levels")
+        if len(self.stack) >= MOST_DEPTH:
+            raise self._refuse("too_deep", f"The data is too deep: more than {MOST_DEPTH} levels")
         node: Any = {} if char == "{" else []
         self._put(node)
         self.stack.append(node)

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from promptbench.core.types import Json
 
+# The deepest nesting of objects and arrays that is read.
+MOST_DEPTH: Final = 256
 # "Not strict JSON", because None is a value.
 MISSING: Final = object()
 
@@ -41,10 +43,10 @@ def no_constant(name: str) -> Json:
 _DECODER = json.JSONDecoder(object_pairs_hook=members, parse_float=_finite, parse_constant=no_constant)
 
 
-def deeper_than(value: Json, limit: int) -> bool:
-    """Return True if objects and arrays are nested more than `limit` levels deep."""
+def too_deep(value: Json) -> bool:
+    """Return True if objects and arrays are nested more than `MOST_DEPTH` levels deep."""
     level: list[Any] = [value] if isinstance(value, (dict, list)) else []
-    for _ in range(limit):
+    for _ in range(MOST_DEPTH):
         if not level:
             return False
         level = [
@@ -68,24 +70,24 @@ def has_lone_surrogate(text: str) -> bool:
     return any(match.group(1) for match in _LONE_SURROGATE_ESCAPE.finditer(text))
 
 
-def _is_valid(value: Json, text: str, depth: int) -> bool:
+def _is_valid(value: Json, text: str) -> bool:
     nested = text.count("[") + text.count("{")
-    return not (nested > depth and deeper_than(value, depth)) and not has_lone_surrogate(text)
+    return not (nested > MOST_DEPTH and too_deep(value)) and not has_lone_surrogate(text)
 
 
-def parse(text: str, depth: int) -> Json:
+def parse(text: str) -> Json:
     """Return the value of `text`; MISSING if the text is not strict JSON as a whole."""
     try:
         value = _DECODER.decode(text)
     except (ValueError, RecursionError):
         return MISSING
-    return value if _is_valid(value, text, depth) else MISSING
+    return value if _is_valid(value, text) else MISSING
 
 
-def parse_at(text: str, start: int, depth: int) -> tuple[Json, int]:
+def parse_at(text: str, start: int) -> tuple[Json, int]:
     """Return the strict JSON value that starts exactly at `start`, and its end; (MISSING, start) if there is none."""
     try:
         value, end = _DECODER.raw_decode(text, start)
     except (ValueError, RecursionError):
         return MISSING, start
-    return (value, end) if _is_valid(value, text[start:end], depth) else (MISSING, start)
+    return (value, end) if _is_valid(value, text[start:end]) else (MISSING, start)

@@ -16,8 +16,9 @@ from promptbench.core.types import Json, Reading, Repair, Rung
 from promptbench.parsing._around import is_refusal
 from promptbench.parsing._names import ReadError, rung_of
 from promptbench.parsing._outside import guesses
+from promptbench.parsing._strict import MOST_DEPTH
 from promptbench.parsing._wrap import Body, unwrap
-from promptbench.parsing.json_text import DEFAULT_LIMITS, Limits
+from promptbench.parsing.json_text import MOST_CHARACTERS
 
 _BAD_ESCAPE = re.compile(r"\\(?:[\\'\"abfnrtv0-7\n]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U00[0-9a-fA-F]{6}|(?P<bad>.|\Z))")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -27,36 +28,36 @@ _JSON_NAMES: dict[str, Json] = {"true": True, "false": False, "null": None}
 _INDEXED = re.compile(r"[\w\])]\s*\Z|(?<![=<>!])=\s*\Z")
 
 
-def read(text: str, *, limits: Limits = DEFAULT_LIMITS) -> Reading:
+def read(text: str) -> Reading:
     """Return the answer as a list of calls, with its rung and repairs. Raises nothing for any text."""
     try:
-        return _climb(text, limits)
+        return _climb(text)
     except ReadError as error:
         return Reading(Rung.NONE, error=error.sentence())
 
 
-def fingerprint(text: str, *, limits: Limits = DEFAULT_LIMITS) -> str:
+def fingerprint(text: str) -> str:
     """Return what is wrong with an answer's format, whatever it says; see `json_text.fingerprint`."""
     try:
-        reading = _climb(text, limits)
+        reading = _climb(text)
     except ReadError as error:
         return error.kind
     return next((repair.name for repair in reading.repairs if rung_of([repair]) is reading.rung), "")
 
 
-def _climb(text: str, limits: Limits) -> Reading:
-    if len(text) > limits.characters:
-        raise ReadError("too_big", f"The text is too big: more than {limits.characters:,} characters")
+def _climb(text: str) -> Reading:
+    if len(text) > MOST_CHARACTERS:
+        raise ReadError("too_big", f"The text is too big: more than {MOST_CHARACTERS:,} characters")
     body = unwrap(text)
     if body.start == body.end:
         raise ReadError("empty", "The answer is empty")
     tree = _parse(text, body.start, body.end)
     if tree is not None:
-        return _reading(text, body, tree, body.start, limits)
-    return _extract(text, body, limits)
+        return _reading(text, body, tree, body.start)
+    return _extract(text, body)
 
 
-def _extract(text: str, body: Body, limits: Limits) -> Reading:
+def _extract(text: str, body: Body) -> Reading:
     """Read the list between the first and the last bracket. Other brackets make the text unreadable."""
     start = text.find("[", body.start, body.end)
     stop = text.rfind("]", body.start, body.end) + 1
@@ -70,13 +71,13 @@ def _extract(text: str, body: Body, limits: Limits) -> Reading:
     if tree is not None:
         around = [Repair("prose_around", body.start if start > body.start else stop)]
         around += guesses(text, body.start, start, stop, stop, body.end)
-        return _reading(text, Body(start, stop, (*body.repairs, *around)), tree, start, limits)
+        return _reading(text, Body(start, stop, (*body.repairs, *around)), tree, start)
     if start > body.start:
         raise ReadError("broken", "The list of calls cannot be parsed", start)
-    return _close(text, body, limits)
+    return _close(text, body)
 
 
-def _close(text: str, body: Body, limits: Limits) -> Reading:
+def _close(text: str, body: Body) -> Reading:
     """Add closing brackets that the end of the text lacks, or remove those that are too many."""
     opened: list[str] = []
     end = body.start
@@ -105,7 +106,7 @@ def _close(text: str, body: Body, limits: Limits) -> Reading:
     tree = _parse(closed, 0, len(closed))
     if tree is None:
         raise ReadError("broken", "The text is not a list of calls", body.start)
-    return _reading(text, Body(body.start, body.end, (*body.repairs, repair)), tree, body.start, limits)
+    return _reading(text, Body(body.start, body.end, (*body.repairs, repair)), tree, body.start)
 
 
 def _parse(text: str, start: int, end: int) -> ast.expr | None:
@@ -118,8 +119,8 @@ def _parse(text: str, start: int, end: int) -> ast.expr | None:
         return None
 
 
-def _reading(text: str, body: Body, tree: ast.expr, start: int, limits: Limits) -> Reading:
-    maker = _Maker(start, limits.depth)
+def _reading(text: str, body: Body, tree: ast.expr, start: int) -> Reading:
+    maker = _Maker(start)
     value = maker.calls(tree)
     if any(found["bad"] is not None for found in _BAD_ESCAPE.finditer(text, body.start, body.end)):
         maker.note("bad_escape")
@@ -130,8 +131,8 @@ def _reading(text: str, body: Body, tree: ast.expr, start: int, limits: Limits) 
 class _Maker:
     """Turn a syntax tree into plain data. Repairs are at the list's start, because the tree is of an edited text."""
 
-    def __init__(self, start: int, depth: int) -> None:
-        self.start, self.depth = start, depth
+    def __init__(self, start: int) -> None:
+        self.start = start
         self.repairs: list[Repair] = []
 
     def note(self, name: str) -> None:
@@ -175,8 +176,8 @@ class _Maker:
         return ".".join([node.id, *reversed(parts)])
 
     def value(self, node: ast.expr, level: int) -> Json:
-        if level > self.depth:
-            raise ReadError("too_deep", f"The data is too deep: more than {self.depth} levels", self.start)
+        if level > MOST_DEPTH:
+            raise ReadError("too_deep", f"The data is too deep: more than {MOST_DEPTH} levels", self.start)
         match node:
             case ast.Constant():
                 return self.constant(node.value)

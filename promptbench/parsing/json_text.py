@@ -11,7 +11,6 @@ No text raises, and the time is linear in its length.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from promptbench.core.types import Json, Reading, Repair, Rung
 from promptbench.parsing import _strict
@@ -31,33 +30,25 @@ _MEMBER_AFTER = re.compile(r"""\s*+(,?)\s*+(?=["'“][^"'“”\n]{1,200}+["'”
 _MOST_ENCODINGS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The longest text in characters, and the deepest nesting of objects and arrays."""
-
-    characters: int = 1_000_000
-    depth: int = 256
+MOST_CHARACTERS = 1_000_000  # of a text
 
 
-DEFAULT_LIMITS = Limits()
-
-
-def read(text: str, *, limits: Limits = DEFAULT_LIMITS) -> Reading:
+def read(text: str) -> Reading:
     """Return the answer as data, with its rung and repairs."""
     try:
-        return _climb(text, limits)[0]
+        return _climb(text)[0]
     except ReadError as error:
         return Reading(Rung.NONE, error=error.sentence())
 
 
-def fingerprint(text: str, *, limits: Limits = DEFAULT_LIMITS) -> str:
+def fingerprint(text: str) -> str:
     """Return what is wrong with an answer's format, whatever it says; empty if it is raw.
 
     It is the first repair on the worst rung, with its grammar position if it has one (`unclosed:object@value`), or why
     the text cannot be read (`arithmetic:object@after`, `no_data`).
     """
     try:
-        reading, kinds = _climb(text, limits)
+        reading, kinds = _climb(text)
     except ReadError as error:
         return error.kind
     for repair in reading.repairs:
@@ -71,33 +62,33 @@ def rung_of_repair(name: str) -> Rung:
     return rung_of([Repair(name, 0)])
 
 
-def _climb(text: str, limits: Limits) -> tuple[Reading, Mapping[str, str]]:
-    if len(text) > limits.characters:
-        raise ReadError("too_big", f"The text is too big: more than {limits.characters:,} characters")
-    value = _strict.parse(text, limits.depth)
+def _climb(text: str) -> tuple[Reading, Mapping[str, str]]:
+    if len(text) > MOST_CHARACTERS:
+        raise ReadError("too_big", f"The text is too big: more than {MOST_CHARACTERS:,} characters")
+    value = _strict.parse(text)
     if value is not _strict.MISSING:
-        return Reading(Rung.RAW, value) if type(value) is not str else _reading(value, (), limits), _NO_KINDS
+        return Reading(Rung.RAW, value) if type(value) is not str else _reading(value, ()), _NO_KINDS
     body = unwrap(text)
     if body.repairs:
-        value = _strict.parse(text[body.start : body.end], limits.depth)
+        value = _strict.parse(text[body.start : body.end])
         if value is not _strict.MISSING:
-            return _reading(value, body.repairs, limits), _NO_KINDS
-    found = _scalar(text, body, limits) or _members(text, body, limits) or _container(text, body, limits)
-    return _reading(found.value, body.repairs + found.repairs, limits), found.kinds
+            return _reading(value, body.repairs), _NO_KINDS
+    found = _scalar(text, body) or _members(text, body) or _container(text, body)
+    return _reading(found.value, body.repairs + found.repairs), found.kinds
 
 
-def _reading(value: Json, repairs: tuple[Repair, ...], limits: Limits) -> Reading:
+def _reading(value: Json, repairs: tuple[Repair, ...]) -> Reading:
     # A string that contains nothing but an object or array was encoded twice.
     inner, encodings = value, 0
     while isinstance(inner, str) and inner.lstrip().startswith(("{", "[", '"')) and encodings < _MOST_ENCODINGS:
-        inner, encodings = _strict.parse(inner, limits.depth), encodings + 1
+        inner, encodings = _strict.parse(inner), encodings + 1
     if not encodings or not isinstance(inner, (dict, list)):
         return Reading(rung_of(repairs), value, repairs)
     decoded = (*repairs, *(Repair("double_encoded", 0),) * encodings)
     return Reading(rung_of(decoded), inner, decoded, string=None if repairs else str(value))
 
 
-def _scalar(text: str, body: Body, limits: Limits) -> ParsedValue | None:
+def _scalar(text: str, body: Body) -> ParsedValue | None:
     """Return a string or number if the body is nothing else. A word is prose."""
     if body.start == body.end:
         raise ReadError("empty", "The answer is empty")
@@ -118,50 +109,50 @@ def _scalar(text: str, body: Body, limits: Limits) -> ParsedValue | None:
     if text[body.start] != '"' and string.value.lstrip().startswith(("{", "[")):
         if "\\" in text:
             raise ReadError("quoted", "A quoted document with escapes has two readings", body.start)
-        if _strict.parse(string.value, limits.depth) is _strict.MISSING:
+        if _strict.parse(string.value) is _strict.MISSING:
             return None
     return ParsedValue(string.value, body.start, string.end, tuple(Repair(*found) for found in string.repairs))
 
 
-def _members(text: str, body: Body, limits: Limits) -> ParsedValue | None:
+def _members(text: str, body: Body) -> ParsedValue | None:
     if text[body.start] in ":,}]":
         raise ReadError("part", "The beginning of the data is missing", body.start)
     if not _MEMBER_WITHOUT_OPENER.match(text, body.start, body.end):
         return None
-    return Scanner(text, body.start, body.end, limits.depth).members_of({}, after_comma=False)
+    return Scanner(text, body.start, body.end).members_of({}, after_comma=False)
 
 
-def _container(text: str, body: Body, limits: Limits) -> ParsedValue:
+def _container(text: str, body: Body) -> ParsedValue:
     def scan(text: str, start: int, end: int) -> ParsedValue:
         if _ESCAPED_QUOTE_FIRST.match(text, start, end):
-            return _unescape(text, start, end, limits)
-        return Scanner(text, start, end, limits.depth).scan()
+            return _unescape(text, start, end)
+        return Scanner(text, start, end).scan()
 
-    values, stopped = find_values(text, body, limits.depth, scan)
+    values, stopped = find_values(text, body, scan)
     if not values:
         if is_refusal(text, body):
             raise ReadError("refusal", "The model declines to answer", body.start)
         raise ReadError("no_data", "There is no JSON object or array in the text")
     first = values[0]
     if isinstance(first.value, dict) and (orphan := _MEMBER_AFTER.match(text, first.end, body.end)):
-        first = _with_orphans(text, body, first, orphan, limits)
-        values, stopped = find_values(text, Body(first.end, body.end), limits.depth, scan)
+        first = _with_orphans(text, body, first, orphan)
+        values, stopped = find_values(text, Body(first.end, body.end), scan)
         values.insert(0, first)
     return _only(text, body, values[0]) if len(values) == 1 and not stopped else _best(text, body, values, stopped)
 
 
-def _unescape(text: str, start: int, end: int, limits: Limits) -> ParsedValue:
+def _unescape(text: str, start: int, end: int) -> ParsedValue:
     """Return data whose quotes are all escaped, as inside a JSON string."""
     stop = max(text.rfind("}", start, end), text.rfind("]", start, end)) + 1
-    content = _strict.parse(f'"{text[start:stop]}"'.replace("\n", "\\n"), limits.depth)
-    value = _strict.parse(content, limits.depth) if isinstance(content, str) else _strict.MISSING
+    content = _strict.parse(f'"{text[start:stop]}"'.replace("\n", "\\n"))
+    value = _strict.parse(content) if isinstance(content, str) else _strict.MISSING
     if not isinstance(value, (dict, list)):
         raise ReadError("escapes", "There are escaped quotes outside of a string", start)
     return ParsedValue(value, start, stop, (Repair("double_encoded", start),))
 
 
-def _with_orphans(text: str, body: Body, first: ParsedValue, orphan: re.Match[str], limits: Limits) -> ParsedValue:
-    scanner = Scanner(text, orphan.end(), body.end, limits.depth)
+def _with_orphans(text: str, body: Body, first: ParsedValue, orphan: re.Match[str]) -> ParsedValue:
+    scanner = Scanner(text, orphan.end(), body.end)
     if not orphan[1]:
         scanner.note("missing_comma", orphan.end())
     rest = scanner.members_of(first.value, after_comma=True)

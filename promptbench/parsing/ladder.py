@@ -8,7 +8,7 @@ from promptbench.core.canonical import digest
 from promptbench.core.types import Json, Reading, Repair, Rung
 from promptbench.parsing import json_text
 from promptbench.parsing._names import EXTRACTION, RISKY, SAFE
-from promptbench.parsing.json_text import DEFAULT_LIMITS, Limits
+from promptbench.parsing.json_text import MOST_CHARACTERS
 
 # Goes up when an answer moves to another rung although the names of the repairs stay the same.
 _EDITION = 2
@@ -47,19 +47,19 @@ class Ladder:
 
     rules: tuple[Rule, ...] = ()
 
-    def read(self, text: str, *, limits: Limits = DEFAULT_LIMITS) -> Reading:
+    def read(self, text: str) -> Reading:
         """Return the text as data. Raises nothing, whatever the text is.
 
         A rule is tried only on a text that the steps before it read on a lower rung than the rule's own, or not at all.
         Rules do not build on each other: each gets the text as the model wrote it, and the built-in steps read what it
         returns.
         """
-        reading = json_text.read(text, limits=limits)
-        if len(text) > limits.characters:
+        reading = json_text.read(text)
+        if len(text) > MOST_CHARACTERS:
             return reading
         for rule in self.rules:
             if reading.rung.depth > rule.rung.depth:
-                reading = _read_repaired(text, rule, reading, limits)
+                reading = _read_repaired(text, rule, reading)
         return reading
 
     @property
@@ -72,12 +72,12 @@ class Ladder:
         return {rule.name: {"trust": rule.trust, "hash": rule.hash} for rule in self.rules}
 
 
-def _read_repaired(text: str, rule: Rule, before: Reading, limits: Limits) -> Reading:
+def _read_repaired(text: str, rule: Rule, before: Reading) -> Reading:
     """Return the reading with the rule if it is on a better rung than `before`, else `before`."""
     repaired = rule.apply(text)
     if repaired is None or repaired == text:
         return before
-    found = json_text.read(repaired, limits=limits)
+    found = json_text.read(repaired)
     rung = max(found.rung, rule.rung, key=lambda item: item.depth)
     if rung.depth >= before.rung.depth:
         return before

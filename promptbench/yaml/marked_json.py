@@ -16,7 +16,6 @@ from promptbench.yaml.source import Source
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_strict.members, parse_float=WrittenNumber, parse_constant=_strict.no_constant
 )
-_DEPTH = 256
 
 
 class JsonLine:
@@ -49,8 +48,8 @@ def parse_line(path: str, number: int, text: str, found: Diagnostics) -> JsonLin
     """Parse line `number` of the file shown as `path`. Add a diagnostic and return None if it is not one JSON value."""
     try:
         value = _DECODER.decode(text)
-        if text.count("[") + text.count("{") > _DEPTH and _strict.deeper_than(value, _DEPTH):
-            raise ValueError(f"nested more than {_DEPTH} levels deep")
+        if text.count("[") + text.count("{") > _strict.MOST_DEPTH and _strict.too_deep(value):
+            raise ValueError(f"nested more than {_strict.MOST_DEPTH} levels deep")
     except json.JSONDecodeError as error:
         location = Location(path, number, error.colno, 1, text)
         found.add(Code.JSON_SYNTAX, f"this line is not valid JSON: {error.msg}", location, hint=_HINT)

@@ -7,7 +7,6 @@ from hypothesis import given, seed, settings, strategies as st
 
 from promptbench.core.types import Reading, Rung
 from promptbench.parsing.calls import fingerprint, read
-from promptbench.parsing.json_text import Limits
 from tests.helpers.bfcl import MODELS, read_records
 
 
@@ -115,7 +114,7 @@ def test_a_fingerprint_tells_what_is_wrong_whatever_is_called(text, kind):
 
 
 def test_depth_is_limited():
-    assert "too deep" in (read("[f(a=[[[1]]])]", limits=Limits(depth=3)).error or "")
+    assert "too deep" in (read(f"[f({'g(' * 150}1{')' * 150})]").error or "")
 
 
 @seed(20261124)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import json
 import time
 
@@ -9,7 +10,7 @@ from hypothesis import given, seed, settings, strategies as st
 from promptbench.core.types import Rung
 from promptbench.parsing import _strict, json_text
 from promptbench.parsing._names import EXTRACTION, RISKY, SAFE
-from promptbench.parsing.json_text import Limits, fingerprint, read
+from promptbench.parsing.json_text import MOST_CHARACTERS, fingerprint, read
 from tests.parsing import breakage_around, breakage_guess
 from tests.parsing.breakage import BREAKAGES, broken, same, truth
 
@@ -231,11 +232,13 @@ def test_fingerprint_does_not_depend_on_content(text, kind):
 
 
 def test_limits_are_exact():
-    assert read('"' + "x" * 8 + '"', limits=Limits(characters=10)).rung is Rung.RAW
-    assert read('"' + "x" * 9 + '"', limits=Limits(characters=10)).rung is Rung.NONE
-    assert read("[[1]]", limits=Limits(depth=2)).rung is Rung.RAW
-    assert read("[[[1]]]", limits=Limits(depth=2)).error == "The data is too deep: more than 2 levels (at character 2)"
-    assert read("[[[1,]]]", limits=Limits(depth=2)).rung is Rung.NONE
+    text = "x" * (MOST_CHARACTERS - 2)
+    assert read(f'"{text}"').rung is Rung.RAW
+    assert read(f'"{text}x"').rung is Rung.NONE
+    assert read("[" * 256 + "1" + "]" * 256).rung is Rung.RAW
+    too_deep = "The data is too deep: more than 256 levels (at character 256)"
+    assert read("[" * 257 + "1" + "]" * 257).error == too_deep
+    assert read("[" * 257 + "1," + "]" * 257).rung is Rung.NONE
 
 
 def _json(strings: st.SearchStrategy[str]) -> st.SearchStrategy[object]:
@@ -288,7 +291,7 @@ def test_breaking_a_raw_document_never_gains_a_rung(document, edit, random):
     text = json.dumps(document, ensure_ascii=False)
     at = random.choice([0, len(text), random.randrange(len(text))])
     edited = text[:at] + edit + text[at + random.randint(0, 1) :]
-    assert (read(edited).rung is Rung.RAW) == (_strict.parse(edited, 256) is not _strict.MISSING)
+    assert (read(edited).rung is Rung.RAW) == (_strict.parse(edited) is not _strict.MISSING)
 
 
 LABELS = st.sampled_from(
@@ -426,4 +429,4 @@ def test_a_text_of_fifty_megabytes_is_refused_at_once():
 
 
 def test_the_module_has_one_way_in():
-    assert json_text.read.__kwdefaults__.keys() == {"limits"}
+    assert inspect.signature(json_text.read).parameters.keys() == {"text"}

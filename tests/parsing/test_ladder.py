@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, seed, settings, strategies as st
 
 from promptbench.core.types import Rung
-from promptbench.parsing.json_text import Limits
+from promptbench.parsing.json_text import MOST_CHARACTERS
 from promptbench.parsing.ladder import BUILT_IN, BUILT_IN_NAMES, LADDER, Ladder, Rule
 from tests.parsing.test_json_text import ALPHABET, REPAIRED
 
@@ -38,13 +38,13 @@ def test_rules_only_ever_improve_a_reading(text: str, rules: list[Rule]) -> None
 def test_a_text_that_is_too_big_is_given_to_no_rule() -> None:
     seen: list[str] = []
     rule = Rule("seen", "safe", seen.append)
-    assert Ladder((rule,)).read("x" * 20, limits=Limits(characters=10)).rung is Rung.NONE
+    assert Ladder((rule,)).read("x" * (MOST_CHARACTERS + 1)).rung is Rung.NONE
     assert not seen
 
 
 def test_a_result_that_is_too_big_is_not_read() -> None:
-    rule = Rule("long", "safe", lambda text: "[" + "1," * 20 + "1]")
-    assert Ladder((rule,)).read("x", limits=Limits(characters=10)).rung is Rung.NONE
+    rule = Rule("long", "safe", lambda text: "[" + "1," * MOST_CHARACTERS + "1]")
+    assert Ladder((rule,)).read("x").rung is Rung.NONE
 
 
 def test_the_hash_without_rules_changes_only_with_the_edition() -> None:

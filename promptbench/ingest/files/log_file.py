@@ -24,12 +24,11 @@ HEAD_BYTES = 64 * 1024
 RECORD_BYTES = 16 * 1024 * 1024
 # A larger document is read item by item.
 WHOLE_BYTES = 4 * 1024 * 1024
-DEPTH = 256
 # The keys under which exporters keep their list of records.
 ENVELOPES = ("data", "runs", "requests", "results", "records", "items", "observations", "calls", "logs", "rows")
 
 TOO_LONG = "longer than 16 MB"
-TOO_DEEP = f"nested more than {DEPTH} levels deep"
+TOO_DEEP = f"nested more than {_strict.MOST_DEPTH} levels deep"
 
 # A format is still detected if this many of the first records are bad.
 _MAX_BAD_FIRST = 20
@@ -212,7 +211,7 @@ class LogFile:
         number = 0
         try:
             with self._open_utf8(self._document_encoding) as file:
-                items = iterate_array(file, at, max_characters=RECORD_BYTES, max_depth=DEPTH)
+                items = iterate_array(file, at, max_characters=RECORD_BYTES)
                 for number, item in enumerate(items, 1):
                     yield f"record {number}", item
         except BrokenArray as error:
@@ -260,11 +259,11 @@ def _decode(line: bytes) -> str:
 
 
 def _is_json(line: str) -> bool:
-    return _strict.parse(line, DEPTH) is not _strict.MISSING
+    return _strict.parse(line) is not _strict.MISSING
 
 
 def _parse(location: str, text: str) -> tuple[str, Json] | BadRecord:
-    value = _strict.parse(text, DEPTH)
+    value = _strict.parse(text)
     return BadRecord(location, _explain_invalid(text.rstrip())) if value is _strict.MISSING else (location, value)
 
 
@@ -278,7 +277,7 @@ def _explain_invalid(text: str) -> str:
         return TOO_DEEP
     except ValueError:
         return "not JSON: a number with too many digits"
-    if _strict.deeper_than(value, DEPTH):
+    if _strict.too_deep(value):
         return TOO_DEEP
     return "not strict JSON: a duplicate key, NaN or infinity, or a lone surrogate"
 
@@ -309,13 +308,13 @@ class BrokenArray(ValueError):
     """The document cannot be read any further. The message is the reason."""
 
 
-def iterate_array(file: BinaryIO, at: Sequence[str], *, max_characters: int, max_depth: int) -> Iterator[Json]:
+def iterate_array(file: BinaryIO, at: Sequence[str], *, max_characters: int) -> Iterator[Json]:
     """Yield the items of the array at the keys `at`, from UTF-8; nothing if there is no such array.
 
     A comma after the last item is accepted, because some exporters write one. Raise BrokenArray if the text is not
-    JSON, and for an item of more than `max_characters` characters or `max_depth` levels.
+    JSON, and for an item of more than `max_characters` characters, or nested too deeply.
     """
-    document = _Document(file, max_characters, max_depth)
+    document = _Document(file, max_characters)
     for key in at:
         if not document.enter(key):
             return
@@ -351,10 +350,9 @@ def read_keys(text: str) -> tuple[str, ...]:
 class _Document:
     """A window on the text, from the current position on. It is extended as needed."""
 
-    def __init__(self, file: BinaryIO, max_characters: int, max_depth: int) -> None:
+    def __init__(self, file: BinaryIO, max_characters: int) -> None:
         self._file = file
         self._max_characters = max_characters
-        self._max_depth = max_depth
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._text = ""
         self._position = 0
@@ -390,7 +388,7 @@ class _Document:
         """Return the next value and move past it."""
         self.skip("")
         while True:
-            value, end = _strict.parse_at(self._text, self._position, self._max_depth)
+            value, end = _strict.parse_at(self._text, self._position)
             # A number at the end of the text may continue in the next chunk.
             if value is not _strict.MISSING and (end < len(self._text) or self._ended):
                 self._position = end
@@ -400,7 +398,7 @@ class _Document:
                 raise BrokenArray(f"{_NOT_JSON}, or a record longer than 16 MB")
             # Double the window, so that parsing again costs no more than parsing once.
             if not self._extend(max(_CHUNK, size)):
-                raise BrokenArray(f"{_NOT_JSON}, or nested more than {self._max_depth} levels deep")
+                raise BrokenArray(f"{_NOT_JSON}, or nested more than {_strict.MOST_DEPTH} levels deep")
 
     def _extend(self, count: int) -> bool:
         if self._ended:
