@@ -97,7 +97,8 @@ class Panel(JudgedCheck):
     def standing(self) -> str:
         kappa = self.agreement.kappa if self.agreement else None
         if self.agreement is None or kappa is None:
-            return "no agreement with people is on record"
+            too_few = "people's labels are too few for kappa, or all the same"
+            return too_few if self.agreement else "no agreement with people is on record"
         found = f"kappa {kappa.value:.2f} ({kappa.low:.2f} to {kappa.high:.2f}, {self.agreement.counts.total} answers)"
         return found if self.counts else f"{found}, and its lower bound must reach {self.needed:g}"
 

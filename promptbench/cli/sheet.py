@@ -81,7 +81,8 @@ def import_(
         out(f"reviews: {labels}; {number_of(done.marks_added, 'new mark')}")
     for pair in done.reviewers:
         it = pair.kappa
-        kappa = f"kappa {it.value:.2f} ({it.low:.2f} to {it.high:.2f})" if it else "no kappa, with the same marks"
+        none = "too few for kappa" if pair.shared < 2 else "no kappa, with the same marks"
+        kappa = f"kappa {it.value:.2f} ({it.low:.2f} to {it.high:.2f})" if it else none
         differing = f"; they differ on {', '.join(map(clean, pair.differing))}" if pair.differing else ""
         out(f"{' and '.join(map(clean, pair.reviewers))}: {kappa} over {number_of(pair.shared, 'case')}{differing}")
     counts = [

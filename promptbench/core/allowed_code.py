@@ -140,6 +140,8 @@ def pin(
 ) -> tuple[Pinned, list[Problem]]:
     """Return a module with the modules that it imports and the `named` files, and what of them may not run.
 
+    Missing files are left out.
+
     Args:
         file: the module, from the suite's `folder`.
         root: the project's root.
@@ -151,11 +153,7 @@ def pin(
     waiting = [(PurePosixPath(name), "") for name in (file, *named)]
     for path, importer in waiting:
         actual = locate(str(path), folder, root) if is_inside(str(path)) else None
-        if str(path) in found:
-            continue
-        if actual is None or not actual.is_file():
-            missing = Problem(Code.FILE_NOT_FOUND.name, f"file not found below the suite's folder: {path}")
-            refused += [] if importer else [missing]
+        if str(path) in found or actual is None or not actual.is_file():
             continue
         shown = relative(actual, root)
         if path.suffix == ".py" and not is_allowed(shown, allowed):

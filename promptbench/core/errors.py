@@ -65,6 +65,7 @@ class Code(StrEnum):
     NO_TOOLS = "PB408"
     NOT_TAKEN = "PB409"
     TRAINED_ON = "PB410"
+    NOT_JUDGED = "PB411"
     UNKNOWN_CHECK = "PB501"
     BAD_CHECK = "PB502"
     NO_CHECKS = "PB503"

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from promptbench.core.canonical import digest, digest_text
@@ -227,17 +228,14 @@ class Attempts:
 
         A round is yielded again as long as `fetch` returns True, because answers that it waits for have come.
         """
-        yield self.open(first_round(self._prepared, repeats, done, seed), done)
-        while fetch():
-            yield self.open(first_round(self._prepared, repeats, done, seed), done)
-        while not (self._engine.halted or self.down):
-            count, tasks = more()
-            if not count:
-                break
-            self._listen(MoreWanted(count))
+        tasks: Callable[[], Iterable[Task]] = partial(first_round, self._prepared, repeats, done, seed)
+        count = 1
+        while count:
             yield self.open(tasks(), done)
             while fetch():
                 yield self.open(tasks(), done)
+            count, tasks = (0, tasks) if self._engine.halted or self.down else more()
+            self._listen(MoreWanted(count))
 
     def open(self, tasks: Iterable[Task], done: Callable[[AttemptKey], bool]) -> Iterator[Task]:
         """Yield the tasks that are not `done` and whose model may still be called."""

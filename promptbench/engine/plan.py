@@ -114,8 +114,9 @@ def round_sizes(prepared: PreparedSuite, repeats: Repeats) -> dict[str, int]:
         * len(prepared.prompts_of(model))
         for model in prepared.models
     }
-    for model in prepared.unconfirmed if len(prepared.cases) else ():
-        sizes[model.name] += 1
+    for model in prepared.models if len(prepared.cases) else ():
+        # One request is repeated, also when that has confirmed the model.
+        sizes[model.name] += prepared.deterministic(model) and not model.replays
     return sizes
 
 
@@ -157,7 +158,7 @@ def judge_estimates(prepared: PreparedSuite, repeats: Repeats, cost: CostOf) -> 
     """Return the most calls to each judge in the first round: the same answer to a case is judged only once."""
 
     def calls(task: Task) -> list[_Call]:
-        answer = _usages(prepared, task)[-1].output_tokens
+        answer = [Usage(0, 0), *_usages(prepared, task)][-1].output_tokens
         asked = []
         for checks, values in checks_by_answer(task.case, task.key.variant):
             # Of an answer that is not known yet: something, wherever a check looks.

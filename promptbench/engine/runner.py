@@ -96,12 +96,7 @@ class Engine:
         `workers` is the number of workers by queue. With `due`, each task starts at that time instead, in seconds of
         `time.perf_counter`, however many calls are in flight. Raises what `work` raises.
         """
-        try:
-            self._loop.run(self._run(tasks, work, workers, due))
-        except (KeyboardInterrupt, asyncio.CancelledError):
-            self.stopped = self._aborted = True
-        except BaseExceptionGroup as group:
-            raise _first_error(group) from group
+        self.wait(self._run(tasks, work, workers, due))
 
     def stop(self) -> None:
         """Make no more calls. Calls in flight are still awaited and recorded."""
@@ -117,13 +112,15 @@ class Engine:
         return reply
 
     def wait(self, coroutine: Coroutine[None, None, None]) -> None:
-        """Run something between two runs, such as waiting for a batch. Ctrl-C ends it at once."""
+        """Run something such as waiting for a batch. Ctrl-C ends it at once. Raises what it raises."""
         try:
             self._loop.run(coroutine)
         except BudgetReached as error:
             self.spent = error.message
         except (KeyboardInterrupt, asyncio.CancelledError):
             self.stopped = self._aborted = True
+        except BaseExceptionGroup as group:
+            raise _first_error(group) from group
 
     def spawn(self, coroutine: Coroutine[None, None, None]) -> None:
         """Start something that `run` waits for besides its tasks."""

@@ -65,11 +65,7 @@ _NO_USAGE = Usage(0, 0)
 
 
 class Stopped(Exception):
-    """The gateway was stopped before a request was sent."""
-
-
-class Deferred(Stopped):
-    """The request waits for its batch, so it is made again when that has ended."""
+    """A request was not sent: the gateway was stopped, or the request waits for its batch."""
 
 
 Price = Callable[[ModelRef, Answer], float | None]
@@ -135,7 +131,7 @@ class Gateway:
         """Return the model's reply, or that of the `fallback` if the model is disabled.
 
         Raises ModelDown if the model and its fallback are disabled, BudgetReached if the call could exceed the budget,
-        Stopped if `stop` was called before the request was sent, Deferred if it waits for a batch.
+        Stopped if `stop` was called before the request was sent, or if it waits for its batch.
         """
         model = self._models[str(request.model)]
         if self._cache is not None and (kept := self._cache.find(request)) is not None:
@@ -191,8 +187,9 @@ class Gateway:
             self._cache.keep(progress.request, reply.answer)
         if reply.failure is None or reply.failure.kind is not FailureKind.FATAL:
             return reply
-        now = self._clock()
-        model.circuit.failed(reply.failure, now, request=progress, tries=reply.tries, last=True, hopeless=True)
+        model.circuit.failed(
+            reply.failure, self._clock(), request=progress, tries=reply.tries, last=True, hopeless=True
+        )
         return reply if fallback is None else await self._fall_back(model, progress.request, fallback, reply, None)
 
     def stop(self) -> None:

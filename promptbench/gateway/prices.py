@@ -9,6 +9,8 @@ A price file is TOML or JSON by model, or LiteLLM's price list unchanged:
     output = 2.0
     cached = 0.025   # for input read from the provider's cache; `input` by default
 
+An answer that came by batch has the list's price for batches, else a share of the usual price: `batch_prices.toml`.
+
 LiteLLM's `model_prices_and_context_window.json` has US dollars per token, and models without a price per token.
 """
 
@@ -20,6 +22,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TypeGuard
@@ -28,8 +31,8 @@ from promptbench.core.canonical import digest_text
 from promptbench.core.errors import InputError, did_you_mean
 from promptbench.core.types import Answer, Json, ModelRef, Usage
 
-BATCH_SHARE = 0.5  # The share of the price that OpenAI, Azure and Anthropic bill for a call by batch.
 _KEYS = ("input", "output", "cached")
+_BATCH_PRICES = tomllib.loads(Path(__file__).with_name("batch_prices.toml").read_text(encoding="utf-8"))
 _LITELLM = ("input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost")
 
 
@@ -41,12 +44,12 @@ class Rates:
     output: float
     cached: float | None = None
 
-    def cost(self, usage: Usage) -> float:
-        """Return US dollars for this usage."""
+    def cost(self, usage: Usage, share: float = 1.0) -> float:
+        """Return US dollars for this usage, at this share of the rates."""
         cached = min(usage.cached_tokens or 0, usage.input_tokens)
         cached_rate = self.input if self.cached is None else self.cached
         fresh = usage.input_tokens - cached
-        return (fresh * self.input + cached * cached_rate + usage.output_tokens * self.output) / 1_000_000
+        return share * (fresh * self.input + cached * cached_rate + usage.output_tokens * self.output) / 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +148,7 @@ class Prices:
     def __init__(self, market: Market, file: PriceFile | None = None) -> None:
         self.market = market
         self._file = file
-        self._found: dict[tuple[str, str], CostOf | None] = {}
+        self._found: dict[tuple[str, str, bool], CostOf | None] = {}
 
     def cost(self, model: ModelRef, answer: Answer) -> float | None:
         """Return US dollars for an answer. Writing to a provider's cache counts as plain input."""
@@ -154,14 +157,14 @@ class Prices:
             return None if hourly is None else hourly * answer.provider_ms / 3_600_000
         if answer.usage is None or answer.recorded:
             return None
-        price = self._price(model, answer.model)
-        return None if price is None else price(answer.usage) * (BATCH_SHARE if answer.by_batch else 1.0)
+        price = self._price(model, answer.model, by_batch=answer.by_batch)
+        return None if price is None else price(answer.usage)
 
-    def of_tokens(self, model: ModelRef, usage: Usage) -> float | None:
+    def of_tokens(self, model: ModelRef, usage: Usage, *, by_batch: bool = False) -> float | None:
         """Return US dollars for a call with this usage: 0 for a model that is not billed."""
         if self.market.free(model):
             return 0.0
-        price = self._price(model, "")
+        price = self._price(model, "", by_batch=by_batch)
         return None if price is None else price(usage)
 
     def facts(self) -> dict[str, str]:
@@ -169,51 +172,58 @@ class Prices:
         own = {"file": self._file.name, "file_hash": self._file.hash} if self._file else {}
         return {_LIST: metadata.version(_LIST), **own}
 
-    def _price(self, model: ModelRef, returned: str) -> CostOf | None:
+    def _price(self, model: ModelRef, returned: str, *, by_batch: bool) -> CostOf | None:
         # Look up the requested name in the file; in the list also the returned name and the model behind it.
-        key = (str(model), returned)
+        key = (str(model), returned, by_batch)
         if key not in self._found:
             rates = self._file.rates(model) if self._file else None
-            self._found[key] = rates.cost if rates else self._listed(model, returned)
+            share = _BATCH_PRICES.get(model.provider, {}).get("share", 1.0) if by_batch else 1.0
+            self._found[key] = partial(rates.cost, share=share) if rates else self._listed(model, returned, share)
         return self._found[key]
 
-    def _listed(self, model: ModelRef, returned: str) -> CostOf | None:
+    def _listed(self, model: ModelRef, returned: str, share: float) -> CostOf | None:
         address = self.market.addresses.get(model.provider)
         if address is not None and any(host in address for host in _THIS_MACHINE):
             return None
         for name in dict.fromkeys((returned, self.market.behind.get(str(model)), model.name)):
-            price = _look_up(model.provider, address, name) if name else None
+            price = listed(name, model.provider, address, share) if name else None
             if price is not None:
                 return price
         return None
 
 
-def listed(name: str) -> CostOf | None:
-    """Return the list's price of a model of which only the name is known, as in logs; None if unlisted."""
-    return _look_up(None, None, name)
+def listed(name: str, provider: str | None = None, address: str | None = None, share: float = 1.0) -> CostOf | None:
+    """Return the list's price of a model, None if it is unlisted. In logs only the name is known.
 
-
-def _look_up(provider: str | None, address: str | None, name: str) -> CostOf | None:
+    A `share` below 1 is for a batch: that of the usual price, if the list has no price of batches.
+    """
     import genai_prices
     from genai_prices.types import TieredPrices
 
     nothing = genai_prices.Usage(input_tokens=0, output_tokens=0)
     where = {"provider_api_url": address} if address else {"provider_id": provider}
+    context = None if share == 1.0 else {"processing": "batch"}
     try:
-        price = genai_prices.calc_price(nothing, name, **where).model_price
+        usual, price = (
+            genai_prices.calc_price(nothing, name, price_context=it, **where).model_price for it in (None, context)
+        )
     except LookupError:
         return None
+    share = share if price == usual else 1.0
     rates = (price.input_mtok, price.output_mtok, price.cache_read_mtok)
     if any(isinstance(rate, TieredPrices) for rate in rates):
-        return lambda usage: float(
-            price.calc_price(
-                genai_prices.Usage(
-                    input_tokens=usage.input_tokens,
-                    output_tokens=usage.output_tokens,
-                    cache_read_tokens=min(usage.cached_tokens or 0, usage.input_tokens),
-                )
-            )["total_price"]
+        return lambda usage: (
+            share
+            * float(
+                price.calc_price(
+                    genai_prices.Usage(
+                        input_tokens=usage.input_tokens,
+                        output_tokens=usage.output_tokens,
+                        cache_read_tokens=min(usage.cached_tokens or 0, usage.input_tokens),
+                    )
+                )["total_price"]
+            )
         )
     given, made, cached = (float(rate) if isinstance(rate, Decimal | int | float) else None for rate in rates)
     # Models that answer with an embedding or a score have no price for output, which they do not have either.
-    return None if given is None else Rates(given, made or 0.0, cached).cost
+    return None if given is None else partial(Rates(given, made or 0.0, cached).cost, share=share)

@@ -19,7 +19,6 @@ _TOOL_ROLES = ("tool", "function")
 _TEXTS = ("text", "input_text", "output_text", "refusal")
 _CALLS = ("tool_use", "tool_call", "function_call", "function", "server_tool_use", "tool-call")
 _RESULTS = ("tool_result", "tool_call_response", "function_call_output", "tool-result")
-_CALL_IDS = ("call_id", "tool_call_id", "id", "toolCallId", "toolUseId")
 _THOUGHTS = ("thinking", "redacted_thinking", "reasoning", "reasoning_content")
 # Values of `type` in a message without a role: LangChain's kinds, and the items of the Responses API.
 _ITEMS = {*_ROLES, *_CALLS, *_RESULTS, *_THOUGHTS, "message"}

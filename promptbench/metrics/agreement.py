@@ -34,7 +34,7 @@ class Confusion:
         return self.yes_yes + self.yes_no + self.no_yes + self.no_no
 
     def kappa(self) -> Kappa | None:
-        """Return Cohen's kappa with its interval; None without answers, or if all verdicts are the same.
+        """Return Cohen's kappa with its interval; None for fewer than two answers, or if all verdicts are the same.
 
         The value is (po − pe) / (1 − pe) of the counts (Cohen 1960, Educational and Psychological Measurement
         20:37–46). The interval is kappa ± 1.96 standard errors with the large-sample variance of Fleiss, Cohen and
@@ -42,7 +42,7 @@ class Confusion:
         its width would be 0 for full agreement, even on a few answers.
         """
         counts = (self.yes_yes, self.yes_no, self.no_yes, self.no_no)
-        if not self.total or self.total in (self.yes_yes, self.no_no):
+        if self.total < 2 or self.total in (self.yes_yes, self.no_no):
             return None
         smoothed = tuple(count + _PSEUDO for count in counts)
         middle, error = kappa_and_error(smoothed[:2], smoothed[2:])

@@ -4,12 +4,10 @@ OpenAI and Azure take a file of lines and return two, of answers and of errors; 
 bodies of requests and answers are those of single calls.
 """
 
-import asyncio
 import json
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from operator import attrgetter
 from typing import Any
 
 from promptbench.core.protocols import BatchLine
@@ -18,6 +16,7 @@ from promptbench.providers import _chat, _failures
 from promptbench.providers._hosted import Hosted
 
 _SECONDS = 600.0  # for a file of up to 200 MB
+_IMPORT_POLL = 2.0  # seconds
 _CLOCKS_DIFFER = 3600.0  # seconds
 # The errors of a batch that may have a place in the queue later.
 _QUEUE_FULL = frozenset({"token_limit_exceeded", "request_limit_exceeded", "rate_limit_exceeded"})
@@ -35,9 +34,7 @@ _STATUS = {
 
 
 class HostedBatch:
-    """What the batch APIs of the SDKs have in common. `home` is where a client has its batches."""
-
-    home = "batches"
+    """What the batch APIs of the SDKs have in common."""
 
     def __init__(self, hosted: Hosted, prefix: str = "/v1") -> None:
         self.hosted = hosted
@@ -45,7 +42,7 @@ class HostedBatch:
 
     @property
     def batches(self) -> Any:
-        return attrgetter(self.home)(self.hosted.open())
+        return self.hosted.open().batches
 
     def read(self, request: Request, status: int, body: str | None) -> Answer:
         api, _, reading = self.hosted.prepare(request)
@@ -64,11 +61,7 @@ class HostedBatch:
         return await self.hosted.reply(call, _SECONDS)
 
     async def listed(self) -> list[Any]:
-        async def every() -> list[Any]:
-            return [batch async for batch in self.batches.list(limit=100)]
-
-        found: list[Any] = await self.call(every())
-        return found
+        return [batch async for batch in self.batches.list(limit=100)]
 
     async def cancel(self, batch: str) -> None:
         await self.call(self.batches.cancel(batch))
@@ -88,14 +81,13 @@ class OpenAIBatch(HostedBatch):
     async def send(self, content: bytes, tag: str) -> str:
         files = self.hosted.open().files
         file = await self.call(files.create(file=("promptbench.jsonl", content), purpose="batch"))
-        while file.status in ("pending", "running"):  # Azure imports it first.
-            await asyncio.sleep(2)
-            file = await self.call(files.retrieve(file.id))
+        if file.status in ("pending", "running"):  # Azure imports it first.
+            await self.call(files.wait_for_processing(file.id, poll_interval=_IMPORT_POLL))
         options: Any = {"endpoint": self.path, "completion_window": "24h", "metadata": {"promptbench": tag}}
         return str((await self.call(self.batches.create(input_file_id=file.id, **options))).id)
 
     async def find(self, tag: str, keys: Collection[str], since: float, known: Collection[str]) -> str | None:
-        ours = (it for it in await self.listed() if (it.metadata or {}).get("promptbench") == tag)
+        ours = (it for it in await self.call(self.listed()) if (it.metadata or {}).get("promptbench") == tag)
         return next((str(batch.id) for batch in ours if batch.status != "failed"), None)
 
     async def look(self, batch: str) -> tuple[int, list[BatchLine] | None]:
@@ -110,16 +102,19 @@ class OpenAIBatch(HostedBatch):
         if found.status not in ("completed", "expired", "cancelled"):
             return done, None
         names = [name for name in (found.output_file_id, found.error_file_id) if name]
-        files = self.hosted.open().files
-        return done, [line for name in names for line in lines_in((await self.call(files.content(name))).content)]
+        contents = [await self.call(self.hosted.open().files.content(name)) for name in names]
+        return done, [line for found in contents for line in lines_in(found.content)]
 
 
 class AnthropicBatch(HostedBatch):
     """Anthropic's message batches. They carry nothing of ours but the keys, which are seen when they have ended."""
 
-    home = "messages.batches"
     max_lines = 100_000
     max_bytes = 243_000_000  # of 256 MB
+
+    @property
+    def batches(self) -> Any:
+        return self.hosted.open().messages.batches
 
     def line(self, key: str, request: Request) -> bytes:
         return _chat.encode({"custom_id": key, "params": self.hosted.prepare(request)[1]})
@@ -129,19 +124,15 @@ class AnthropicBatch(HostedBatch):
         return str((await self.call(self.batches.create(requests=requests))).id)
 
     async def find(self, tag: str, keys: Collection[str], since: float, known: Collection[str]) -> str | None:
-        later = [it for it in await self.listed() if it.created_at.timestamp() >= since - _CLOCKS_DIFFER]
-        sizes = {it.id: sum(it.request_counts.to_dict().values()) for it in later}
-        running = []
-        for name in (name for name, size in sizes.items() if size == len(keys) and name not in known):
-            _, lines = await self.look(name)
-            if lines is None:
-                running.append(name)
-            elif lines and {key for key, _, _ in lines} <= set(keys):
-                return str(name)
-        if running:
+        later = [it for it in await self.call(self.listed()) if it.created_at.timestamp() >= since - _CLOCKS_DIFFER]
+        sizes = {it.id: sum(it.request_counts.to_dict().values()) for it in later if it.id not in known}
+        came = {name: (await self.look(name))[1] for name, size in sizes.items() if size == len(keys)}
+        ours = [name for name, lines in came.items() if lines and {key for key, *_ in lines} <= set(keys)]
+        running = [name for name, lines in came.items() if lines is None]
+        if running and not ours:
             message = f"{', '.join(running)}: in progress, and may be a batch that was sent when the run ended"
             raise ProviderFailure(FailureKind.RATE_LIMIT, message)
-        return None
+        return next(iter(ours), None)
 
     async def look(self, batch: str) -> tuple[int, list[BatchLine] | None]:
         import httpx2

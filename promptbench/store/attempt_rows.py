@@ -100,10 +100,20 @@ def keep(
 ) -> None:
     """Insert or replace an attempt, with the recording of the `model`'s answer. The caller holds a transaction.
 
-    A `swap` is at a chain with steps of two versions, and no attempt of the run: only its outcome is kept.
+    A `swap` is at a chain with steps of two versions, and no attempt of the run: its outcome and its calls are kept.
     """
     execute = connection.execute
     answer, key, at = attempt.answer, attempt.key, attempt.started
+    for number, step in enumerate(attempt.steps, 1):
+        keep_step(connection, run, key, number, step)
+    for number, failed in enumerate(attempt.failed_tries, 1):
+        execute(
+            f"INSERT OR REPLACE INTO failed_try VALUES ({', '.join('?' * 11)})",
+            [
+                *(run, key.variant, key.model, key.case, key.repeat, at, number),
+                *(failed.kind, failed.status, failed.message, failed.provider_ms),
+            ],
+        )
     if swap:
         row = (run, key.variant, key.model, key.case, key.repeat, attempt.outcome)
         execute("INSERT OR REPLACE INTO swap VALUES (?, ?, ?, ?, ?, ?)", row)
@@ -159,16 +169,6 @@ def keep(
             len(attempt.steps) or None,
         ],
     )
-    for number, step in enumerate(attempt.steps, 1):
-        keep_step(connection, run, key, number, step)
-    for number, failed in enumerate(attempt.failed_tries, 1):
-        execute(
-            f"INSERT OR REPLACE INTO failed_try VALUES ({', '.join('?' * 11)})",
-            [
-                *(run, key.variant, key.model, key.case, key.repeat, at, number),
-                *(failed.kind, failed.status, failed.message, failed.provider_ms),
-            ],
-        )
 
 
 # The table of attempts at chains with steps of two versions, which are no attempts of the run.

@@ -4,7 +4,8 @@ A batch is written here before it is sent, so that a killed run finds it again a
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from hashlib import sha256
 from typing import Any
 
 from promptbench.core.clock import now
@@ -37,15 +38,15 @@ COLUMNS = {
         "run": "the run",
         "part": "counts from 1 within the run",
         "model": "provider/name",
-        "fingerprint": "sha256 of the file with the requests",
+        "fingerprint": "sha256 of the requests",
         "size": "the number of requests",
-        "estimate": "US dollars that it was expected to cost when it was planned",
-        "sent": "ISO 8601, UTC: when sending began; from then on it may have been accepted. Null before",
+        "estimate": "US dollars that it was expected to cost",
+        "sent": "ISO 8601, UTC: when sending began; from then on it may have been accepted",
         "remote_id": "its id at the provider; null until it is known",
         "ended": "ISO 8601, UTC: when its answers were read; null before",
     },
     "batch_line": {
-        "run": "the run; its lines are deleted when its answers are on record",
+        "run": "the run; its lines are deleted when it has a verdict",
         "key": "the hash of the request, which is its id in the batch",
         "part": "the batch",
         "status": "HTTP status of the answer; 0 if the batch ended without one, null until it is read",
@@ -64,38 +65,39 @@ class StoredBatch:
     fingerprint: str
     size: int
     estimate: float
-    sent: str | None = None
+    sent: str
     remote_id: str | None = None
 
 
 class Batches(RunTable):
     """The tables `batch` and `batch_line`."""
 
-    def plan(self, run: str, model: str, fingerprint: str, keys: Sequence[str], estimate: float) -> None:
-        """Commit a batch with the keys of its requests."""
+    def plan(self, run: str, model: str, content: bytes, keys: Sequence[str], estimate: float) -> StoredBatch:
+        """Commit a batch that is about to be sent, with the hash of its content and the keys of its requests."""
         with self.transaction() as connection:
             sql = "SELECT coalesce(max(part), 0) + 1 FROM batch WHERE run = ?"
             [part] = connection.execute(sql, [run]).fetchone()
-            values = [run, part, model, fingerprint, len(keys), estimate]
-            connection.execute("INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, NULL)", values)
-            rows = ((run, key, part) for key in keys)
-            connection.executemany("INSERT INTO batch_line (run, key, part) VALUES (?, ?, ?)", rows)
+            batch = StoredBatch(run, part, model, sha256(content).hexdigest(), len(keys), estimate, now())
+            connection.execute("INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", astuple(batch))
+            sql = "INSERT INTO batch_line (run, key, part) VALUES (?, ?, ?)"
+            connection.executemany(sql, [(run, key, part) for key in keys])
+        return batch
 
-    def mark(self, batch: StoredBatch, sent: str | None, remote_id: str | None = None) -> None:
-        """Commit that a batch is being sent, or its id at the provider, or that it was certainly not accepted."""
-        batch.sent, batch.remote_id = sent, remote_id
+    def accepted(self, batch: StoredBatch, remote_id: str) -> None:
+        """Commit the id of a batch at the provider."""
+        batch.remote_id = remote_id
         with self.transaction() as connection:
-            values = [sent, remote_id, batch.run, batch.part]
-            connection.execute("UPDATE batch SET sent = ?, remote_id = ? WHERE run = ? AND part = ?", values)
+            connection.execute(
+                "UPDATE batch SET remote_id = ? WHERE run = ? AND part = ?", [remote_id, batch.run, batch.part]
+            )
 
     def end(self, batch: StoredBatch, lines: Iterable[tuple[str, int, str]]) -> None:
         """Commit what came back: key, status and body. The first answer to a request counts; some may be missing."""
         with self.transaction() as connection:
-            execute, where = connection.execute, "WHERE run = ? AND part = ?"
-            for line in ((status, body, batch.run, batch.part, key) for key, status, body in lines):
-                sql = f"UPDATE batch_line SET status = ?, body = ? {where} AND key = ? AND status IS NULL"
-                execute(sql, line)
-            of_batch = [batch.run, batch.part]
+            execute, where, of_batch = connection.execute, "WHERE run = ? AND part = ?", [batch.run, batch.part]
+            rows = ((status, body, *of_batch, key) for key, status, body in lines)
+            sql = f"UPDATE batch_line SET status = ?, body = ? {where} AND key = ? AND status IS NULL"
+            connection.executemany(sql, rows)
             execute(f"UPDATE batch_line SET status = 0 {where} AND status IS NULL", of_batch)
             execute(f"UPDATE batch SET ended = ? {where}", [now(), *of_batch])
 
@@ -126,8 +128,3 @@ class Batches(RunTable):
     def remote_ids(self) -> set[str]:
         """Return the ids of all known batches at their providers."""
         return {str(row[0]) for row in self._rows("SELECT remote_id FROM batch WHERE remote_id NOTNULL")}
-
-    def clear(self, run: str) -> None:
-        """Delete the lines of a run whose answers are on record."""
-        with self.transaction() as connection:
-            connection.execute("DELETE FROM batch_line WHERE run = ?", [run])

@@ -206,10 +206,11 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
 
     def finish(self, run: str, result: str, sentence: str) -> None:
         """Record the verdict of a run."""
-        with storage_errors(self.path, WHAT):
-            self._connection.execute(
+        with self.transaction() as connection:
+            connection.execute(
                 "UPDATE run SET finished = ?, result = ?, sentence = ? WHERE id = ?", [now(), result, sentence, run]
             )
+            connection.execute("DELETE FROM batch_line WHERE run = ?", [run])  # Their answers are attempts now.
 
     def forget_errors(self, run: str) -> int:
         """Delete the attempts of a run that have no answer, and return their number; their failed calls stay."""

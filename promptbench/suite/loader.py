@@ -198,14 +198,16 @@ _STAND_INS = {"suite": "?", "prompt": "?", "models": "?/?"}
 
 def _models(file: SuiteFile, document: YamlDocument, found: Diagnostics) -> tuple[ModelEntry, ...]:
     entries: dict[str, ModelEntry] = {}
+    # A chain of functions has no models besides them.
+    last = None if "models" in document.value else ("steps", len(file.steps) - 1)
     for index, item in enumerate(file.models):
-        where = Where(document, ("models", index))
+        where = Where(document, last or ("models", index))
         ref = _model_ref(item.model, where.location(), found)
         fallback = _model_ref(item.fallback, where.location("fallback"), found) if item.fallback else None
         config, locations = read_config(item.config, partial(_config_location, where), found, over=True)
         if ref is None:
             continue
-        named = (item.own_name, config, locations, item.prompt, tuple(item.trained_on), bool(item.judged))
+        named = (item.own_name, config, locations, item.prompt, tuple(item.trained_on), bool(item.judged or last))
         entry = ModelEntry(ref, item.uses_prompt, where.path, fallback, item.deterministic, *named)
         first = entries.setdefault(entry.name, entry)
         # The same entry once more has never changed anything.

@@ -27,8 +27,9 @@ NO_PROMPT = "-"  # Stands for the `prompt:` of a suite with `steps:`, or with a 
 
 
 def _prompt_or_steps(schema: dict[str, Any]) -> None:
-    schema["required"].remove("prompt")
-    schema["not"] = {"required": ["prompt", "steps"]}  # A suite with a judged model has neither.
+    # A suite with a judged model has neither, and a chain of functions no models besides them.
+    alone = {"not": {"required": ["prompt", "steps"]}, "anyOf": [{"required": ["models"]}, {"required": ["steps"]}]}
+    schema.update(alone, required=["suite"])
 
 
 class DefaultsFile(Written):
@@ -232,9 +233,13 @@ class SuiteFile(Written):
     @model_validator(mode="before")
     @classmethod
     def _steps_stand_for_the_prompt(cls, data: Any) -> Any:
-        return {"prompt": NO_PROMPT, **data} if isinstance(data, dict) and _has_no_prompt(data) else data
+        return {**_stand_ins(data), **data} if isinstance(data, dict) else data
 
 
-def _has_no_prompt(data: dict[str, Any]) -> bool:
-    models = as_list(data.get("models")) or []
-    return "steps" in data or any(isinstance(item, dict) and item.get("judged") for item in models)
+def _stand_ins(data: dict[str, Any]) -> dict[str, Any]:
+    """Return what a suite without a prompt leaves out. A chain of functions is called by its last one, as its model."""
+    models, steps = as_list(data.get("models")) or [], as_list(data.get("steps")) or []
+    last = steps[-1] if steps and all(isinstance(step, dict) and step.get("model") for step in steps) else None
+    own = {"models": [{key: last.get(key) for key in ("model", "deterministic")}]} if last else {}
+    promptless = "steps" in data or any(isinstance(item, dict) and item.get("judged") for item in models)
+    return {"prompt": NO_PROMPT, **own} if promptless else {}

@@ -25,6 +25,7 @@ _KEY = 40
 _SHORTEST_TEMPLATE = 200
 
 Signature = tuple[int, ...]
+LAYOUT = f"{_BINS}I"  # of a signature, as `struct` has it
 
 
 class SignedTexts:

@@ -196,6 +196,7 @@ def test_a_tuned_model_runs_only_what_it_has_not_seen(project: ProjectFolder) ->
     [
         (None, "'tuning.manifest.json' cannot be read as a manifest: No such file or directory"),
         ("[]", "'tuning.manifest.json' cannot be read as a manifest: `promptbench export` did not write it"),
+        ('{"promptbench": "export/1", "trained": {"keys": [], "signatures": [[-1, 2]]}}', "did not write it"),
         ('{"promptbench": "export/9", "trained": {"keys": [], "signatures": []}}', "expected the format 'export/1'"),
     ],
 )

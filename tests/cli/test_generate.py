@@ -118,6 +118,11 @@ def test_a_sheet_has_what_was_asked_for(shop: ProjectFolder) -> None:
     assert (rows[3]["tags"], rows[3]["check"], rows[3]["source quote"]) == ("unanswerable", "answerable", "")
 
 
+def test_a_model_that_is_none_is_reported_once(shop: ProjectFolder) -> None:
+    ended = shop.run("generate", "suites/shop", "--from", "docs", "--by", "foo", "--output", "review.csv")
+    assert (ended.code, ended.err.count("'foo' is not a model")) == (2, 1)
+
+
 def test_the_same_command_calls_nobody_again(shop: ProjectFolder, server: FakeOpenAI) -> None:
     assert "cannot be kept" in generate(shop, "--max-cost", "1").err
     stopped = generate(shop, "--count", "3", "--unanswerable", "0", "--max-calls", "2")
@@ -250,6 +255,9 @@ def test_reviewed_cases_enter_the_suite_once(shop: ProjectFolder) -> None:
     again = review(shop, "Ann", ["edit", "yes", "no", ""], vars_question="When is it open on a Saturday?")
     assert "0 new marks" in again.out
     assert "no changes" in again.out
+
+    # One case says nothing about an agreement.
+    assert "Ann and Cid: too few for kappa over 1 case" in review(shop, "Cid", ["", "yes", "", ""], "--dry-run").out
 
     # Another reviewer, who saw the question before it was edited, does not undo the edit.
     ended = review(shop, "Ben", ["yes", "no", "yes", "yes"])

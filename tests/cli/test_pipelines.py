@@ -116,7 +116,7 @@ def test_a_large_file_is_named_when_a_label_moves(answers: ProjectFolder) -> Non
         ("deterministic: true}", "as: mine}", ""),
         ("models: [", "prompt: app.py\nmodels: [", "a suite with a judged model has one of them, and no 'prompt'"),
         ("models: [", 'models: ["openai/x", ', "openai/x gets a prompt, and a suite with a judged model has none"),
-        ("files: teams.txt", "files: no.txt", "no.txt"),
+        ("files: teams.txt", "files: no.txt", "suite.yaml:2:63: error[PB208] file 'no.txt' not found"),
         ("python/app.py:answer", "gguf/smollm2-135m", "gguf/smollm2-135m must report its version"),
     ],
 )
@@ -128,6 +128,14 @@ def test_what_is_wrong_with_a_judged_model_has_a_location(
     assert ended.code == (2 if said else 0), ended.out
     assert said in flat(ended.out)
     assert "suites/answers/suite.yaml:" in ended.out or not said
+
+
+def test_a_plan_with_a_judge_of_a_function(answers: ProjectFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+    rubric = "{rubric: {passes if: it is polite, judge: openai/gpt-5.5-2026-04-23}}"
+    answers.edit("suites/answers/suite.yaml", "cases:", f"checks: [{rubric}]\ncases:")
+    [planned] = answers.run("run", "suites/answers", "--dry-run", "--json").data["suites"]
+    assert planned["judges"]["openai/gpt-5.5-2026-04-23"]["calls"] == 3
 
 
 class Service:

@@ -95,6 +95,11 @@ def asked(server: FakeOpenAI) -> list[str]:
     return [item.body["messages"][-1]["content"] for item in server.received]
 
 
+def calls_on_record(project: ProjectFolder) -> int:
+    used = project.run("runs", "usage", "--by", "model", "--json").data["usage"]
+    return sum(row["calls"] for row in used if row["group"] == "openai/fake")
+
+
 def in_production(project: ProjectFolder, server: FakeOpenAI) -> None:
     assert project.run("run", "suites/routing", "--promote").code == 0
     server.received.clear()
@@ -206,13 +211,14 @@ def test_the_step_that_broke_a_case_is_named(project: ProjectFolder, server: Fak
 def test_swaps_find_the_step_that_no_check_names(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.edit("suites/routing/suite.yaml", "[openai/fake]", "[{model: openai/fake, deterministic: true}]")
     in_production(project, server)
+    adopted = calls_on_record(project)
     # 'other' is one of the two, so the checks of 'choose' pass; the new words of 'reply' do no harm.
     project.write("suites/routing/choose.prompt", CHOOSE.replace("Which", "Guess which"))
     project.write("suites/routing/reply.prompt", REPLY.replace("Answer", "Reply to"))
     server.script = lambda body: '{"intent": "other"}' if re.search("Guess|is other", str(body)) else chooses(body)
     before = project.run("run", "suites/routing")
     assert "decides what broke; `run --blame` finds the step: 2 cases (bill, parcel)" in flat(before.out)
-    calls = len(server.received)
+    calls, recorded = len(server.received), calls_on_record(project)
     after = project.run("run", "suites/routing", "--blame")
     changed = "differs from production: its answer changed in 2 of 2 cases, in"
     assert f"'choose' {changed} 2 of them with the same input; 2 broke (bill, parcel)" in flat(after.out)
@@ -221,6 +227,7 @@ def test_swaps_find_the_step_that_no_check_names(project: ProjectFolder, server:
     assert found in flat(after.out)
     assert after.out.splitlines()[-1] == before.out.splitlines()[-1], "the verdict is the same"
     assert len(server.received) == 2 * calls + 2, "only the steps after the swapped one are called"
+    assert calls_on_record(project) - recorded == recorded - adopted + 2, "as in the run before, and the two"
     assert record(project, "SELECT case_name, repeat, outcome FROM swap") == [
         ("bill", 0, "passed"),
         ("parcel", 0, "passed"),
@@ -243,6 +250,39 @@ def test_swaps_find_the_step_that_no_check_names(project: ProjectFolder, server:
         ("candidates", "B", 2),
     ]
     assert [item["name"] for item in compared["flips"][0]["candidate"]["called"]] == ["candidates", "choose", "reply"]
+
+
+CHAIN = """\
+suite: plain
+steps:
+  - {step: find, model: "python/own.py:find", deterministic: true}
+  - {step: say, model: "python/own.py:say", deterministic: true, checks: [contains: bill]}
+cases:
+  - {case: bill, vars: {text: a bill}, expect: {intent: bill}}
+"""
+OWN = """\
+def find(variables):
+    return {"intent": variables["text"].split()[-1]}
+def say(variables):
+    return variables["steps"]["find"]
+"""
+
+
+def test_a_chain_of_functions_needs_no_models(project: ProjectFolder, server: FakeOpenAI) -> None:
+    project.write("suites/plain/suite.yaml", CHAIN)
+    project.write("suites/plain/own.py", OWN)
+    planned = project.run("run", "suites/plain", "--dry-run", "--json").data["suites"][0]
+    assert planned["questions"] == {"python/own.py:say": 2}
+    ended = project.run("run", "suites/plain", "--promote")
+    assert ended.code == 0, ended.out + ended.err
+    project.write("suites/plain/own.py", OWN.replace("[-1]", "[0]"))
+    ended = project.run("run", "suites/plain")
+    assert ended.code == 1, ended.out + ended.err
+    assert "only 'own.py' of 'find' and 'say' differs from production" in flat(ended.out)
+    assert not server.received
+    # Its models are named by no line, so an unknown one is reported at its step.
+    project.edit("suites/plain/suite.yaml", "own.py:say", "no.py:say")
+    assert "suites/plain/suite.yaml:4:" in project.run("validate", "suites/plain").out
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from promptbench.core.types import AttemptKey
@@ -34,6 +35,9 @@ def test_every_case_is_asked_of_both_prompts_and_once_of_an_own_model(tmp_path: 
     assert (repeated.key.model, repeated.repeat) == ("python/own.py:answer", 1)
     assert 1 + len(tasks) == first_round_size(ours, Repeats(2)) == 3 * (2 * 2 + 1) + 1
     assert round_sizes(ours, Repeats(2)) == {"openai/fake": 12, "python/own.py:answer": 4}
+    # The repeated request counts also when it has confirmed the model.
+    confirmed = replace(ours, confirmed={"python/own.py:answer": True})
+    assert first_round_size(confirmed, Repeats(2)) == first_round_size(ours, Repeats(2))
     champion, candidate = (variant.hash for variant in ours.variants)
     of_one = [(task.key.variant, task.key.model, task.repeat) for task in tasks if task.case.name == "one"]
     both = {champion, candidate}

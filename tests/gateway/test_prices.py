@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,24 @@ def test_a_price_that_nobody_knows_is_none() -> None:
     assert cost("openai/never-heard-of") is None
     assert cost("nobody/gpt-4o") is None
     assert cost("openai/gpt-4o", None) is None, "no usage, no price"
+
+
+def test_a_batch_has_its_own_price(tmp_path: Path) -> None:
+    def by_batch(model: str, usage: Usage, prices: Prices | None = None) -> float | None:
+        answered = replace(answer("", usage), by_batch=True)
+        return (prices or Prices(Market({}))).cost(ModelRef.parse(model), answered)
+
+    # The list has prices of batches for OpenAI, where cached input of this model costs as much as in a single call.
+    assert by_batch("openai/gpt-4o", Usage(1000, 100)) == pytest.approx(0.0035 / 2)
+    assert by_batch("openai/gpt-4o", Usage(1000, 100, cached_tokens=800)) == pytest.approx(0.00175)
+    # None for Azure, and none in a file of one's own: half of the usual price.
+    assert by_batch("azure_openai/gpt-4o", Usage(1000, 100)) == pytest.approx(0.0035 / 2)
+    path = tmp_path / "p.toml"
+    path.write_text('["anthropic/x"]\ninput = 1\noutput = 1\n')
+    own = Prices(Market({}), PriceFile.read(path))
+    assert by_batch("anthropic/x", Usage(1_000_000, 0), own) == 0.5
+    assert own.of_tokens(ModelRef("anthropic", "x"), Usage(1_000_000, 0), by_batch=True) == 0.5
+    assert by_batch("elsewhere/x", Usage(1000, 0)) is None
 
 
 def test_another_server_has_its_own_prices() -> None:

@@ -77,10 +77,11 @@ class FakeBatches:
         if path.endswith(("/chat/completions", "/messages")) and method == "POST":
             self.live += 1
             return 200, self.reply(json.loads(body), anthropic=anthropic)
-        if path == "/files":
-            name = f"file-{len(self.files)}"
-            self.files[name] = _part(body)
-            return 200, {"id": name, "object": "file", **_FIELDS}
+        if path.startswith("/files") and not path.endswith("/content"):
+            name = path.removeprefix("/files").removeprefix("/") or f"file-{len(self.files)}"
+            self.files.setdefault(name, _part(body) if body else b"")
+            imported = {"status": "pending"} if self.fault("pending") else {}
+            return 200, {"id": name, "object": "file", **_FIELDS, **imported}
         if path.startswith("/files/"):
             return self.content(path.split("/")[2])
         if method == "POST" and path.endswith("/batches"):

@@ -54,6 +54,7 @@ def test_a_judge_that_always_says_the_same_agrees_by_chance_only() -> None:
 
 
 def test_full_agreement_on_few_answers_is_not_certain() -> None:
+    assert Confusion(0, 1, 0, 0).kappa() is None
     few, many = Confusion(3, 0, 0, 3).kappa(), Confusion(100, 0, 0, 100).kappa()
     assert few is not None
     assert many is not None

@@ -85,6 +85,14 @@ def assemble(suite: Suite, options: PrepareOptions, found: Diagnostics) -> Prepa
     variants = [*candidates, *([champion] if champion else [])]
     connector = ModelConnector(suite, options, found)
     models = connector.connect([prompt for variant in variants for prompt in variant.prompt.prompts])
+    if models and not options.selection.models and not any(model.uses_prompt for model in models):
+        found.add(
+            Code.NOT_JUDGED,
+            "no model uses the prompt, so there will be no verdict",
+            suite.location(("models",), key=True),
+            hint="add a model that gets it, or judge the function or service itself: 'judged: true'",
+            severity=Severity.WARNING,
+        )
     step_models = connector.connect_steps(variants)
     trained = TrainedModels(suite, [model.name for model in models], found)
     builder = CaseBuilder(
@@ -437,7 +445,7 @@ class ModelConnector:
 
     def _pipeline_problems(self, entry: ModelEntry, spec: ProviderSpec, *, uses_prompt: bool) -> Iterator[Problem]:
         """Yield what is wrong with a judged model, and with a model next to it that would need a prompt."""
-        if entry.judged and entry.ref.provider != "python":
+        if entry.judged and entry.ref.provider != "python" and self._suite.steps[0].where.path[0] == "models":
             reports = spec.reports_version(entry.ref.name, self._context(entry.ref.provider))
             if not (reports and self._suite.steps[0].version):
                 message = f"{entry.ref} must report its version, and 'version' must name the one that is judged"

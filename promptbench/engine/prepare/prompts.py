@@ -185,8 +185,10 @@ def _pinned(suite: Suite, step: SuiteStep, model: ModelRef, options: PrepareOpti
     named: list[str] = []
     for index, written in enumerate(step.files):
         location, hint = step.where.location("files", index), "name files next to the suite"
-        paths = matches(suite.folder, written, location, found, hint=hint)
+        paths = list(matches(suite.folder, written, location, found, hint=hint))
         named += [path.resolve().relative_to(suite.folder.resolve()).as_posix() for path in paths]
+        if not all(map(Path.is_file, paths)):
+            found.add(Code.FILE_NOT_FOUND, f"file '{written}' not found", location)
     where = (suite.folder, options.root, options.allowed_code)
     if step.version:
         return Pinned({}, step.version)

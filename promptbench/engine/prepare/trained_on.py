@@ -5,6 +5,7 @@ a split for fine-tuning keeps these on one side, and a fine-tuned model is not j
 """
 
 import re
+import struct
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +16,7 @@ from promptbench.core.types import Json
 from promptbench.core.words import number_of
 from promptbench.engine.prepare.prepared_suite import CaseTerms, PreparedCase
 from promptbench.suite.models import Case, Suite
-from promptbench.text.near_duplicates import Signature, SignedTexts, sign
+from promptbench.text.near_duplicates import LAYOUT, Signature, SignedTexts, sign
 from promptbench.yaml.source import below
 
 FORMAT = "export/1"  # of a manifest
@@ -87,9 +88,9 @@ def _read_manifest(path: Path, location: Location, found: Diagnostics, keys: set
         data = parse_json(path.read_text(encoding="utf-8-sig"))
         keys.update(map(str, data["trained"]["keys"]))
         for signature in data["trained"]["signatures"]:
-            texts.add(tuple(map(int, signature)))
+            texts.add(struct.unpack(LAYOUT, struct.pack(LAYOUT, *signature)))
         problem = "" if data["promptbench"] == FORMAT else f"expected the format '{FORMAT}'"
-    except (OSError, ValueError, TypeError, LookupError) as error:
+    except (OSError, ValueError, TypeError, LookupError, struct.error) as error:
         problem = (error.strerror or "") if isinstance(error, OSError) else "`promptbench export` did not write it"
     if problem:
         near = ", ".join(sorted(item.name for item in path.parent.glob("*.manifest.json")))

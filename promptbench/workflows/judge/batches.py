@@ -1,37 +1,34 @@
 """Answers by batch: what a round asks is sent as files, and the round is run again with the answers.
 
-The first pass over a round collects the requests, because `reply` defers each that has no answer yet; `fetch` sends
+The first pass over a round collects the requests, because `reply` stops each that has no answer yet; `fetch` sends
 them and waits; the next pass finds their answers. So everything behind the gateway is the same as with single calls.
 Requests that follow from answers, of judges and of later steps, are collected by that pass in turn.
 """
 
 import asyncio
-import hashlib
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from pathlib import Path
+from itertools import chain
 
 from promptbench.checks._nested import with_nested
 from promptbench.core.canonical import digest
-from promptbench.core.clock import now
 from promptbench.core.errors import Code, ConflictError, Diagnostics, EnvironmentFailure, InputError
 from promptbench.core.events import Listener, Notice
 from promptbench.core.plugins import module_name
-from promptbench.core.protocols import BatchApi, BatchLine
+from promptbench.core.protocols import BatchApi, BatchLine, Provider
 from promptbench.core.types import FailedTry, FailureKind, ModelRef, ProviderFailure, Request
 from promptbench.core.words import number_of
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.engine.runner import Engine
-from promptbench.gateway import BATCH_SHARE, Budget, Deferred, Prices, Reply
+from promptbench.gateway import Budget, Prices, Reply, Stopped
 from promptbench.project import Project, input_error
-from promptbench.providers import provider_spec
 from promptbench.store.batches import Batches, StoredBatch
 from promptbench.suite.models import WrittenCheck
 from promptbench.text.tokens import estimate
+from promptbench.workflows.judge.shutdowns import ask_provider
 
 _LONGEST_POLL = 300.0  # seconds
 _LATER = (FailureKind.TRANSIENT, FailureKind.RATE_LIMIT)
@@ -50,10 +47,10 @@ def batch_apis(prepared: PreparedSuite) -> dict[str, BatchApi]:
     return {str(model.ref): api for model in models if (api := model.provider.batch())}
 
 
-def batched_models(project: Project, prepared: PreparedSuite, sizes: Mapping[str, int]) -> set[str]:
-    """Return the models of a suite whose first round, of these sizes, goes by batch."""
+def batched_models(project: Project, prepared: PreparedSuite, sizes: Mapping[str, int]) -> dict[str, str]:
+    """Return the references, by name, of the models of a suite whose first round, of these sizes, goes by batch."""
     apis, least = batch_apis(prepared), project.settings.values.batch_min
-    return {it.name for it in prepared.models if str(it.ref) in apis and sizes[it.name] >= least}
+    return {it.name: str(it.ref) for it in prepared.models if str(it.ref) in apis and sizes[it.name] >= least}
 
 
 # What a batch cannot tell about a call, and why.
@@ -74,12 +71,16 @@ def check_batch(prepared_suites: Sequence[PreparedSuite], *, wait: bool = True) 
         places = [
             (name, it.where.location(key=True)) for it in written for name, _ in with_nested(it.name, it.argument)
         ]
-        if suite.gate.latency_ratio is not None:
-            places.append(("latency_ratio", suite.location(("gate", "latency_ratio"), key=True)))
+        ratio = ("latency_ratio", suite.location(("gate", "latency_ratio"), key=True))
+        places += [ratio] if suite.gate.latency_ratio is not None else []
         for name, location in places:
             if (why := _NOT_BY_BATCH.get(module_name(name))) is not None:
-                message = f"'{name.replace('_', ' ')}' cannot be judged by batch: {why}"
-                found.add(Code.NOT_BY_BATCH, message, location, hint="run the suite without --batch")
+                found.add(
+                    Code.NOT_BY_BATCH,
+                    f"'{name.replace('_', ' ')}' cannot be judged by batch: {why}",
+                    location,
+                    hint="run the suite without --batch",
+                )
     if found.errors:
         raise input_error(found)
     if not wait and len(prepared_suites) > 1:
@@ -93,15 +94,9 @@ def cancel_batches(project: Project, run: str) -> dict[str, str]:
     EnvironmentFailure if a provider refuses.
     """
 
-    async def cancel(model: ModelRef, batch: str) -> None:
-        provider = provider_spec(model.provider).connect(model.name, project.provider_context(model.provider))
-        try:
-            if (api := provider.batch()) is not None:
-                await api.cancel(batch)
-        except ProviderFailure as failure:
-            raise EnvironmentFailure(failure.message) from None
-        finally:
-            await provider.close()
+    async def cancel(batch: str, provider: Provider) -> None:
+        if (api := provider.batch()) is not None:
+            await api.cancel(batch)
 
     with project.recorded() as runs:
         name = runs.run(run).id
@@ -109,8 +104,11 @@ def cancel_batches(project: Project, run: str) -> dict[str, str]:
             hint = "press Ctrl-C where it runs, then cancel its batches"
             raise ConflictError(f"run {name} is in progress", hint=hint)
         batches = {batch.remote_id: batch.model for batch in runs.batches().unread(name) if batch.remote_id}
-        for batch, model in batches.items():
-            asyncio.run(cancel(ModelRef.parse(model), batch))
+        try:
+            for batch, model in batches.items():
+                ask_provider(project, ModelRef.parse(model), partial(cancel, batch))
+        except ProviderFailure as failure:
+            raise EnvironmentFailure(failure.message) from None
         return batches
 
 
@@ -131,11 +129,10 @@ class BatchRounds:
     ) -> None:
         self._kept = kept
         self._run = run
-        self._folder = project.settings.state / "batches"
         self._settings = project.settings.values
         self._prices = prices
         self._budgets = budgets
-        self._listen = listen
+        self._notice: Callable[[str], None] = lambda text: listen(Notice(text))
         self._hint = f"`{command}` continues; `promptbench runs cancel {run}` cancels the batches"
         self._wait = wait
         self._apis: Mapping[str, BatchApi] = {}
@@ -143,10 +140,6 @@ class BatchRounds:
         self._refused: dict[str, ProviderFailure] = {}  # models whose batches are refused as a whole
         # Which models are called live in this round: all prompts of a case the same way.
         self._live: dict[str, bool] = {}
-        self._heard = 0.0  # when the provider last answered, in seconds of `time.monotonic`
-
-    def _notice(self, text: str) -> None:
-        self._listen(Notice(text))
 
     @contextmanager
     def asking(self, prepared: PreparedSuite, engine: Engine, *, by_batch: bool) -> Iterator[Callable[[], bool]]:
@@ -155,13 +148,10 @@ class BatchRounds:
         for name in sorted({str(model.ref) for model in prepared.models} - self._apis.keys()) if by_batch else ():
             self._notice(f"{name} is called live, not by batch")
         yield partial(self.fetch, engine)
-        # Not after each round: a run that resumes passes the first ones at once, and needs the answers of later ones.
-        if self._apis and not (engine.halted or engine.gateway.disabled):
-            self._kept.clear(self._run)
         self._apis = {}
 
     def reply(self, request: Request) -> Reply | None:
-        """Return the reply in a batch, None if the request has to be sent. Raise Deferred if it waits for a batch."""
+        """Return the reply in a batch, None if the request has to be sent. Raise Stopped if it waits for a batch."""
         name, key = str(request.model), digest(request.as_dict()).removeprefix("sha256:")
         api = self._apis.get(name)
         if api is None or request.stream or request.embeds:
@@ -174,8 +164,14 @@ class BatchRounds:
             except ProviderFailure as failure:
                 failures.append(failure)
                 continue
-            cost = self._prices.cost(request.model, answer)
-            return Reply(answer, None, len(failures) + 1, _tries(failures), milliseconds, cost)
+            return Reply(
+                answer,
+                None,
+                len(failures) + 1,
+                _tries(failures),
+                milliseconds,
+                self._prices.cost(request.model, answer),
+            )
         if failures and (failures[-1].kind not in _LATER or len(failures) > self._settings.retries):
             return Reply(None, failures[-1], len(failures), _tries(failures), 0.0)
         try:
@@ -185,9 +181,9 @@ class BatchRounds:
         if not 0 < len(line) <= api.max_bytes:
             return None
         usage = estimate(request.messages, request.params, request.tools)
-        cost = self._prices.of_tokens(request.model, usage) or 0.0
-        self._waiting.setdefault(name, {})[key] = (key, line, cost * BATCH_SHARE)
-        raise Deferred
+        cost = self._prices.of_tokens(request.model, usage, by_batch=True)
+        self._waiting.setdefault(name, {})[key] = (key, line, cost or 0.0)
+        raise Stopped
 
     def fetch(self, engine: Engine) -> bool:
         """Fetch what the tasks of a round wait for. Return True if they have to be run again.
@@ -197,107 +193,108 @@ class BatchRounds:
         """
         if self._waiting and not engine.halted:
             engine.wait(self._fetch())
+            self._waiting = {}
             return not engine.halted
-        self._waiting, self._live = {}, {}
+        self._live = {}
         return False
 
     async def _fetch(self) -> None:
-        waiting, self._waiting = self._waiting, {}
+        """Send what waits and is not under way, and look at the batches, until nothing waits."""
         under_way = self._kept.keys(self._run)
-        for name, lines in waiting.items():
-            new = [line for key, line in lines.items() if key not in under_way]
+        for name, lines in self._waiting.items():
+            new = [cost for key, _, cost in lines.values() if key not in under_way]
             if self._live.setdefault(name, len(new) == len(lines) < self._settings.batch_min):
                 self._notice(f"{name}: {len(new):,} calls are made live, fewer than batch-min")
-                continue
-            api = self._apis[name]
-            for part in parts_of(new, min(api.max_lines, self._settings.batch_lines or api.max_lines), api.max_bytes):
-                fingerprint = self._write(b"".join(line for _, line, _ in part))
-                keys = [key for key, _, _ in part]
-                self._kept.plan(self._run, name, fingerprint, keys, sum(cost for _, _, cost in part))
-        delay, shown, self._heard = self._settings.batch_poll, "", time.monotonic()
-        while batches := self._kept.unread(self._run):
-            done = 0
-            for batch in batches:
+                lines.clear()
+            for budget in self._budgets if lines and new else ():
+                budget.take(sum(new), len(new))
+        total = left = sum(map(len, self._waiting.values()))
+        delay, heard = self._settings.batch_poll, time.monotonic()
+        while left:
+            done, sent = 0, ((batch, b"") for batch in self._kept.unread(self._run))
+            for batch, content in chain(sent, self._planned()):
                 try:
-                    done += await self._advance(self._apis[batch.model], batch)
-                    self._heard = time.monotonic()
+                    done += await self._advance(batch, content)
+                    heard = time.monotonic()
                 except ProviderFailure as failure:
-                    self._failed(batch, failure)
-            text = f"{done:,} of {number_of(sum(batch.size for batch in batches), 'request')} by batch are done"
-            if text != shown:
-                self._notice(shown := text)
-            if left := self._kept.unread(self._run):
-                if not self._wait:
-                    size = number_of(sum(batch.size for batch in left), "request")
-                    raise EnvironmentFailure(f"NO VERDICT: {size} by batch in progress", hint=self._hint)
+                    # Without a reply to sending, it may have been accepted.
+                    unsent = content and batch.remote_id is None and failure.kind is not FailureKind.TRANSIENT
+                    silent = time.monotonic() - heard > self._settings.outage_minutes * 60
+                    self._failed(batch, failure, refused=bool(unsent) or failure.refused == "batch", silent=silent)
+            left = sum(map(len, self._waiting.values()))
+            self._notice(f"{total - left + done:,} of {number_of(total, 'request')} by batch are done")
+            if left and not self._wait:
+                raise EnvironmentFailure(
+                    f"NO VERDICT: {number_of(left, 'request')} by batch in progress", hint=self._hint
+                )
+            if left:
                 for budget in self._budgets:
                     budget.check(delay, calls=0)
                 await asyncio.sleep(delay)
                 delay = min(delay * 1.5, max(_LONGEST_POLL, self._settings.batch_poll))
 
-    async def _advance(self, api: BatchApi, batch: StoredBatch) -> int:
-        """Send a batch that is not sent, or store what came back. Return how many of its requests are done."""
-        tag, path = f"{self._run}/{batch.part}/{batch.fingerprint[:16]}", self._path(batch.fingerprint)
-        if batch.remote_id is None and batch.sent is not None:
+    def _planned(self) -> Iterator[tuple[StoredBatch, bytes]]:
+        """Yield a batch to send, and its content, for each part of what waits and is not under way."""
+        under_way = self._kept.keys(self._run)
+        for name, lines in self._waiting.items():
+            api = self._apis[name]
+            new = [line for key, line in lines.items() if key not in under_way]
+            for part in parts_of(new, min(api.max_lines, self._settings.batch_lines or api.max_lines), api.max_bytes):
+                keys, texts, costs = zip(*part, strict=True)
+                content = b"".join(texts)
+                yield self._kept.plan(self._run, name, content, keys, sum(costs)), content
+
+    async def _advance(self, batch: StoredBatch, content: bytes) -> int:
+        """Send a batch that has a content, or find it, or store what came back.
+
+        Return how many of its requests are done while it is in progress.
+        """
+        api, tag = self._apis[batch.model], f"{self._run}/{batch.part}/{batch.fingerprint[:16]}"
+        if content:
+            self._kept.accepted(batch, await api.send(content, tag))
+            self._notice(f"{batch.model}: sent {batch.size:,} requests as batch {batch.part} ({batch.remote_id})")
+        elif batch.remote_id is None:
             since = datetime.fromisoformat(batch.sent).timestamp()
             if time.time() - since < self._settings.batch_poll:
                 return 0  # The provider's list of batches may be a moment behind.
             keys = self._kept.keys(self._run, batch.part)
-            self._kept.mark(batch, batch.sent, await api.find(tag, keys, since, self._kept.remote_ids()))
-        if batch.remote_id is None and not path.exists():
-            self._kept.drop(batch)
-            return 0
-        if batch.remote_id is None:
-            for budget in self._budgets:
-                budget.take(batch.estimate, batch.size)
-            self._kept.mark(batch, now())
-            try:
-                self._kept.mark(batch, batch.sent, await api.send(path.read_bytes(), tag))
-            except ProviderFailure as failure:
-                # Without a reply, it may have been accepted.
-                failure.refused = None if failure.kind is FailureKind.TRANSIENT else "batch"
-                raise
-            self._notice(f"{batch.model}: sent {batch.size:,} requests as batch {batch.part} ({batch.remote_id})")
+            found = await api.find(tag, keys, since, self._kept.remote_ids())
+            if found is None:
+                self._kept.drop(batch)
+                return 0
+            self._kept.accepted(batch, found)
         done, lines = await api.look(batch.remote_id or "")
-        if lines is not None:
-            self._end(batch, lines)
-        return done
+        if lines is None:
+            return done
+        self._end(batch, lines)
+        return 0
 
     def _end(self, batch: StoredBatch, lines: Sequence[BatchLine]) -> None:
+        self._settle(batch)
         self._kept.end(batch, lines)
-        self._path(batch.fingerprint).unlink(missing_ok=True)
         self._notice(f"{batch.model}: {len(lines):,} of {batch.size:,} answers of batch {batch.part} came back")
 
-    def _failed(self, batch: StoredBatch, failure: ProviderFailure) -> None:
-        """Decide what follows from a failed call about a batch."""
-        silent = time.monotonic() - self._heard > self._settings.outage_minutes * 60
+    def _settle(self, batch: StoredBatch) -> None:
+        for key in self._kept.keys(self._run, batch.part):
+            self._waiting.get(batch.model, {}).pop(key, None)
+
+    def _failed(self, batch: StoredBatch, failure: ProviderFailure, *, refused: bool, silent: bool) -> None:
+        """Decide what follows from a failed call about a batch. One that is `refused` was certainly not accepted."""
+        later = failure.kind in _LATER
         gone = failure.status == 404 and batch.remote_id is not None  # or not there yet
-        if failure.refused == "batch":
-            self._kept.mark(batch, None)  # It was certainly not accepted.
+        if refused and not later:
+            self._refused[batch.model] = ProviderFailure(FailureKind.FATAL, failure.message)
+            self._settle(batch)
             for budget in self._budgets:
                 budget.take(-batch.estimate, -batch.size)
-        if failure.refused == "batch" and failure.kind not in _LATER:
-            self._refused[batch.model] = ProviderFailure(FailureKind.FATAL, failure.message)
-            self._kept.drop(batch)
-            self._path(batch.fingerprint).unlink(missing_ok=True)
-        elif failure.kind is FailureKind.RATE_LIMIT or ((gone or failure.kind in _LATER) and not silent):
+        elif failure.kind is FailureKind.RATE_LIMIT or ((gone or later) and not silent):
             self._notice(f"{failure.message}; trying again")
         elif gone:
             self._end(batch, ())
         else:
             raise EnvironmentFailure(f"NO VERDICT: {failure.message}", hint=self._hint)
-
-    def _write(self, content: bytes) -> str:
-        """Write a file that only its owner may read, because it has prompts in it. Return its sha256."""
-        fingerprint = hashlib.sha256(content).hexdigest()
-        self._folder.mkdir(parents=True, exist_ok=True)
-        opened = os.open(self._path(fingerprint), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(opened, "wb") as file:
-            file.write(content)
-        return fingerprint
-
-    def _path(self, fingerprint: str) -> Path:
-        return self._folder / f"{self._run}-{fingerprint[:16]}.jsonl"
+        if refused:
+            self._kept.drop(batch)
 
 
 def parts_of(lines: Iterable[Line], most_lines: int, most_bytes: int) -> Iterator[list[Line]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil
 
@@ -75,9 +75,10 @@ def require_prices(prices: Prices, models: Iterable[PreparedModel]) -> None:
             )
 
 
-def estimate_calls(project: Project, prepared: PreparedSuite) -> dict[str, Estimate]:
-    """Return calls, tokens and cost of the first round by model."""
-    return estimates(prepared, repeats_of(prepared), prices_of(project, prepared.reachable).of_tokens)
+def estimate_calls(project: Project, prepared: PreparedSuite, batched: Collection[str] = ()) -> dict[str, Estimate]:
+    """Return calls, tokens and cost of the first round by model; calls to the `batched` references are by batch."""
+    cost = prices_of(project, prepared.reachable).of_tokens
+    return estimates(prepared, repeats_of(prepared), lambda it, usage: cost(it, usage, by_batch=str(it) in batched))
 
 
 def estimate_judge_calls(project: Project, prepared: PreparedSuite) -> dict[str, Estimate]:

@@ -135,7 +135,8 @@ def prepare_prompt(
     name = target.name.partition(".")[0]
     suite = {"suite": name, "prompt": target.name, "models": list(models), "cases": [case]}
     source = Source(project.shown(target), json.dumps(suite, ensure_ascii=False))
-    read = read_suite(source, folder / SUITE_FILE, found)
+    # What is wrong with a model is reported where the command names it, below.
+    read = read_suite(source, folder / SUITE_FILE, Diagnostics())
     around = project.prepare_options(Selection(prompts=(target,), models=tuple(models)), store, runs)
     prepared = assemble(read, around, found) if read else None
     if prepared is None or found.errors:

@@ -20,7 +20,7 @@ from promptbench.engine.prepare.red_first import check_red_first
 from promptbench.engine.shards import Shard
 from promptbench.gate.judge import Mode, Result
 from promptbench.gate.power import PowerForecast
-from promptbench.gateway import BATCH_SHARE, RateLimiter
+from promptbench.gateway import RateLimiter
 from promptbench.project import SUITE_FILE, Project, input_error
 from promptbench.report.model import Judgement, Promotion, RunReport
 from promptbench.settings.settings import find_project
@@ -44,7 +44,7 @@ from promptbench.workflows.judge.looks import OPEN, champions_since_fix, look_no
 from promptbench.workflows.judge.proof import add_promotions, attach_proofs, by_prompt, check_promotable
 from promptbench.workflows.judge.report import build
 
-_BY_BATCH = "asked by batch: answers cost half of the price, and have no times"
+_BY_BATCH = "asked by batch: answers have the price of a batch, and no times"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +78,10 @@ def plan(project: Project, selection: Selection, *, promote: bool = False, by_ba
         if by_batch:
             check_batch(prepared_suites)
         for prepared in prepared_suites:
-            forecast, estimates = forecast_power(prepared, runs), estimate_calls(project, prepared)
+            forecast = forecast_power(prepared, runs)
             first, most = round_sizes(prepared, repeats_of(prepared)), maximum_calls(prepared)
-            batched = batched_models(project, prepared, first) if by_batch else set()
-            estimates = {
-                name: replace(it, cost=it.cost and it.cost * (BATCH_SHARE if name in batched else 1.0))
-                for name, it in estimates.items()
-            }
+            batched = batched_models(project, prepared, first) if by_batch else {}
+            estimates = estimate_calls(project, prepared, batched.values())
             plans.append(
                 Plan(
                     suite=prepared.suite.name,
@@ -159,9 +156,11 @@ def run(
         spending.check(project, [prepared for prepared in prepared_suites if not prepared.absent])
         budget = spending.budget()
         limiters: dict[str, RateLimiter] = {}
-        # A missing key and a skipped case are reported with their suite.
-        warnings = [item for item in found.warnings if item.code not in (Code.MISSING_CREDENTIAL, Code.SKIPPED)]
-        notes = [f"{item.location}: {item.message}" for item in warnings]
+        for item in (item for item in found.warnings if item.code is Code.NOT_JUDGED):
+            listen(Notice(f"{item.location}: {item.message}"))
+        # These are reported with their suite.
+        elsewhere = (Code.MISSING_CREDENTIAL, Code.SKIPPED, Code.NOT_JUDGED)
+        notes = [f"{item.location}: {item.message}" for item in found.warnings if item.code not in elsewhere]
         judged: list[JudgedRun] = []
         reports: list[RunReport] = []
         for prepared in prepared_suites:

@@ -5,13 +5,15 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from datetime import date
 from threading import Thread
+from typing import TypeVar
 
 from promptbench.core import addresses
 from promptbench.core.clock import today
+from promptbench.core.protocols import Provider
 from promptbench.core.types import ModelRef, ProviderFailure
 from promptbench.project import Project
 from promptbench.providers import provider_spec
@@ -20,7 +22,7 @@ WARN_DAYS = 60
 FILE_NAME = "model-dates.json"
 _SECONDS = 2.0
 
-Dates = Mapping[str, str | None]
+Result = TypeVar("Result")
 
 
 def shutdown_warning(model: str, when: str | None) -> str | None:
@@ -35,13 +37,13 @@ def shutdown_warning(model: str, when: str | None) -> str | None:
     return f"{model} {how}: run the suite on its successor"
 
 
-def listed(project: Project, model: ModelRef) -> Dates | None:
-    """Return the models of a model's server, with their shutdown dates; None without a list. Raises ProviderFailure."""
+def ask_provider(project: Project, model: ModelRef, call: Callable[[Provider], Awaitable[Result]]) -> Result:
+    """Return what a call to a model's provider returns, outside of a run. Raises ProviderFailure."""
 
-    async def ask() -> Dates | None:
+    async def ask() -> Result:
         provider = provider_spec(model.provider).connect(model.name, project.provider_context(model.provider))
         try:
-            return await provider.listed()
+            return await call(provider)
         finally:
             await provider.close()
 
@@ -58,7 +60,7 @@ def watch(project: Project, models: Iterable[ModelRef], warn: Callable[[str], No
     def look_up() -> None:
         for model in missing:
             try:
-                dates = listed(project, model) or {}
+                dates = ask_provider(project, model, lambda it: it.listed()) or {}
             except ProviderFailure:
                 dates = {}
             known[str(model)] = dates.get(model.name)

@@ -19,7 +19,6 @@ from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.plugins import ProviderContext
 from promptbench.providers import gguf
 
-DEFAULT_NAME = "smollm2-135m"
 _STDERR = 2  # pip's own output is progress, not a result
 _CHUNK = 1 << 20
 

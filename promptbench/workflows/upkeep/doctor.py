@@ -16,7 +16,7 @@ from promptbench.plugins import ServiceAddress
 from promptbench.project import Project
 from promptbench.providers import plugins as providers, provider_spec
 from promptbench.settings.settings import DOTENV, find_project, user_file
-from promptbench.workflows.judge.shutdowns import listed, shutdown_warning
+from promptbench.workflows.judge.shutdowns import ask_provider, shutdown_warning
 
 _FOREIGN = ("promptbench", "promptbench-cli")
 _BACKPORTED = ((3, 44, 6), (3, 50, 7))
@@ -152,7 +152,7 @@ def _live(project: Project, at: ServiceAddress, used: Sequence[ModelRef]) -> Ite
     provider, _, server = at.name.partition("/")
     began = time.perf_counter()
     try:
-        dates = listed(project, ModelRef(provider, f"{server}/-" if server else "-"))
+        dates = ask_provider(project, ModelRef(provider, f"{server}/-" if server else "-"), lambda it: it.listed())
     except ProviderFailure as error:
         yield HealthCheck(f"  {at.name}", error.message, False)
         return

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from promptbench.providers import _batch
 from promptbench.providers._batch import lines_in
 from promptbench.workflows.judge.batches import parts_of
 from tests.bench import batch_kills
@@ -72,25 +73,29 @@ def last_line(text: str) -> str:
 
 
 @pytest.mark.parametrize("provider", ["openai", "azure_openai", pytest.param("anthropic", marks=pytest.mark.slow)])
-def test_a_run_by_batch_is_that_of_single_calls_at_half_price(opened: Open, server: FakeBatches, provider: str) -> None:
+def test_a_run_by_batch_is_that_of_single_calls_at_half_price(
+    opened: Open, server: FakeBatches, provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     project = opened(provider)
     project.edit("suites/triage/suite.yaml", "repeats: 3", "repeats: 1")
-    live = project.run("run", "--json")
-    assert server.live == TRIES, live.err
-    batched = project.run("run", "--batch", "--json")
-    assert (live.code, batched.code) == (0, 0), batched.err
-    assert (server.live, server.accepted.total()) == (TRIES, len(server.accepted))
-    [one], [other] = live.data["runs"], batched.data["runs"]
-    assert "asked by batch: answers cost half of the price, and have no times" in other["notes"]
-    assert one["sentence"] == other["sentence"]
     columns = "variant, case_name, repeat, outcome, answer_hash, scores, tries, input_tokens, cost, provider_ms"
-    sql = "SELECT {} FROM attempt JOIN run ON run.id = run ORDER BY run.started, variant, case_name, repeat"
-    found = rows(project, sql.format(columns))
-    for single, by_batch in zip(found[:TRIES], found[TRIES:], strict=True):
+    sql = f"SELECT {columns} FROM attempt ORDER BY variant, case_name, repeat"
+    live = project.run("run", "--format", "evidence")
+    assert server.live == TRIES, live.err
+    found = rows(project, sql)
+    # Without the record, it is again the first look at the candidate.
+    (project.root / ".promptbench/runs.sqlite").unlink()
+    # Azure imports a file before a batch may use it.
+    monkeypatch.setattr(_batch, "_IMPORT_POLL", 0.01)
+    server.faults["pending"] = 3 * (provider == "azure_openai")
+    batched = project.run("run", "--batch", "--format", "evidence")
+    assert (live.code, batched.code) == (0, 0), batched.err
+    assert (server.live, server.accepted.total(), server.faults["pending"]) == (TRIES, len(server.accepted), 0)
+    assert batch_kills.without_names(live.out) == batch_kills.without_names(batched.out)
+    for single, by_batch in zip(found, rows(project, sql), strict=True):
         assert single[:-2] == by_batch[:-2]
         assert by_batch[-2:] == (single[-2] / 2, None)
     assert rows(project, "SELECT count(*) FROM batch_line") == [(0,)]
-    assert not list((project.root / ".promptbench/batches").iterdir())
 
 
 @pytest.mark.slow
@@ -116,6 +121,49 @@ def test_what_goes_wrong_with_a_batch_is_made_good(
     assert rows(project, "SELECT sum(tries) - count(*), count(*) FROM attempt") == [(again, len(server.accepted))]
 
 
+def test_answers_of_a_later_round_stay_when_the_run_resumes(opened: Open, server: FakeBatches) -> None:
+    project = opened(settings="batch-lines = 30\n")
+    project.edit("suites/triage/suite.yaml", "repeats: 3", "repeats: 1")
+    words = ("run", "--batch", "--no-wait")
+    assert (project.run(*words).code, len(server.batches)) == (4, 1)
+    ended = project.run(*words)
+    assert (ended.code, len(server.batches)) == (4, 3), "the second round has two batches"
+    # One of them ends while the other one does not answer: the run stops between two rounds.
+    server.faults["poll"] = 1
+    ended = project.run(*words)
+    assert ended.code == 4
+    read = "SELECT part FROM batch_line WHERE status NOTNULL AND part > 1 GROUP BY part"
+    assert len(rows(project, read)) == 1, ended.err
+    ended = project.run(*words)
+    assert ended.code == 0, ended.err
+    assert (server.live, set(server.accepted.values())) == (0, {1})
+    assert "asked by batch: answers have the price of a batch, and no times" in ended.out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+def test_a_batch_that_cannot_be_read(opened: Open, server: FakeBatches, provider: str) -> None:
+    project = opened(provider, settings="outage-minutes = 0\n")
+    project.edit("suites/triage/suite.yaml", "repeats: 3", "repeats: 1")
+    # A provider that does not answer ends the command, and the same one continues.
+    server.faults["poll"] = 1
+    ended = project.run("run", "--batch")
+    assert ended.code == 4, ended.out
+    assert "NO VERDICT: " in ended.err
+    assert "`promptbench run suites/triage --batch` continues" in ended.err
+    # Results that are gone are asked for once more.
+    server.faults["gone"] = 1
+    assert project.run("run", "--batch").code == 0
+    assert (server.live, max(server.accepted.values())) == (0, 2)
+    # All lines are rejected, so there is a file of errors only.
+    project.write("suites/triage/suite.yaml", (project.root / "suites/triage/suite.yaml").read_text() + "\n")
+    server.line_faults = lambda key, body: "400"
+    sent = len(server.batches)
+    ended = project.run("run", "--batch")
+    assert ended.code == 4, ended.out
+    assert (len(server.batches), "too long" in ended.out) == (sent + 1, True)
+
+
 def test_it_does_not_wait_and_continues_and_is_cancelled(opened: Open, server: FakeBatches) -> None:
     project = opened()
     project.edit("suites/triage/suite.yaml", "repeats: 3", "repeats: 1")
@@ -123,8 +171,6 @@ def test_it_does_not_wait_and_continues_and_is_cancelled(opened: Open, server: F
     ended = project.run("run", "--batch", "--no-wait")
     assert (ended.code, len(server.batches)) == (4, 1), ended.err
     assert "NO VERDICT: 6 requests by batch in progress" in ended.err
-    [[file]] = [list((project.root / ".promptbench/batches").iterdir())]
-    assert file.stat().st_mode & 0o777 == 0o600
     assert "cancelled batch_0 of openai/fake" in project.run("runs", "cancel").out
     assert server.cancelled == ["batch_0"]
     ended = project.run("run", "--batch")

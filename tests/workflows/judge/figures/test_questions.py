@@ -52,7 +52,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
 
 def summaries(project: ProjectFolder, suite: str) -> list[dict[str, Any]]:
-    [report] = project.run("run", f"suites/{suite}", "--format", "json").data["runs"]
+    ended = project.run("run", f"suites/{suite}", "--format", "json")
+    assert f"suites/{suite}/suite.yaml:3:1: no model uses the prompt" in ended.err.splitlines()[0], "before any call"
+    [report] = ended.data["runs"]
     found: list[dict[str, Any]] = report["qa"]["summaries"]
     return found
 
