@@ -13,8 +13,8 @@ def with_langfuse(source: Source, found: Diagnostics) -> Source:
         data = parse_json(source.text)
         config, prompt = data.get("config") or {}, data["prompt"]
         known = {key: value for key, value in config.items() if config_word(key) in CONFIG}
-        front = {"config": known, "tools": config.get("tools")}
-        head = mapping_lines({key: value for key, value in front.items() if value}, 0)
+        tools = {"tools": config["tools"]} if config.get("tools") else {}
+        head = mapping_lines({**({"config": known} if known else {}), **tools}, 0)
         head += [f"# {key}: {in_braces(value)}" for key, value in config.items() if key not in (*known, "tools")]
         turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
         body = [

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from promptbench.core.canonical import compact_encoder, digest, escape_surrogates
+from promptbench.core.canonical import compact_encoder, digest
 from promptbench.core.types import Answer, Attempt, Json, ModelRef, Score
 from promptbench.plugins import ReportFormatSpec
 from promptbench.report.document import Report
@@ -24,8 +24,7 @@ _PROVIDERS = {
 # The parameters that the convention has, with their types; others are promptbench's.
 _DOUBLES = ("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty")
 _PARAMS = (*_DOUBLES, "max_tokens", "seed", "stop_sequences", "stream")
-_CLIENT, _INTERNAL = 3, 1  # kinds of spans
-_ERROR = 2  # the code of a status
+_CLIENT, _INTERNAL, _ERROR = 3, 1, 2  # kinds of spans, and the code of a status
 _dump = compact_encoder()
 
 
@@ -34,7 +33,8 @@ def render(reports: Sequence[Report], target: Target) -> str:
     lines = [_dump(_export(report, _spans(report.run, *call))) for report in reports for call in report.calls]
     if not lines:
         raise ValueError("it has no calls; `promptbench runs report RUN` reads those of a run")
-    return escape_surrogates("\n".join(lines)) + "\n"
+    # Half a pair of surrogates, which no UTF-8 has, becomes a question mark.
+    return "\n".join([*lines, ""]).encode("utf-8", "replace").decode()
 
 
 def _export(report: Report, spans: Iterator[dict[str, Json]]) -> dict[str, Json]:

@@ -38,8 +38,8 @@ class FetchedPrompt:
         try:
             self.prompt.check_variables(variables)
         except WrongVariables as error:
-            hint = "write each as --var NAME=TEXT or --var NAME=@FILE"
-            raise InputError(f"{self._name}: {error}", hint=hint) from None
+            named = f"{self.version.prompt}@{self.version.number}"
+            raise InputError(f"{named}: {error}", hint="write each as --var NAME=TEXT or --var NAME=@FILE") from None
         return self.prompt.render(variables)
 
     def body(self, api: str, variables: Mapping[str, Json], *, model: str | None = None) -> dict[str, Json]:
@@ -72,10 +72,13 @@ class FetchedPrompt:
         """
         rendered = self.messages(variables) if variables or isinstance(self.prompt, Chain) else ()
         prompt, version = self.prompt, self.version
-        tags = [tag for item in prompt.templates for tag, _ in all_tags(item.parts)]
-        if prompt.file_names or (not variables and (prompt.has_blocks or any("." in tag.body for tag in tags))):
-            why = f"{self._name} cannot be a template of LangChain, which has no blocks, files or names with dots"
-            raise InputError(why, hint="give all values with --var; --format openai takes files")
+        dotted = any("." in tag.body for item in prompt.templates for tag, _ in all_tags(item.parts))
+        if prompt.file_names or (not variables and (prompt.has_blocks or dotted)):
+            raise InputError(
+                f"{version.prompt}@{version.number} cannot be a template of LangChain, "
+                "which has no blocks, files or names with dots",
+                hint="give all values with --var; --format openai takes files",
+            )
         turns = [
             _langchain("schema", "messages", f"{_LANGCHAIN[item.role]}Message", content=item.content)
             for item in rendered
@@ -99,10 +102,6 @@ class FetchedPrompt:
                 "output_schema": prompt.output_schema and {"title": version.prompt, **prompt.output_schema},
             },
         )
-
-    @property
-    def _name(self) -> str:
-        return f"{self.version.prompt}@{self.version.number}"
 
     def as_dict(self) -> dict[str, Json]:
         """Return everything as plain data."""
