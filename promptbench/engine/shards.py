@@ -26,13 +26,15 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> Shard:
-        """Parse `3/10`. Raises ValueError with a phrase if it is not a shard."""
+        """Parse `3/10`. Raises InputError if it is not a shard."""
         match = re.fullmatch(r"\s*(\d{1,6})\s*/\s*(\d{1,6})\s*", text, re.ASCII)
         if not match:
-            raise ValueError("expected NUMBER/COUNT, such as 3/10")
+            raise InputError(f"'{text}' is not a valid shard: expected NUMBER/COUNT, such as 3/10")
         number, of = int(match[1]), int(match[2])
         if not 1 <= number <= of <= MOST:
-            raise ValueError(f"shard {number} of {of} does not exist; the first one is 1/{max(of, 1)}")
+            raise InputError(
+                f"'{text}' is not a valid shard: shard {number} of {of} does not exist; the first one is 1/{max(of, 1)}"
+            )
         return cls(number, of)
 
     def __str__(self) -> str:
@@ -43,21 +45,19 @@ class Shard:
 
         They are whole numbers, unless there is less than one for each shard: of 1.5 calls a minute, two would be made.
         """
-        if whole < self.of:
-            return whole / self.of
-        return whole // self.of + (self.number <= whole % self.of)
+        return whole / self.of if whole < self.of else whole // self.of + (self.number <= whole % self.of)
 
     def share_of_calls(self, whole: int | None, option: str) -> int | None:
         """Return this shard's part of a number of calls, None if there is no limit.
 
         Raises InputError if there is less than one call for each shard.
         """
-        if whole is None:
-            return None
-        if whole < self.of:
-            hint = f"shards divide it between them: set it to {self.of} or more, or use fewer shards"
-            raise InputError(f"{option} {whole} is less than one call for each of {self.of} shards", hint=hint)
-        return int(self.share(whole))
+        if whole is not None and whole < self.of:
+            raise InputError(
+                f"{option} {whole} is less than one call for each of {self.of} shards",
+                hint=f"shards divide it between them: set it to {self.of} or more, or use fewer shards",
+            )
+        return whole and int(self.share(whole))
 
     def cases(self, names: Iterable[str], durations: Mapping[str, int]) -> list[str]:
         """Return this shard's cases, in their order. `durations` are whole milliseconds of the cases that are known.

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any
@@ -41,11 +41,11 @@ COLUMNS = (
 _RECORDED = "recorded/"
 
 
-def read(row: tuple[Any, ...], steps_of: Callable[[AttemptKey], Sequence[Step]]) -> Attempt:
-    """Return the attempt in a row of `COLUMNS`; `steps_of` returns its steps if it has some."""
+def read(row: tuple[Any, ...], steps: Sequence[Step]) -> Attempt:
+    """Return the attempt in a row of `COLUMNS`, with its steps."""
     (variant, model, case, repeat, outcome, request, text, returned, params, finish, structured) = row[:11]
     (rung, well_formed, repairs, scores, error, tries, queue, provider, *tokens, cost, started) = row[11:25]
-    connect, first_byte, limit, backoff, fallback, calls, steps, failure = row[25:]
+    connect, first_byte, limit, backoff, fallback, calls, _, failure = row[25:]
     key, answer = AttemptKey(variant, model, case, repeat), None
     if text is not None:
         answer = Answer(
@@ -80,13 +80,28 @@ def read(row: tuple[Any, ...], steps_of: Callable[[AttemptKey], Sequence[Step]])
         started=started,
         fallback=fallback,
         failed_tries=failed_tries(failure),
-        steps=tuple(steps_of(key)) if steps else (),
+        steps=tuple(steps),
     )
 
 
 # The same as `astuple`, without its copies of plain values.
 _SCORE = attrgetter(*(field.name for field in fields(Score)))
 _USUAL = ("", 1.0, False)  # the last three, which are then left out
+
+
+def scored_columns(attempt: Attempt) -> tuple[Any, ...]:
+    """Return the columns that scoring decides: outcome, rung, well_formed, repairs, scores and error."""
+    return (
+        attempt.outcome.value,
+        attempt.rung and attempt.rung.value,
+        int(attempt.well_formed),
+        json.dumps([[repair.name, repair.position] for repair in attempt.repairs]),
+        json.dumps(
+            [values if values[3:] != _USUAL else values[:3] for values in map(_SCORE, attempt.scores)],
+            separators=(",", ":"),
+        ),
+        attempt.error,
+    )
 
 
 def keep(
@@ -127,6 +142,7 @@ def keep(
         if not answer.recorded and attempt.fallback is None:
             last = attempt.steps[-1] if attempt.steps else Step(attempt.request_hash, answer)
             answers.record(connection, last.request_hash, model, last.answer, deterministic=deterministic, at=at)
+    outcome, *scored = scored_columns(attempt)
     # Resuming a run replaces its errored attempts.
     execute(
         f"INSERT OR REPLACE INTO attempt VALUES ({', '.join('?' * 33)})",
@@ -136,21 +152,14 @@ def keep(
             key.model,
             key.case,
             key.repeat,
-            attempt.outcome,
+            outcome,
             attempt.request_hash,
             answer_hash,
             answer.model if answer else None,
             canonical(dict(answer.params)) if answer else None,
             answer.finish_reason if answer else None,
             int(answer.structured) if answer else None,
-            attempt.rung,
-            int(attempt.well_formed),
-            json.dumps([[repair.name, repair.position] for repair in attempt.repairs]),
-            json.dumps(
-                [values if values[3:] != _USUAL else values[:3] for values in map(_SCORE, attempt.scores)],
-                separators=(",", ":"),
-            ),
-            attempt.error,
+            *scored,
             attempt.tries,
             attempt.queue_ms,
             timed.provider_ms if timed else None,

@@ -6,9 +6,10 @@ the calls in flight.
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,10 @@ _RUN = "id, plan, suite, prompt, started, finished, result, sentence, tool_versi
 _WHOLE = f"finished IS NOT NULL AND result <> '{SHARD}'"
 _UNJUDGED = "outcome = 'errored' AND answer_hash NOTNULL AND fallback IS NULL"
 _ATTEMPTS = f"SELECT {attempt_rows.COLUMNS} FROM attempt LEFT JOIN answer ON answer.hash = answer_hash WHERE run = ?"
+
+
+# An attempt as a row of `attempt_rows.COLUMNS`, and its steps: another process reads it in a tenth of the time.
+StoredAttempt = tuple[tuple[Any, ...], Sequence[Step]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +209,31 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
                 for judging in attempt.judgings:
                     attempt_rows.keep_judging(connection, run, judging, deterministic=judging.judge in same_judges)
 
+    def add_scored(
+        self, run: str, source: str, scored: Iterable[tuple[StoredAttempt, Sequence[Judging], tuple[Any, ...]]]
+    ) -> None:
+        """Commit attempts of the run `source` in another run, with judge calls and with new `scored_columns`."""
+        at = "WHERE run = ? AND variant = ? AND model = ? AND case_name = ? AND repeat = ?"
+        with self.transaction() as connection:
+            for (row, steps), judgings, columns in scored:
+                connection.execute(
+                    f"""INSERT OR REPLACE INTO attempt SELECT ?, variant, model, case_name, repeat, ?, request_hash,
+                        answer_hash, model_returned, params, finish_reason, structured, ?, ?, ?, ?, ?, tries, queue_ms,
+                        provider_ms, input_tokens, output_tokens, cached_tokens, reasoning_tokens, cost, started,
+                        connect_ms, first_byte_ms, limit_ms, backoff_ms, fallback, calls, steps FROM attempt {at}""",
+                    [run, *columns, source, *row[:4]],
+                )
+                if row[6] is None:
+                    connection.execute(
+                        f"""INSERT OR REPLACE INTO failed_try SELECT ?, variant, model, case_name, repeat, started, try,
+                            kind, status, message, provider_ms FROM failed_try {at} AND started = ?""",
+                        [run, source, *row[:4], row[24]],
+                    )
+                for number, step in enumerate(steps, 1):
+                    attempt_rows.keep_step(connection, run, AttemptKey(*row[:4]), number, step)
+                for judging in judgings:
+                    attempt_rows.keep_judging(connection, run, judging, deterministic=False)
+
     def finish(self, run: str, result: str, sentence: str) -> None:
         """Record the verdict of a run."""
         with self.transaction() as connection:
@@ -298,14 +328,17 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
     def attempts(self, run: str, *, passed: bool = True) -> Iterator[Attempt]:
         """Yield all attempts of a run; those that passed only if `passed`."""
         which = "" if passed else " AND outcome <> 'passed'"
-        steps = self.steps_of(run)
-        return (attempt_rows.read(row, steps) for row in self._rows(_ATTEMPTS + which, [run]))
+        return starmap(attempt_rows.read, self.stored_attempts(run, which))
 
     def attempts_at(self, run: str, variant: str, model: str, case: str) -> list[Attempt]:
         """Return the attempts of one prompt on one model and case, in the order of their repeats."""
-        where, steps = "variant = ? AND model = ? AND case_name = ? ORDER BY repeat", self.steps_of(run)
-        rows = self._rows(f"{_ATTEMPTS} AND {where}", [run, variant, model, case])
-        return [attempt_rows.read(row, steps) for row in rows]
+        where = "AND variant = ? AND model = ? AND case_name = ? ORDER BY repeat"
+        return list(starmap(attempt_rows.read, self.stored_attempts(run, where, variant, model, case)))
+
+    def stored_attempts(self, run: str, where: str = "", *values: str) -> Iterator[StoredAttempt]:
+        """Yield the attempts of a run that an SQL condition selects, as they are stored."""
+        for row in self._rows(f"{_ATTEMPTS} {where}", [run, *values]):
+            yield row, self.steps(run, AttemptKey(*row[:4])) if row[31] else ()
 
     def add_step(self, run: str, key: AttemptKey, number: int, step: Step, model: str, *, deterministic: bool) -> None:
         """Commit a step of an attempt that is not complete, and the recording of the `model`'s answer."""
@@ -315,14 +348,10 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
                 request, at = step.request_hash, step.started
                 answers.record(connection, request, model, step.answer, deterministic=deterministic, at=at)
 
-    def steps_of(self, run: str) -> Callable[[AttemptKey], Sequence[Step]]:
-        """Return a function that returns the recorded steps of an attempt of a run, in order."""
-
-        def read(key: AttemptKey) -> list[Step]:
-            rows = self._rows(attempt_rows.STEPS, [run, key.variant, key.model, key.case, key.repeat])
-            return [attempt_rows.read_step(row) for row in rows]
-
-        return read
+    def steps(self, run: str, key: AttemptKey) -> list[Step]:
+        """Return the recorded steps of an attempt, in order."""
+        rows = self._rows(attempt_rows.STEPS, [run, key.variant, key.model, key.case, key.repeat])
+        return [attempt_rows.read_step(row) for row in rows]
 
     def attempt(self, run: str, key: AttemptKey) -> Attempt | None:
         """Return one attempt of a run, or None."""

@@ -57,16 +57,18 @@ def test_several_processes_score_as_one_does(ran: ProjectFolder, monkeypatch: py
 
     alone, shared = table(), []
 
-    def spied(there: Any, here: Any, batches: Any, *, alone: bool) -> Any:
-        shared.append(alone)
-        # What this process would score fails.
-        return workers.shared_work(there, lambda batch: pytest.fail("scored here"), batches, alone=alone)
+    share = workers.Workers.share
 
-    monkeypatch.setattr(rejudge, "shared_work", spied)
+    def spied(own: workers.Workers, there: Any, here: Any, batches: Any) -> Any:
+        shared.append(own.processes)
+        # What this process would score fails.
+        return share(own, there, lambda batch: pytest.fail("scored here"), batches)
+
+    monkeypatch.setattr(workers.Workers, "share", spied)
     monkeypatch.setattr(workers, "core_count", lambda: 2)
     monkeypatch.setattr(rejudge, "_MANY", 1)
     assert table() == alone
-    assert shared == [False]
+    assert shared == [1]
 
 
 def test_what_looks_again_writes_every_format(ran: ProjectFolder) -> None:

@@ -80,5 +80,5 @@ def test_shards_are_read(text: str, shard: Shard) -> None:
     "text", ["", "3", "0/3", "4/3", "-1/3", "1/0", "a/b", "1/3/5", "١/٣", "1/99999", "1/" + "9" * 50]
 )
 def test_what_is_no_shard_is_told(text: str) -> None:
-    with pytest.raises(ValueError, match=r"such as 3/10|does not exist"):
+    with pytest.raises(InputError, match=r"such as 3/10|does not exist"):
         Shard.parse(text)

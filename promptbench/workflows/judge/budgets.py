@@ -43,19 +43,15 @@ class Spending:
         """Return the command's budget, with nothing spent yet."""
         return Budget(max_cost=self.max_cost, max_calls=self.max_calls, max_minutes=self.max_minutes)
 
-    def part(self, shard: Shard | None) -> Spending:
+    def part(self, shard: Shard) -> Spending:
         """Return what a shard of a run may spend. Raises InputError if there is not a call for each shard."""
-        if shard is None:
-            return self
-        cost = self.max_cost and self.max_cost / shard.of
-        return Spending(cost, shard.share_of_calls(self.max_calls, "--max-calls"), self.max_minutes)
+        calls = shard.share_of_calls(self.max_calls, "--max-calls")
+        return Spending(self.max_cost and self.max_cost / shard.of, calls, self.max_minutes)
 
     def budgets(self, whole: Budget, prepared: PreparedSuite) -> tuple[Budget, ...]:
         """Return the budgets of one suite's run: the command's, and the suite's own unless a flag overrides it."""
-        own = prepared.suite.gate.max_cost
-        if own is None or self.max_cost is not None:
-            return (whole,)
-        return (Budget(max_cost=own / (prepared.shard.of if prepared.shard else 1)), whole)
+        own, of = prepared.suite.gate.max_cost, prepared.shard.of if prepared.shard else 1
+        return (whole,) if own is None or self.max_cost is not None else (Budget(max_cost=own / of), whole)
 
     def check(self, project: Project, prepared_suites: Iterable[PreparedSuite]) -> None:
         """Raise InputError if a cost limit cannot be kept because a price is unknown."""

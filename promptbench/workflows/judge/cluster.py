@@ -1,4 +1,4 @@
-"""Models that run in a process, gguf and python, on the workers of a Dask cluster (extra `cluster`).
+"""Models that run in a process, gguf and python, and scoring, on the workers of a Dask cluster (extra `cluster`).
 
 A worker gets a request and returns the answer. Cache, limits, budgets, retries, circuit breakers and the record stay in
 this process, as they are without a cluster. So do keys: a worker connects a model by its own settings.
@@ -7,6 +7,7 @@ this process, as they are without a cluster. So do keys: a worker connects a mod
 import asyncio
 import platform
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -21,7 +22,7 @@ from promptbench.engine.prepare.prepared_suite import PreparedModel, PreparedSui
 from promptbench.plugins import Provider
 from promptbench.project import Project
 from promptbench.providers import provider_spec
-from promptbench.workflows.judge.workers import core_count
+from promptbench.workflows.judge.workers import Workers, core_count
 
 # Batch systems start workers late.
 _PATIENCE_SECONDS = 60
@@ -48,8 +49,9 @@ def _runs_in_process(project: Project, model: PreparedModel) -> bool:
     return model.local and not model.replays and not addresses
 
 
-def _connect(project: Project) -> Any:
-    # Return the client of the cluster.
+def _connect(project: Project, *, reruns: int = 0) -> Any:
+    # Return the client of the cluster. A call that the scheduler makes again when a worker ends would go around limits,
+    # budgets and the record: the gateway retries.
     address, own = project.settings.values.cluster or "", project.settings.own_hosts
     secure = address == "local" or address.startswith("tls://")
     if not (secure or (address.startswith("tcp://") and (is_loopback(address) or host(address) in own))):
@@ -72,15 +74,29 @@ def _connect(project: Project) -> Any:
         where = distributed.LocalCluster(**options) if address == "local" else address
         client = distributed.Client(where, timeout=_PATIENCE_SECONDS)
         client.wait_for_workers(1, timeout=_PATIENCE_SECONDS)
-        # A rerun by the scheduler would go around limits, budgets and the record: the gateway retries.
-        client.run_on_scheduler(_never_rerun)
+        client.run_on_scheduler(_rerun, reruns)
     except OSError as error:
         raise EnvironmentFailure(f"the cluster {address} cannot be used: {error}") from None
     return client
 
 
-def _never_rerun(dask_scheduler: Any) -> None:
-    dask_scheduler.allowed_failures = 0
+def cluster_workers(project: Project, scope: ExitStack) -> Workers:
+    """Return the workers of the cluster of the settings, for work that calls no model."""
+    client = _connect(project, reruns=3)
+    scope.callback(_disconnect, client)
+    executor = client.get_executor(pure=False, retries=0)
+    return Workers(executor, len(client.nthreads()), import_module("distributed").KilledWorker)
+
+
+def _disconnect(client: Any) -> None:
+    local = client.cluster
+    client.close()
+    if local is not None:
+        local.close()
+
+
+def _rerun(times: int, dask_scheduler: Any) -> None:
+    dask_scheduler.allowed_failures = times
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +163,8 @@ class _RemoteModel(Provider):
 
     async def close(self) -> None:
         if self._closes:
-            await asyncio.to_thread(self._disconnect)
-
-    def _disconnect(self) -> None:
-        local = self._client.cluster
-        self._client.run(_close_there, self._place.session, on_error="ignore")
-        self._client.close()
-        if local is not None:
-            local.close()
+            await asyncio.to_thread(self._client.run, _close_there, self._place.session, on_error="ignore")
+            await asyncio.to_thread(_disconnect, self._client)
 
 
 # What runs on workers.

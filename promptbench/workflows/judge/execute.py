@@ -404,8 +404,8 @@ def limiters_of(
         found = limits.get(name) or limits.get(model.ref.provider)
         if name in limiters or model.replays or (model.local and found is None):
             continue
-        share = prepared.shard.share if prepared.shard else float
-        limiters[name] = RateLimiter(found.by_kind() if found else None, share=share)
+        per_minute = found.by_kind() if found else None
+        limiters[name] = RateLimiter(per_minute, share=prepared.shard.share if prepared.shard else float)
     return limiters
 
 

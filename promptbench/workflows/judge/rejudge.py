@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import platform
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 from promptbench import __version__
 from promptbench.core.canonical import digest, digest_text
-from promptbench.core.errors import InputError
+from promptbench.core.clock import now
+from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.core.subset import Subset
 from promptbench.core.types import Attempt, CacheMode, Judging
 from promptbench.engine.prepare.options import Selection, StoredPrompt
@@ -20,9 +26,11 @@ from promptbench.engine.trajectory import Trajectory, trajectory_of
 from promptbench.gate.judge import Result
 from promptbench.project import Project
 from promptbench.report.model import RungChange, RunReport
+from promptbench.store import attempt_rows
 from promptbench.store.prompts import Store
-from promptbench.store.runs import RunInfo, RunStore
+from promptbench.store.runs import RunInfo, RunStore, StoredAttempt
 from promptbench.workflows.judge.baseline import production_baseline
+from promptbench.workflows.judge.cluster import cluster_workers
 from promptbench.workflows.judge.compare import recorded_comparison
 from promptbench.workflows.judge.determinism import as_confirmed
 from promptbench.workflows.judge.execute import (
@@ -39,10 +47,10 @@ from promptbench.workflows.judge.execute import (
 from promptbench.workflows.judge.looks import record_of
 from promptbench.workflows.judge.proof import add_promotions, prove
 from promptbench.workflows.judge.report import build
-from promptbench.workflows.judge.workers import shared_work
+from promptbench.workflows.judge.workers import local_workers
 
 # Attempts that are committed together.
-_BATCH = 500
+_BATCH = 250
 # Answers from which starting other processes takes less time than it saves.
 _MANY = 4_000
 
@@ -78,9 +86,15 @@ def rescore(project: Project, run: str) -> RunReport:
 
     Raises InputError if the run is unknown, its answers are redacted, or its suite has an error.
     """
-    with project.prompts() as store, project.runs() as runs, project.runs() as source:
+    with project.prompts() as store, project.runs() as runs, project.runs() as source, ExitStack() as scope:
         info = _whole_run(source, run)
         check_scorable(info)
+        alone = source.grid().pulse(info.id).done < _MANY
+        shared = project.settings.values.cluster and not alone
+        workers = cluster_workers(project, scope) if shared else local_workers(scope, alone=alone)
+        there = partial(_score_there, project.settings.root, info, now())
+        for _ in range(workers.processes):
+            workers.executor.submit(there, None, ())  # It assembles the suite while this process does.
         prepared = prepare_again(project, store, runs, info)
         plan = plan_hash(prepared, CacheMode(info.facts.get("cache", CacheMode.OFF)), info.facts.get("rule", 1))
         facts = {**info.facts, **suite_facts(project, prepared), "scored_again": info.id}
@@ -89,9 +103,18 @@ def rescore(project: Project, run: str) -> RunReport:
         runs.looks().copy(info.id, new.id)
         record = record_of(runs, new)
         changes: list[RungChange] = []
-        for batch, scored in _rescored(project, prepared, source, info):
-            runs.add(new.id, [(attempt, False) for attempt in scored])
-            changes += _rung_changes(prepared, batch, scored)
+        there = partial(there, (__version__, prepared.plan_hash))
+        recorded = (
+            (stored, tuple(_recorded_judgings(prepared, source, info.id, attempt_rows.read(*stored))))
+            if prepared.judges and stored[0][2] in prepared.cases
+            else (stored, ())
+            for stored in source.stored_attempts(info.id)
+        )
+        batches = iter(lambda: list(islice(recorded, _BATCH)), [])
+        for batch, scored in workers.share(there, partial(_scored, prepared), batches):
+            kept = [(*item, columns) for item, columns in zip(batch, scored, strict=True) if columns]
+            runs.add_scored(new.id, info.id, kept)
+            changes += _rung_changes(prepared, kept)
         changes.sort(key=lambda it: (it.model, it.prompt, it.case, it.repeat))
         ladders = (str(info.facts.get("ladder", "unknown")), prepared.ladder.hash)
         table = table_of(prepared, runs, new.id)
@@ -116,21 +139,23 @@ def check_scorable(info: RunInfo) -> None:
         raise InputError(f"the answers of run {info.id} are redacted, and cannot be scored again", hint=hint)
 
 
-def _rung_changes(prepared: PreparedSuite, batch: Sequence[Recorded], scored: Sequence[Attempt]) -> list[RungChange]:
+def _rung_changes(
+    prepared: PreparedSuite, scored: Sequence[tuple[StoredAttempt, Sequence[Judging], tuple[Any, ...]]]
+) -> list[RungChange]:
     labels = {variant.hash: variant.label for variant in prepared.variants}
-    before = {old.key: old.rung for old, _ in batch}
     return [
         RungChange(
-            model=new.key.model,
-            prompt=labels.get(new.key.variant, ""),
-            case=new.key.case,
-            repeat=new.key.repeat,
-            before=old.value,
-            after=new.rung.value,
-            repairs=list(dict.fromkeys(repair.name for repair in new.repairs)),
+            model=model,
+            prompt=labels.get(variant, ""),
+            case=case,
+            repeat=repeat,
+            before=row[11],
+            after=after,
+            repairs=list(dict.fromkeys(name for name, _ in json.loads(repairs))),
         )
-        for new in scored
-        if (old := before[new.key]) and new.rung and old is not new.rung
+        for (row, _), _, (_, after, _, repairs, *_) in scored
+        for variant, model, case, repeat in [row[:4]]
+        if row[11] and after and row[11] != after
     ]
 
 
@@ -147,6 +172,10 @@ def prepare_again(project: Project, store: Store, runs: RunStore, info: RunInfo)
 
     Raises InputError for a replay, a comparison, or if the prompts have changed.
     """
+    return as_confirmed(_assemble(project, store, runs, info), runs, info)
+
+
+def _assemble(project: Project, store: Store, runs: RunStore | None, info: RunInfo) -> PreparedSuite:
     selected, root = info.facts["selection"], project.settings.root
     if selected.get("replayed"):
         hint = f"`{info.facts['command']}` shows its result again, without a call"
@@ -171,49 +200,43 @@ def prepare_again(project: Project, store: Store, runs: RunStore, info: RunInfo)
     if not {variant.hash for variant in info.variants} >= {item.hash for item in prepared.variants}:
         hint = f"run it again: {info.facts['command']}"
         raise InputError(f"run {info.id} used prompts that have changed since", hint=hint)
-    return as_confirmed(prepared, runs, info)
+    return prepared
 
 
 # A recorded attempt, and what judges said about it.
-Recorded = tuple[Attempt, tuple[Judging, ...]]
+Recorded = tuple[StoredAttempt, tuple[Judging, ...]]
+
+_prepared: dict[tuple[str, str], PreparedSuite] = {}  # The suite that this process scores for another one.
+_alone = Lock()  # A worker of a cluster may have several threads, and a suite is for one.
 
 
-def _rescored(
-    project: Project, prepared: PreparedSuite, source: RunStore, info: RunInfo
-) -> Iterator[tuple[Sequence[Recorded], Sequence[Attempt]]]:
-    """Yield attempts as recorded, and those of them whose requests the suite would still make with their new scores."""
-    recorded = (
-        (attempt, tuple(_recorded_judgings(prepared, source, info.id, prepared.cases[attempt.key.case], attempt)))
-        if prepared.judges and attempt.key.case in prepared.cases
-        else (attempt, ())
-        for attempt in source.attempts(info.id)
-    )
-    batches = iter(lambda: list(islice(recorded, _BATCH)), [])
-    there = partial(_score_there, project.settings.root, info, prepared.plan_hash)
-    alone = source.grid().pulse(info.id).done < _MANY
-    return shared_work(there, partial(_scored, prepared), batches, alone=alone)
-
-
-_prepared: dict[str, PreparedSuite] = {}  # The suites that this process scores for another one, by plan.
-
-
-def _score_there(root: Path, info: RunInfo, plan: str, batch: Sequence[Recorded]) -> list[Attempt]:
+def _score_there(
+    root: Path, info: RunInfo, started: str, expected: tuple[str, str] | None, batch: Sequence[Recorded]
+) -> list[tuple[Any, ...] | None]:
     # Runs in another process, which assembles the suite by itself: checks cannot be pickled.
-    if plan not in _prepared:
-        project = Project.open(root)
-        with project.prompts() as store, project.runs() as runs:
-            prepared = prepare_again(project, store, runs, info)
-        if prepared.plan_hash != plan:
-            raise InputError(f"the suite '{info.suite}' changed while its answers were scored", hint="score them again")
-        _prepared[plan] = prepared
-    return _scored(_prepared[plan], batch)
+    with _alone:
+        if (info.id, started) not in _prepared:
+            _prepared.clear()
+            project = Project.open(root if root.is_dir() else None)
+            with project.prompts() as store, project.recordings() as runs:
+                _prepared[info.id, started] = _assemble(project, store, runs, info)
+        prepared = _prepared[info.id, started]
+        if expected and expected != (found := (__version__, prepared.plan_hash)):
+            raise EnvironmentFailure(
+                f"promptbench and the plan of '{info.suite}': expected {expected}, got {found} on {platform.node()}",
+                hint="a worker needs the same version, and the suite with its files and prompts as they are here",
+            )
+        return _scored(prepared, batch)
 
 
-def _scored(prepared: PreparedSuite, batch: Sequence[Recorded]) -> list[Attempt]:
+def _scored(prepared: PreparedSuite, batch: Sequence[Recorded]) -> list[tuple[Any, ...] | None]:
+    # None takes the place of an answer to a request that the suite no longer makes.
     models = {model.name: model for model in prepared.models}
-    scored: list[Attempt] = []
+    scored: list[tuple[Any, ...] | None] = []
     case: PreparedCase | None = None
-    for attempt, judgings in batch:
+    for stored, judgings in batch:
+        scored.append(None)
+        attempt = attempt_rows.read(*stored)
         key = attempt.key
         model, variant = models.get(key.model), prepared.by_hash.get(key.variant)
         if model is None or key.case not in prepared.cases or (key.variant and variant is None):
@@ -224,12 +247,8 @@ def _scored(prepared: PreparedSuite, batch: Sequence[Recorded]) -> list[Attempt]
         if digest(prepared.request(model, variant, case, key.repeat).as_dict()) != attempt.request_hash:
             continue
         # Other results of tools, or other turns, would have led to other answers.
-        if not _is_same_trajectory(attempt, trajectory_of(prepared, model, variant, case, key.repeat)):
-            continue
-        # It has a recording already.
-        answer = replace(attempt.answer, recorded=True) if attempt.answer else None
-        new = score_attempt(prepared, case, replace(attempt, answer=answer), judgings)
-        scored.append(replace(new, judgings=judgings))
+        if _is_same_trajectory(attempt, trajectory_of(prepared, model, variant, case, key.repeat)):
+            scored[-1] = attempt_rows.scored_columns(score_attempt(prepared, case, attempt, judgings))
     return scored
 
 
@@ -240,12 +259,11 @@ def _is_same_trajectory(attempt: Attempt, trajectory: Trajectory | None) -> bool
     return bool(attempt.steps) and trajectory.led_to(attempt)
 
 
-def _recorded_judgings(
-    prepared: PreparedSuite, source: RunStore, run: str, case: PreparedCase, attempt: Attempt
-) -> Iterator[Judging]:
+def _recorded_judgings(prepared: PreparedSuite, source: RunStore, run: str, attempt: Attempt) -> Iterator[Judging]:
     """Yield the recorded judgements on an answer: from the run itself, or from any equal request."""
-    if attempt.answer is None or not prepared.judges:
+    if attempt.answer is None:
         return
+    case = prepared.cases[attempt.key.case]
     for item, text in judge_requests_of(prepared, case, attempt):
         request = prepared.as_sent(item.request)
         key = digest(request.as_dict())

@@ -102,14 +102,6 @@ def plan(project: Project, selection: Selection, *, promote: bool = False, by_ba
     return plans
 
 
-def parse_shard(text: str | None) -> Shard | None:
-    """Parse a shard such as `3/10`. Raise InputError if it is invalid."""
-    try:
-        return Shard.parse(text) if text else None
-    except ValueError as error:
-        raise InputError(f"'{text}' is not a valid shard: {error}") from None
-
-
 def run(
     project: Project,
     selection: Selection,
@@ -150,9 +142,9 @@ def run(
             check_promotable(project, prepared_suites)
         if by_batch:
             check_batch(prepared_suites, wait=wait)
-        shard, concurrency = selection.shard, project.settings.values.concurrency
-        concurrency = shard.share_of_calls(concurrency, "concurrency") if shard else concurrency
+        shard = selection.shard or Shard(1, 1)
         spending = (spending or Spending()).part(shard)
+        concurrency = shard.share_of_calls(project.settings.values.concurrency, "concurrency")
         spending.check(project, [prepared for prepared in prepared_suites if not prepared.absent])
         budget = spending.budget()
         limiters: dict[str, RateLimiter] = {}

@@ -33,7 +33,7 @@ class RunRecord:
 
     def steps(self, key: AttemptKey) -> Sequence[Step]:
         # Nor does a model.
-        return () if self.secrets.redacts else self.runs.steps_of(self.run)(key)
+        return () if self.secrets.redacts else self.runs.steps(self.run, key)
 
     def judged(self, request_hash: str) -> Answer | None:
         return self.runs.judged(self.run, request_hash)

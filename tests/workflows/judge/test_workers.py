@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from functools import partial
+from typing import Any
 
 import pytest
 
 from promptbench.core.errors import EnvironmentFailure
 from promptbench.workflows.judge import workers
-from promptbench.workflows.judge.workers import shared_work
+from promptbench.workflows.judge.workers import local_workers
 
 
 def double(parent: int, deadly: int, number: int) -> tuple[int, bool]:
@@ -20,11 +23,16 @@ def double(parent: int, deadly: int, number: int) -> tuple[int, bool]:
     return 2 * number, os.getpid() != parent
 
 
+def shared_work(work: Any, items: Iterable[int], *, alone: bool) -> Iterator[tuple[int, tuple[int, bool]]]:
+    with ExitStack() as scope:
+        yield from local_workers(scope, alone=alone).share(work, work, items)
+
+
 @pytest.mark.slow
 def test_work_is_shared_and_none_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "core_count", lambda: 3)
     work = partial(double, os.getpid(), -1)
-    found = dict(shared_work(work, work, range(4000), alone=False))
+    found = dict(shared_work(work, range(4000), alone=False))
     assert {number: result for number, (result, _) in found.items()} == {number: 2 * number for number in range(4000)}
     assert {elsewhere for _, elsewhere in found.values()} == {True, False}
 
@@ -34,9 +42,9 @@ def test_a_process_that_is_killed_ends_the_work_with_an_error(monkeypatch: pytes
     monkeypatch.setattr(workers, "core_count", lambda: 3)
     work = partial(double, os.getpid(), 0)
     with pytest.raises(EnvironmentFailure, match="ended"):
-        list(shared_work(work, work, range(400), alone=False))
+        list(shared_work(work, range(400), alone=False))
 
 
 def test_one_process_starts_no_other() -> None:
     work = partial(double, os.getpid(), -1)
-    assert list(shared_work(work, work, range(3), alone=True)) == [(n, (2 * n, False)) for n in range(3)]
+    assert list(shared_work(work, range(3), alone=True)) == [(n, (2 * n, False)) for n in range(3)]
