@@ -68,7 +68,9 @@ Label = Annotated[str, typer.Option("--label", metavar="LABEL", help="The label 
 Concurrency = Annotated[int | None, typer.Option(help="Concurrent requests to one model.")]
 Cluster = Annotated[
     str | None,
-    typer.Option("--cluster", metavar="local|ADDRESS", help="Run local and Python models on a Dask cluster."),
+    typer.Option(
+        "--cluster", metavar="local|ADDRESS", help="Use a Dask cluster for local and Python models, or to score."
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; print only the verdict.")]
 MaxCost = Annotated[

@@ -6,7 +6,18 @@ from typing import Annotated, Literal
 
 import typer
 
-from promptbench.cli.options import CommandLine, Lines, Project, Reports, Run, prints, reports, time_of, verdicts
+from promptbench.cli.options import (
+    Cluster,
+    CommandLine,
+    Lines,
+    Project,
+    Reports,
+    Run,
+    prints,
+    reports,
+    time_of,
+    verdicts,
+)
 from promptbench.core.errors import Exit
 from promptbench.core.words import number_of
 
@@ -142,6 +153,7 @@ def report(
 def rescore(
     command: CommandLine,
     run: Run = "latest",
+    cluster: Cluster = None,
 ) -> Reports:
     """Score and judge a run's answers again, by today's checks. Calls no model."""
     from promptbench.workflows.judge import rejudge

@@ -86,7 +86,8 @@ class SettingsFile(BaseModel):
     cluster: str | None = Field(
         default=None,
         min_length=1,
-        description="Dask cluster for local and Python models: local or tls://HOST:PORT; not in a project's files",
+        description="Dask cluster for local and Python models and for `runs rescore`: local or tls://HOST:PORT; "
+        "not in a project's files",
     )
     limits: dict[str, LimitsFile] = Field(
         default_factory=dict,

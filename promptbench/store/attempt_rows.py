@@ -2,8 +2,9 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -69,8 +70,8 @@ def read(row: tuple[Any, ...], steps: Sequence[Step]) -> Attempt:
         answer=answer,
         rung=Rung(rung) if rung else None,
         well_formed=bool(well_formed),
-        repairs=tuple(Repair(*item) for item in json.loads(repairs)),
-        scores=tuple(Score(*item) for item in json.loads(scores)),
+        repairs=_parse(Repair, repairs),
+        scores=_parse(Score, scores),
         error=error,
         tries=tries,
         queue_ms=queue,
@@ -82,6 +83,12 @@ def read(row: tuple[Any, ...], steps: Sequence[Step]) -> Attempt:
         failed_tries=failed_tries(failure),
         steps=tuple(steps),
     )
+
+
+@lru_cache(maxsize=4096)
+def _parse(kind: Callable[..., Any], written: str) -> tuple[Any, ...]:
+    # Most answers have the scores of others: all checks passed.
+    return tuple(kind(*item) for item in json.loads(written))
 
 
 # The same as `astuple`, without its copies of plain values.

@@ -327,13 +327,18 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
 
     def attempts(self, run: str, *, passed: bool = True) -> Iterator[Attempt]:
         """Yield all attempts of a run; those that passed only if `passed`."""
-        which = "" if passed else " AND outcome <> 'passed'"
-        return starmap(attempt_rows.read, self.stored_attempts(run, which))
+        return starmap(attempt_rows.read, self.stored_attempts(run, "" if passed else "AND outcome <> 'passed'"))
 
     def attempts_at(self, run: str, variant: str, model: str, case: str) -> list[Attempt]:
         """Return the attempts of one prompt on one model and case, in the order of their repeats."""
-        where = "AND variant = ? AND model = ? AND case_name = ? ORDER BY repeat"
-        return list(starmap(attempt_rows.read, self.stored_attempts(run, where, variant, model, case)))
+        return list(
+            starmap(
+                attempt_rows.read,
+                self.stored_attempts(
+                    run, "AND variant = ? AND model = ? AND case_name = ? ORDER BY repeat", variant, model, case
+                ),
+            )
+        )
 
     def stored_attempts(self, run: str, where: str = "", *values: str) -> Iterator[StoredAttempt]:
         """Yield the attempts of a run that an SQL condition selects, as they are stored."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 from threading import Thread
 from typing import Any
 
@@ -17,7 +19,7 @@ import pytest
 from promptbench.core.errors import EnvironmentFailure
 from promptbench.core.types import Attempt, ModelRef, Request
 from promptbench.project import Project
-from promptbench.workflows.judge import cluster
+from promptbench.workflows.judge import cluster, rejudge, workers
 from tests.helpers.project import Ended, ProjectFolder
 
 _FUNCTION = """\
@@ -61,9 +63,26 @@ def facts(ended: Ended) -> object:
     return run["sentence"], [(row["attempts"], row["passed"], row["errored"]) for row in run["rows"]]
 
 
+@pytest.fixture
+def submitted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, bytes]]:
+    """The time and the bytes of everything that is sent to workers."""
+    executors: Any = import_module("distributed.cfexecutor")
+    submit, sent = executors.ClientExecutor.submit, list[tuple[float, bytes]]()
+
+    def spied(executor: Any, function: Any, *given: Any) -> Any:
+        sent.append((time.monotonic(), pickle.dumps((function, given))))
+        return submit(executor, function, *given)
+
+    monkeypatch.setattr(executors.ClientExecutor, "submit", spied)
+    return sent
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-def test_a_run_on_workers_is_the_same_also_if_one_is_killed(extractor: ProjectFolder) -> None:
+def test_a_run_on_workers_is_the_same_also_if_one_is_killed(
+    extractor: ProjectFolder, submitted: list[tuple[float, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
     alone = facts(extractor.run("run", "--json"))
     before = [(it.key, it.outcome, it.answer and it.answer.text) for it in recorded(extractor)]
     (extractor.root / "calls.log").unlink()
@@ -75,10 +94,16 @@ def test_a_run_on_workers_is_the_same_also_if_one_is_killed(extractor: ProjectFo
             time.sleep(0.02)
         os.kill(calls(extractor)[0][0], signal.SIGKILL)
 
+    # 600 calls a minute are 10 a second, also those that are made again.
+    extractor.edit("promptbench.toml", "python", f"limits = {{'{MODEL}' = {{requests-per-minute = 600}}}}\npython")
     killer = Thread(target=kill, daemon=True)
     killer.start()
     assert facts(extractor.run("run", "--json", "--cluster", "local")) == alone
     killer.join()
+    times = [at for at, _ in submitted]
+    assert max(sum(start <= at < start + 1 for at in times) for start in times) <= 10
+    assert b"_complete_there" in submitted[0][1]
+    assert not [sent for _, sent in submitted if b"very-secret" in sent]
     made = calls(extractor)
     assert {case for _, case in made} == {str(number) for number in range(_CASES)}
     assert len({pid for pid, _ in made}) >= 2
@@ -88,6 +113,54 @@ def test_a_run_on_workers_is_the_same_also_if_one_is_killed(extractor: ProjectFo
     again = sum(attempt.tries - 1 for attempt in attempts)
     assert again >= 1
     assert len(made) <= len(attempts) + again
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_a_budget_is_kept_and_answers_are_scored_by_workers(
+    extractor: ProjectFolder, submitted: list[tuple[float, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = extractor.run("run", "--cluster", "local", "--max-calls", "5")
+    assert (ended.code, "5 of 5 calls are made" in ended.out, len(calls(extractor))) == (4, True, 5)
+    assert extractor.run("run", "-q").code == 0
+    assert len(calls(extractor)) == len(recorded(extractor)), "what was answered on a worker is not called again"
+    extractor.edit("suites/triage/suite.yaml", "regex: '.'", "regex: '[0-5]'")
+    [run] = extractor.run("runs", "list", "--json", "--limit", "1").data["runs"]
+
+    def table(*options: str) -> str:
+        found = extractor.run("runs", "rescore", run["run"], "--format", "csv", *options).out
+        return re.sub(r"\d\d-\d{6}-\w{4}", "", found)
+
+    alone, share = table(), workers.Workers.share
+
+    def killing(own: workers.Workers, there: Any, here: Any, batches: Any) -> Any:
+        client = own.executor._client  # type: ignore[attr-defined]
+        os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+        return share(own, there, lambda batch: pytest.fail("scored here"), batches)
+
+    monkeypatch.setattr(workers.Workers, "share", killing)
+    monkeypatch.setattr(rejudge, "_MANY", 1)
+    monkeypatch.setattr(workers, "_IN_HAND", _CASES)
+    monkeypatch.setattr(rejudge, "_BATCH", 1)
+    before = len(submitted)
+    assert table("--cluster", "local") == alone
+    assert len(submitted) - before >= _CASES
+
+
+@pytest.mark.slow
+def test_no_certificate_and_another_one_are_refused(extractor: ProjectFolder) -> None:
+    dask: Any = import_module("dask")
+    distributed: Any = import_module("distributed")
+    temporary = distributed.Security.temporary
+    other = temporary().get_tls_config_for_role("client")
+    names = {"ca-file": "ca_file", "client.cert": "cert", "client.key": "key"}
+    options: dict[str, Any] = {"n_workers": 0, "dashboard_address": None, "silence_logs": 50}
+    with distributed.LocalCluster(security=temporary(), protocol="tls://", **options) as there:
+        for certificates in ({}, {f"distributed.comm.tls.{key}": other[name] for key, name in names.items()}):
+            with dask.config.set(certificates):
+                ended = extractor.run("run", "--cluster", there.scheduler_address)
+            assert (ended.code, f"the cluster {there.scheduler_address} cannot be used: TLS" in ended.err) == (4, True)
+    assert not calls(extractor)
 
 
 def test_a_worker_with_another_suite_is_refused_by_name(extractor: ProjectFolder, tmp_path_factory: Any) -> None:

@@ -45,8 +45,11 @@ class Spending:
 
     def part(self, shard: Shard) -> Spending:
         """Return what a shard of a run may spend. Raises InputError if there is not a call for each shard."""
-        calls = shard.share_of_calls(self.max_calls, "--max-calls")
-        return Spending(self.max_cost and self.max_cost / shard.of, calls, self.max_minutes)
+        return Spending(
+            self.max_cost and self.max_cost / shard.of,
+            shard.share_of_calls(self.max_calls, "--max-calls"),
+            self.max_minutes,
+        )
 
     def budgets(self, whole: Budget, prepared: PreparedSuite) -> tuple[Budget, ...]:
         """Return the budgets of one suite's run: the command's, and the suite's own unless a flag overrides it."""

@@ -75,7 +75,7 @@ def _connect(project: Project, *, reruns: int = 0) -> Any:
         client = distributed.Client(where, timeout=_PATIENCE_SECONDS)
         client.wait_for_workers(1, timeout=_PATIENCE_SECONDS)
         client.run_on_scheduler(_rerun, reruns)
-    except OSError as error:
+    except (OSError, TypeError) as error:  # the latter without a certificate
         raise EnvironmentFailure(f"the cluster {address} cannot be used: {error}") from None
     return client
 

@@ -25,11 +25,14 @@ def as_confirmed(prepared: PreparedSuite, runs: RunStore, info: RunInfo, *, ende
 
 def same_judges(prepared: PreparedSuite) -> frozenset[str]:
     """Return the deterministic judges."""
-    found: set[str] = set()
-    for check in prepared.judged_checks:
-        config = JUDGE_DEFAULTS if check.config is None else check.config
-        found |= {str(ref) for ref in check.judges if prepared.judges[str(ref)].model.provider.deterministic(config)}
-    return frozenset(found)
+    return frozenset(
+        str(ref)
+        for check in prepared.judged_checks
+        for ref in check.judges
+        if prepared.judges[str(ref)].model.provider.deterministic(
+            JUDGE_DEFAULTS if check.config is None else check.config
+        )
+    )
 
 
 def varying_notes(prepared: PreparedSuite) -> Iterator[str]:

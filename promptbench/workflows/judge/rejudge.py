@@ -90,8 +90,11 @@ def rescore(project: Project, run: str) -> RunReport:
         info = _whole_run(source, run)
         check_scorable(info)
         alone = source.grid().pulse(info.id).done < _MANY
-        shared = project.settings.values.cluster and not alone
-        workers = cluster_workers(project, scope) if shared else local_workers(scope, alone=alone)
+        workers = (
+            cluster_workers(project, scope)
+            if project.settings.values.cluster and not alone
+            else local_workers(scope, alone=alone)
+        )
         there = partial(_score_there, project.settings.root, info, now())
         for _ in range(workers.processes):
             workers.executor.submit(there, None, ())  # It assembles the suite while this process does.
