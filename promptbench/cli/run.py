@@ -105,10 +105,9 @@ def run(
     from functools import partial
 
     from promptbench.cli.progress import Progress
-    from promptbench.engine.shards import Shard as Shards
     from promptbench.project import Selection
     from promptbench.workflows.judge.budgets import Spending
-    from promptbench.workflows.judge.run import run as run_suites
+    from promptbench.workflows.judge.run import parse_shard, run as run_suites
     from promptbench.workflows.judge.run_report import run_report
     from promptbench.workflows.store.labels import Who
     from promptbench.workflows.store.promote import promote_run
@@ -119,7 +118,7 @@ def run(
         tuple(model or ()),
         tuple(case or ()),
         tuple(tag or ()),
-        shard=Shards.parse(shard) if shard else None,
+        shard=parse_shard(shard),
         changed=changed or changed_since is not None,
         since=changed_since,
         subset=Subset(first, sample, seed),

@@ -106,7 +106,6 @@ def rescore(project: Project, run: str) -> RunReport:
         runs.looks().copy(info.id, new.id)
         record = record_of(runs, new)
         changes: list[RungChange] = []
-        there = partial(there, (__version__, prepared.plan_hash))
         recorded = (
             (stored, tuple(_recorded_judgings(prepared, source, info.id, attempt_rows.read(*stored))))
             if prepared.judges and stored[0][2] in prepared.cases
@@ -114,7 +113,9 @@ def rescore(project: Project, run: str) -> RunReport:
             for stored in source.stored_attempts(info.id)
         )
         batches = iter(lambda: list(islice(recorded, _BATCH)), [])
-        for batch, scored in workers.share(there, partial(_scored, prepared), batches):
+        for batch, scored in workers.share(
+            partial(there, (__version__, prepared.plan_hash)), partial(_scored, prepared), batches
+        ):
             kept = [(*item, columns) for item, columns in zip(batch, scored, strict=True) if columns]
             runs.add_scored(new.id, info.id, kept)
             changes += _rung_changes(prepared, kept)

@@ -102,6 +102,11 @@ def plan(project: Project, selection: Selection, *, promote: bool = False, by_ba
     return plans
 
 
+def parse_shard(text: str | None) -> Shard | None:
+    """Parse a shard such as `3/10`. Raise InputError if it is invalid."""
+    return Shard.parse(text) if text else None
+
+
 def run(
     project: Project,
     selection: Selection,

@@ -59,8 +59,7 @@ def local_workers(scope: ExitStack, *, alone: bool) -> Workers:
     """Return a process for each other core of this machine, none if this process is to be `alone`."""
     processes = 0 if alone else min(core_count() - 1, _MOST)
     # A fork would copy an open SQLite connection and the locks of other threads. No process starts before it has work.
-    spawn = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(max(1, processes), mp_context=spawn, initializer=_start)
+    pool = ProcessPoolExecutor(max(1, processes), multiprocessing.get_context("spawn"), _start)
     scope.callback(pool.shutdown, cancel_futures=True)
     return Workers(pool, processes, BrokenExecutor)
 
