@@ -29,7 +29,7 @@ Errors that promptbench raises on purpose become pages with the message, the hin
 
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -87,7 +87,9 @@ def _explain(request: Request, error: Exception) -> Response:
     assert isinstance(error, PromptbenchError)
     status = 404 if error.exit is Exit.INPUT and request.method != "POST" else _STATUS.get(error.exit, 500)
     found = Secrets(os.environ).mask(as_text(error.diagnostics)) if error.diagnostics else ""
-    return _page(request, status, error.message, error.hint or "", found)
+    # Whoever was too late still has what they wrote.
+    sent = getattr(request.state, "form", {}) if status == 409 else {}
+    return _page(request, status, error.message, error.hint or "", found, sent)
 
 
 def _refuse(request: Request, error: Exception) -> Response:
@@ -103,6 +105,8 @@ def _report_bug(request: Request, error: Exception) -> Response:
     return _page(request, 500, "This is a bug in promptbench, not in your files", "The terminal shows the trace.", last)
 
 
-def _page(request: Request, status: int, message: str, hint: str, found: str = "") -> Response:
+def _page(
+    request: Request, status: int, message: str, hint: str, found: str = "", sent: Mapping[str, str] = {}
+) -> Response:
     template = "error_part.html" if is_part(request) else "error.html"
-    return render(request, template, status, message=message, hint=hint, found=found)
+    return render(request, template, status, message=message, hint=hint, found=found, sent=sent)

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 from jinja2 import Environment
@@ -13,6 +14,9 @@ from starlette.routing import Route
 
 from promptbench.project import Project
 from promptbench.web.security import TOKEN, Access
+
+# What a list can be sorted by, by the name that its address has.
+Orders = Mapping[str, Callable[[Any], Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +85,16 @@ def with_form(answer: Callable[[Request, dict[str, str]], Response]) -> Callable
     async def endpoint(request: Request) -> Response:
         fields = parse_qs((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)
         form = {name: values[-1] for name, values in fields.items() if name != TOKEN}
+        request.state.form = form
         return await run_in_threadpool(answer, request, form)
 
     return endpoint
+
+
+def ordered(items: Sequence[Any], wanted: str, keys: Orders) -> Sequence[Any]:
+    """Return the items in the order of an address: by one of the keys, backwards with `-` before its name."""
+    key = keys.get(wanted.removeprefix("-"))
+    return sorted(items, key=key, reverse=wanted.startswith("-")) if key else items
 
 
 def redirect(path: str, values: Mapping[str, str] | None = None) -> Response:

@@ -14,7 +14,7 @@ from promptbench.core.errors import ConflictError, InputError, NothingSelected
 from promptbench.core.words import number_of
 from promptbench.project import Project
 from promptbench.report.templates import address
-from promptbench.web.area import Area, is_part, project_of, redirect, render, with_form
+from promptbench.web.area import Area, Orders, is_part, ordered, project_of, redirect, render, with_form
 from promptbench.workflows.judge.budgets import Spending, describe_estimate
 from promptbench.workflows.judge.inspect_run import state_of
 from promptbench.workflows.judge.suite_session import try_case
@@ -23,6 +23,12 @@ from promptbench.workflows.start.new_case import CaseAuthor, CaseDraft, search_c
 
 _LISTED = 100
 _NOT_OF_THE_CASE = ("suite", "name", "base", "more", "model", "cost", "go")  # Other fields of the form.
+_ORDERS: Orders = {
+    "name": lambda case: case.name.casefold(),
+    "input": lambda case: str([*case.variables.values()]).casefold(),
+    "expected": lambda case: str(case.expect) if case.has_expect else "",
+    "tags": lambda case: case.tags,
+}
 _MAX_CALLS = 10  # of one try: retries, turns, steps and judges count
 
 
@@ -43,7 +49,7 @@ def suite_of(project: Project, name: str) -> Path:
 def case_list(request: Request) -> Response:
     project, given = project_of(request), request.query_params
     suites = list(suites_of(project))
-    state = {name: given.get(name, "") for name in ("suite", "q", "tag")}
+    state = {name: given.get(name, "") for name in ("suite", "q", "tag", "sort")}
     state["suite"] = state["suite"] or next(iter(suites), "")
     skip = int(given["skip"]) if given.get("skip", "").isdecimal() and len(given["skip"]) < 9 else 0
     file = suite_of(project, state["suite"]) if suites else None
@@ -54,10 +60,11 @@ def case_list(request: Request) -> Response:
         suites=suites,
         state=state,
         found=found,
-        cases=found.cases[skip : skip + _LISTED] if found else (),
+        cases=ordered(found.cases, state["sort"], _ORDERS)[skip : skip + _LISTED] if found else (),
         skip=skip,
         most=_LISTED,
-        saved=given.get("saved", ""),
+        saved=given.get("saved") or given.get("deleted", ""),
+        deleted="deleted" in given,
         link=lambda **changes: f"/cases?{address({**state, **changes})}",
     )
 
@@ -87,6 +94,17 @@ def save(request: Request, given: Mapping[str, str]) -> Response:
         # Saved again, it replaces what is in the file now.
         return _form(request, forms, {**given, "base": forms.base(draft.old)}, draft, 409)
     return redirect("/cases", {"suite": forms.folder, "saved": draft.name})
+
+
+def remove(request: Request, given: Mapping[str, str]) -> Response:
+    """Return what it changes to delete a case, or with `go` delete it."""
+    forms, name = _forms(request, given, kept=False), given.get("name", "")
+    files = forms.without(name)
+    if "go" in given:
+        forms.write(files, forms.known[name], given.get("base", ""))
+        return redirect("/cases", {"suite": forms.folder, "deleted": name})
+    base, diff = forms.base(forms.known[name]), forms.target.diff(files)
+    return render(request, "case_removal.html", suite=forms.folder, name=name, base=base, diff=diff, shown=forms.shown)
 
 
 def trial(request: Request, given: Mapping[str, str]) -> Response:
@@ -163,6 +181,7 @@ AREA = Area(
     [
         Route("/cases/edit", with_form(save), methods=["POST"]),
         Route("/cases/check", with_form(check), methods=["POST"]),
+        Route("/cases/remove", with_form(remove), methods=["POST"]),
         Route("/cases/try", with_form(trial), methods=["POST"]),
     ],
     menu=("Cases", "/cases"),

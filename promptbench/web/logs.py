@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from promptbench.core.call_filter import CallFilter
+from promptbench.core.call_filter import CallFilter, parse_since
 from promptbench.core.errors import ConflictError, InputError, NothingSelected
 from promptbench.project import Selection
 from promptbench.report.templates import address
-from promptbench.web.area import Area, is_part, project_of, redirect, render, with_form
+from promptbench.web.area import Area, Orders, is_part, ordered, project_of, redirect, render, with_form
 from promptbench.web.cases import suite_of, suites_of
 from promptbench.workflows.judge.budgets import Spending, describe_estimate
 from promptbench.workflows.logs.capture import CaptureReport, capture, read_capture_options
@@ -22,31 +22,45 @@ from promptbench.workflows.logs.failures import find_failures, log_files, select
 from promptbench.workflows.logs.replay import replay, replay_answers, replay_report
 
 _LISTED = 100
+_ORDERS: Orders = {
+    "why": lambda it: it.example.why,
+    "calls": lambda it: it.count,
+    "inputs": lambda it: len(it.inputs),
+    "newest": lambda it: it.example.time or "",
+}
 _FAILED = CallFilter(failed=True)
 
 
 def log_list(request: Request) -> Response:
     """Return the failures by cause, or the calls one by one."""
     project, given = project_of(request), request.query_params
-    state = {name: given.get(name, "").strip() for name in ("show", "suite", "q", "model")}
+    state = {name: given.get(name, "").strip() for name in ("show", "suite", "q", "model", "since", "sort")}
     skip = int(given["skip"]) if given.get("skip", "").isdecimal() and len(given["skip"]) < 9 else 0
     models = (f"*{state['model']}*",) if state["model"] else ()
     text, clusters, calls = state["q"].lower(), [], []
+    try:
+        since = parse_since(state["since"]) if state["since"] else None
+    except ValueError as error:
+        raise InputError(f"'since': {error}", hint="write a date, or an age such as 7d") from None
     if state["show"]:
         with project.recordings() as runs:
-            wanted = CallFilter(failed=state["show"] == "failed", models=models)
+            wanted = CallFilter(failed=state["show"] == "failed", since=since, models=models)
             matching = (it for it in (runs.calls().find(wanted) if runs else ()) if text in repr(it.call).lower())
             calls = list(islice(matching, skip, skip + _LISTED + 1))
     else:
         with suppress(NothingSelected):
             file = suite_of(project, state["suite"]) if state["suite"] else None
-            clusters = find_failures(project, file, CallFilter(models=models))
+            clusters = find_failures(project, file, CallFilter(since=since, models=models))
     return render(
         request,
         "logs_part.html" if is_part(request) else "logs.html",
         suites=list(suites_of(project)),
         state=state,
-        clusters=[it for it in clusters if text in f"{it.example.why} {it.example.input} {it.example.answer}".lower()],
+        clusters=ordered(
+            [it for it in clusters if text in f"{it.example.why} {it.example.input} {it.example.answer}".lower()],
+            state["sort"],
+            _ORDERS,
+        ),
         calls=calls[:_LISTED],
         skip=skip,
         more=len(calls) > _LISTED,

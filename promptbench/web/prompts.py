@@ -76,7 +76,10 @@ def move(request: Request, fields: Mapping[str, str]) -> Response:
     with project.prompts() as store:
         holder = store.labels(name).get(PRODUCTION) if name in store.prompts() else None
     if (holder.hash if holder else "") != fields.get("base"):
-        raise ConflictError(f"{PRODUCTION} of {name} has moved since this page was made", hint="load the page again")
+        now = f"it is @{holder.number} now; its text: {holder.source}" if holder else "nothing is in production now"
+        raise ConflictError(
+            f"{PRODUCTION} of {name} has moved since this page was made", hint=f"nothing was done; {now}"
+        )
     who, action = Who(reason=fields.get("reason", "").strip() or None), request.url.path.rpartition("/")[2]
     if action == "promote":
         # The name of a run, and never of a file.

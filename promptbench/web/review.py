@@ -69,9 +69,8 @@ def _shown(items: Sequence[reviews.ReviewItem], given: Mapping[str, str]) -> rev
     """Return what a form is about. Raise ConflictError if there is another run or sheet in its place by now."""
     found = items[_number(given, "n")] if items and _number(given, "n") < len(items) else None
     if found is None or digest(list(found[:3])) != given.get("base"):
-        raise ConflictError(
-            "this is not the newest run or sheet any more", hint="nothing was saved: load the page again"
-        )
+        now = f"in its place is now '{found.case}': {found.answer or ''}" if found else "nothing is in its place now"
+        raise ConflictError("this is not the newest run or sheet any more", hint=f"nothing was saved; {now}")
     return found
 
 

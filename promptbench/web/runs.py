@@ -12,7 +12,7 @@ from starlette.routing import Route
 from promptbench.core.errors import InputError
 from promptbench.project import Project
 from promptbench.report.templates import address
-from promptbench.web.area import Area, is_part, project_of, redirect, render, with_form
+from promptbench.web.area import Area, Orders, is_part, ordered, project_of, redirect, render, with_form
 from promptbench.web.cases import suite_of, suites_of
 from promptbench.workflows.judge.budgets import describe_estimate
 from promptbench.workflows.judge.compare import Matchup, compare
@@ -36,18 +36,33 @@ from promptbench.workflows.start.explain import terms
 
 _LISTED = 50
 _MOST_COLUMNS = 8
-# What an address may hold of a list of cases, in the order in which it does.
 _FILTER_OF = {"broken": "worse", "fixed": "better", "unstable": "unstable", "no answer": "errors"}
+_ORDERS: Orders = {
+    "started": lambda run: run.started,
+    "suite": lambda run: run.suite,
+    "result": lambda run: run.result or "",
+    "candidate": lambda run: run.candidates or "",
+}
+# What an address may hold of a list of cases, in the order in which it does.
 _STATE = ("a", "b", "show", "q", "tag", "group", "diff", "left", "right", "hide", "page")
 
 
 def run_list(request: Request) -> Response:
-    suite, skip = request.query_params.get("suite", ""), _number(request, "skip")
+    state, skip = {name: request.query_params.get(name, "") for name in ("suite", "sort")}, _number(request, "skip")
     with project_of(request).recordings() as runs:
-        found = runs.grid().verdicts(suite, _LISTED + 1, skip) if runs else []
+        every = runs.grid().verdicts(state["suite"]) if runs else []
         suites = runs.suites() if runs else []
-    older = skip + _LISTED if len(found) > _LISTED else None
-    return render(request, "runs.html", runs=found[:_LISTED], suite=suite, suites=suites, older=older, skip=skip)
+    return render(
+        request,
+        "runs.html",
+        suite=state["suite"],
+        sort=state["sort"],
+        runs=ordered(every, state["sort"], _ORDERS)[skip : skip + _LISTED],
+        suites=suites,
+        older=skip + _LISTED if len(every) > skip + _LISTED else None,
+        skip=skip,
+        link=lambda **changes: f"/runs?{address({**state, **changes})}",
+    )
 
 
 def one_run(request: Request) -> Response:
@@ -195,7 +210,10 @@ def offer(request: Request) -> Response:
             command=shlex.join(["promptbench", *words]),
         )
     choices, started = run_choices(project, file), started_runs(project)
-    return render(request, "start.html", suites=suites, suite=suite, choices=choices, started=started.values())
+    chosen = query.multi_items()
+    return render(
+        request, "start.html", suites=suites, suite=suite, choices=choices, chosen=chosen, started=started.values()
+    )
 
 
 def one_started(request: Request) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from threading import Event
 
 import pytest
 
@@ -36,7 +37,10 @@ def test_a_promotion_on_the_page_verifies_and_is_rolled_back(
     assert "promoted production: @1 → @2" in words(judged_copy.text(there))
     assert run(["store", "verify"]) == 0
     # The same form again, of a tab that was open meanwhile.
-    assert "has moved since" in judged_copy.submit("/prompts/triage/promote", run=name, base=first)
+    late = words(judged_copy.submit("/prompts/triage/promote", run=name, base=first, reason="my own"))
+    assert "has moved since this page was made nothing was done; it is @2 now; its text: --- config" in late
+    assert "What you sent run" in late
+    assert "reason my own" in late
     page = judged_copy.text("/prompts/triage/change")
     assert "needs a reason" in judged_copy.submit("/prompts/triage/rollback", to="1", base=base(page), reason=" ")
     assert judged_copy.submit("/prompts/triage/rollback", to="1", base=base(page), reason="slow") == "/prompts/triage"
@@ -64,6 +68,12 @@ def test_a_run_is_offered_with_its_cost_and_command(viewer: Viewer, monkeypatch:
     shown = words(viewer.get(f"/start?{query}", headers={"hx-request": "true"}).text)
     assert "triage.better.prompt against triage@1, 3 cases: 18 calls to openai/fake" in shown
     assert "promptbench run suites/triage --prompt suites/triage/triage.better.prompt --max-calls 30" in shown
+
+
+def test_an_address_fills_the_form_of_a_run(viewer: Viewer) -> None:
+    page = viewer.text("/start?suite=suites/triage&prompt=suites/triage/triage.better.prompt&max-calls=30")
+    assert re.findall(r'value="([^"]*)" checked', page) == ["suites/triage/triage.better.prompt"]
+    assert 'name="max-calls" value="30"' in page
 
 
 @pytest.mark.parametrize(
@@ -100,8 +110,10 @@ def eventually(viewer: Viewer, path: str, pattern: str) -> str:
 def test_a_started_run_survives_the_server_and_is_stopped_and_resumed(
     judged_copy: Viewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    stopped = Event()
+
     def slow(body: dict[str, object]) -> str:
-        time.sleep(0.4)
+        stopped.wait(0.4)
         return better(body)
 
     monkeypatch.setenv("OPENAI_API_KEY", "test")
@@ -119,6 +131,7 @@ def test_a_started_run_survives_the_server_and_is_stopped_and_resumed(
             assert another.get(there, headers={"hx-request": "true"}).headers["hx-refresh"] == "true"
             assert "this run has ended" in another.submit(f"{there}/stop", x="")
             name = newest(another)
+            stopped.set()
             again = another.submit(f"{there}/resume", x="")
             eventually(another, again, "PASS: the run")
             assert newest(another) == name

@@ -58,6 +58,14 @@ def test_the_list_is_searched_filtered_and_paged(judged_copy: Viewer) -> None:
     assert "1 case of 3" in shown
     assert "late parcel My parcel is late team: delivery" in shown
     assert "No case is like that" in judged_copy.text("/cases?q=nothing&skip=700")
+    listed = {
+        sort: re.findall('<a href="/cases/edit[^>]*>([a-z ]+)</a>', judged_copy.text(f"/cases?sort={sort}"))
+        for sort in ("name", "-expected", "x")
+    }
+    assert listed["name"] == ["charged twice", "hello", "late parcel"]
+    assert listed["-expected"] == ["hello", "late parcel", "charged twice"]
+    assert listed["x"] == ["charged twice", "late parcel", "hello"]
+    assert judged_copy.text("/cases?sort=-tags").count('aria-sort="descending"') == 1
     assert judged_copy.get("/cases?suite=../triage").status_code == 404
     lines = [json.dumps({"case": f"no {n}", "vars": {"message": f"parcel {n}"}, "tags": ["bulk"]}) for n in range(150)]
     (folder / "more.jsonl").write_text("\n".join(lines) + "\n")
@@ -137,6 +145,25 @@ def test_a_file_that_changed_meanwhile_is_shown_and_not_overwritten(judged_copy:
     assert suite(judged_copy) == SUITE.replace("{team: other}", "{team: theirs}")
     path.write_text(SUITE.replace("  - case: hello\n    vars: {message: Hello}\n    expect: {team: other}\n", ""))
     assert "No case has the name hello any more" in judged_copy.submit("/cases/edit", **first)
+
+
+def test_a_case_is_deleted_after_its_lines_were_shown(judged_copy: Viewer) -> None:
+    path = judged_copy.root / "suites/triage/suite.yaml"
+    asked = {**HERE, "name": "late parcel"}
+    page = judged_copy.submit("/cases/remove", **asked)
+    assert "<del>-  - case: late parcel</del>" in page
+    assert suite(judged_copy) == SUITE
+    [base] = re.findall(r'name="base" value="([^"]*)"', page)
+    path.write_text(f"# new\n{SUITE}", encoding="utf-8")
+    late = judged_copy.submit("/cases/remove", **asked, base=base, go="1")
+    assert "has changed since this form was opened" in late
+    assert "What you sent suite suites/triage name late parcel" in words(late)
+    path.write_text(SUITE, encoding="utf-8")
+    assert judged_copy.submit("/cases/remove", **asked, base=base, go="1").startswith("/cases?suite=suites%2Ftriage")
+    assert suite(judged_copy) == SUITE.replace(
+        "  - case: late parcel\n    vars: {message: My parcel is late}\n    expect: {team: delivery}\n", ""
+    )
+    assert "case 'late parcel' not found" in unescape(judged_copy.submit("/cases/remove", **asked))
 
 
 def test_a_case_is_tried_on_one_model_after_its_cost_was_shown(judged_copy: Viewer) -> None:

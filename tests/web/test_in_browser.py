@@ -105,7 +105,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     started = root / ".promptbench" / "started" / "1.txt"
     started.parent.mkdir()
     started.write_text(ALL, encoding="utf-8")
-    facts = {"id": "1", "command": ALL, "words": [], "at": "2026-11-20T08:00:00Z", "pid": 1}
+    facts = {"id": "1", "command": ALL, "words": ["run", ALL, "--prompt", ALL], "at": "2026-11-20T08:00:00Z", "pid": 1}
     started.with_suffix(".json").write_text(json.dumps(facts), encoding="utf-8")
     folder = root / MAIL
     folder.mkdir()
@@ -313,6 +313,11 @@ def test_it_is_used_with_the_keyboard(opened: Any) -> None:
     page.keyboard.press("Enter")
     page.wait_for_url("**/case?**")
     heading = page.locator("h1").inner_text()
+    page.get_by_role("button", name="time").press("Enter")
+    page.get_by_role("button", name="time").press("Enter")
+    assert page.get_by_role("columnheader", name="time").get_attribute("aria-sort") == "descending"
+    times = page.locator("td[data-head=time]").evaluate_all("(cells) => cells.map((cell) => +cell.dataset.value)")
+    assert times == sorted(times, reverse=True)
     page.keyboard.press("j")
     page.locator("h1").filter(has_not_text=heading).wait_for()
     page.keyboard.press("Escape")
@@ -328,8 +333,7 @@ def test_answers_are_reviewed_with_the_keyboard_by_two(opened: Any) -> None:
     pressed = {"Ann": ("1", "2", "3", "1", "1"), "Bob": ("1", "2", "1", "1", "2")}
     for reviewer, marks in pressed.items():
         window.go(f"/review?suite={SUITE}&reviewer={reviewer}")
-        for number, key in enumerate(marks):
-            page.get_by_text(f"{number + 1} of 101 answers").wait_for()
+        for number, key in enumerate(marks, start=2):
             keys.press("c")
             keys.type("2 words")
             keys.press("Enter")  # It says nothing about the answer, so it is no mark.
@@ -339,6 +343,7 @@ def test_answers_are_reviewed_with_the_keyboard_by_two(opened: Any) -> None:
                 keys.type('{"team": "billing"}')
                 keys.press("Tab")
                 keys.press("Enter")
+            page.get_by_text(f"{number} of 101 answers").wait_for()
     # By hand: 3 of 5 are the same; by chance 3/5 · 3/5 + 2/5 · 2/5 = 13/25; so kappa is (3/5 − 13/25) / (1 − 13/25).
     page.get_by_role("row", name="Ann and Bob 5 0.17").wait_for()
     window.go(f"/review?suite={SUITE}&reviewer=Ann&n=2")

@@ -43,6 +43,10 @@ def test_failures_by_cause_and_calls_are_searched(logged: Viewer) -> None:
     assert "HTTP 503" not in words(logged.text("/logs?suite=suites/triage&model=old&q=expect"))
     assert "INC-2032" in words(logged.text("/logs?show=all&q=charged"))
     assert "INC-2031" not in words(logged.text("/logs?show=failed&q=charged&model=old"))
+    assert "INC-2031" not in words(logged.text("/logs?show=all&since=2026-12-01"))
+    assert "'since': Invalid isoformat string: 'soon'" in unescape(logged.get("/logs?since=soon").text)
+    first, last = (logged.text(f"/logs?sort={sort}").find("HTTP 503") for sort in ("why", "-why"))
+    assert 0 < first < last
     assert "Nothing is like that" in logged.text("/logs?show=all&skip=400")
     assert logged.get("/logs?suite=../x").status_code == 404
     assert logged.get("/logs/calls/nobody").status_code == 404

@@ -105,6 +105,12 @@ def test_the_report_charts_and_progress_of_a_run(viewer: Viewer) -> None:
     assert viewer.get("/runs/99999999-1").status_code == 404
 
 
+def test_runs_are_sorted(viewer: Viewer) -> None:
+    page = viewer.text("/runs?sort=-result")
+    assert 'aria-sort="descending"><a href="/runs?sort=result"' in page
+    assert words(page).count("triage PASS") == words(viewer.text("/runs")).count("triage PASS") > 0
+
+
 def test_two_runs_are_compared(viewer: Viewer, monkeypatch: pytest.MonkeyPatch) -> None:
     name = newest(viewer)
     assert "compared with itself" in viewer.get(f"/compare/report?a={name}&b={name}").text

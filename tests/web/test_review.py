@@ -75,6 +75,12 @@ def test_a_right_answer_becomes_the_expected_one(judged_copy: Viewer) -> None:
     assert "was: It is for the billing team, I think." in suite.read_text()
 
 
+def test_who_was_too_late_keeps_what_they_wrote(viewer: Viewer) -> None:
+    late = words(viewer.submit("/review", label="fail", n="0", base="sha256:0", note="too short"))
+    assert "nothing was saved; in its place is now 'charged twice': It is for the billing team, I think." in late
+    assert "What you sent label fail note too short" in late
+
+
 def test_generated_cases_are_reviewed_and_the_accepted_ones_are_added(judged_copy: Viewer) -> None:
     sheet = judged_copy.root / "review.csv"
     sheet.write_text("case,review,reviewer,vars.message,expect.team\nlate,,,It is late,delivery\nodd,,,What?,other\n")

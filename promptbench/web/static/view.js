@@ -84,6 +84,23 @@ theme.addEventListener("click", () => {
 });
 show();
 
+// A table that has all its rows is sorted here; a list with pages by the server.
+for (const table of document.querySelectorAll(".attempts table")) {
+  const [heads, body] = [[...table.tHead.rows[0].cells], table.tBodies[0]];
+  heads.forEach((head, at) => {
+    const value = (row) => row.cells[at].dataset.value ?? row.cells[at].textContent.trim();
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: head.textContent });
+    button.addEventListener("click", () => {
+      const down = head.getAttribute("aria-sort") === "ascending";
+      for (const other of heads) other.removeAttribute("aria-sort");
+      head.setAttribute("aria-sort", down ? "descending" : "ascending");
+      const compare = (one, other) => (isNaN(one - other) ? one.localeCompare(other) : one - other);
+      body.append(...[...body.rows].sort((one, other) => compare(value(one), value(other)) * (down ? -1 : 1)));
+    });
+    head.replaceChildren(button);
+  });
+}
+
 // A request that reaches no server would otherwise do nothing. One that a newer request replaced is not lost.
 addEventListener("htmx:error", ({ detail }) => {
   if (!(detail.error instanceof TypeError) || document.getElementById("lost")) return;

@@ -39,6 +39,7 @@ from promptbench.yaml.source import Source
 from promptbench.yaml.text import in_braces, item_lines
 
 MISSING_VARIABLE = re.compile(r"has no value for \{\{(.+?)\}\}")
+Files = Mapping[Path, tuple[bytes, bytes]]  # That change, each before and after.
 # The order of a new case in its file.
 _ORDER = ("case", "vars", "files", "was", "expect", "checks", "tags")
 _FLOW = ("{", "[", '"', "'", "- ")
@@ -79,7 +80,7 @@ class CaseDraft:
     problems: Mapping[str, Sequence[Diagnostic]]
     data: Mapping[str, Json] = field(default_factory=dict)
     text: str = ""
-    files: Mapping[Path, tuple[bytes, bytes]] = field(default_factory=dict)
+    files: Files = field(default_factory=dict)
     built: PreparedCase | None = None
     twin: str | None = None  # The name of another case with the same input.
 
@@ -294,10 +295,20 @@ class CaseAuthor:
         """Write a case. Raise ConflictError if a file has changed since `base`, InputError if the case is invalid."""
         if draft.errors:
             raise InputError(number_of(len(draft.errors), "error"), diagnostics=draft.errors)
+        self.write(draft.files, draft.old, base)
+
+    def without(self, name: str) -> Files:
+        """Return the files that change if a case is deleted. Raise InputError if that cannot be done here."""
+        if name not in self.known:
+            raise InputError(f"case '{name}' not found in {self.folder}")
+        return changed_files(self.target.suite, SheetChanges(missing=[self.known[name]]), remove=True)
+
+    def write(self, files: Files, old: KnownCase | None, base: str | None = None) -> None:
+        """Write changed files. Raise ConflictError if one has changed since `base`, InputError if one is invalid."""
         with _WRITE, open_valid_suite(self._project, self.target.file) as target:
-            if base not in (None, self.base(draft.old)):
+            if base not in (None, self.base(old)):
                 raise ConflictError(f"{self.shown} has changed since this form was opened")
-            target.write_files(draft.files)
+            target.write_files(files)
 
 
 def expect_answer(project: Project, file: Path, mark: Labelled) -> tuple[CaseAuthor, CaseDraft]:
