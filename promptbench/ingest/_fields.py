@@ -69,11 +69,6 @@ def as_list(value: Json) -> list[Json]:
     return found if isinstance(found, list) else []
 
 
-def as_tags(value: Json) -> tuple[str, ...]:
-    """Return the items of a list as text."""
-    return tuple(map(str, as_list(value)))
-
-
 def to_text(value: Json) -> str | None:
     """Return a text unchanged and data as JSON; None for None."""
     if value is None or isinstance(value, str):

@@ -15,8 +15,7 @@ from promptbench.suite.models import NOTHING_COMMON, Case, Common, Marked, Turn,
 from promptbench.suite.sheets import case_rows
 from promptbench.suite.validation import validate
 from promptbench.text.templates import is_name
-from promptbench.yaml.marked import YamlDocument, parse
-from promptbench.yaml.marked_json import parse_line
+from promptbench.yaml.marked import YamlDocument, parse, parse_line
 from promptbench.yaml.source import SourceError, below, matches, read_source
 
 _MAX_PROBLEMS = 100  # per file; the rest of the file is then skipped

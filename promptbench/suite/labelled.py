@@ -12,7 +12,7 @@ from promptbench.core.errors import Code, Diagnostics, Location, did_you_mean
 from promptbench.core.types import Json
 from promptbench.tables.delimited import escape_formula, write_csv
 from promptbench.tables.grid import MAX_BYTES, GridCell, read_grid
-from promptbench.yaml.marked_json import JsonLine, parse_line
+from promptbench.yaml.marked import JsonLine, parse_line
 from promptbench.yaml.source import SourceError, read_source
 
 NEEDED = ("case", "label")

@@ -16,8 +16,7 @@ from promptbench.core.errors import Code, Diagnostics, Location, did_you_mean
 from promptbench.core.types import Json
 from promptbench.suite.file import CaseFile, field_name
 from promptbench.tables.grid import MAX_TITLE_ROWS, GridCell, GridRow, is_heading, read_grid
-from promptbench.yaml.marked import parse
-from promptbench.yaml.marked_json import parse_line
+from promptbench.yaml.marked import parse, parse_line
 from promptbench.yaml.source import Source
 
 _Kind = Literal["text", "value", "list", "yaml"]

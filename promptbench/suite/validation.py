@@ -196,7 +196,7 @@ def _instead(loc: _Path, key: str, wrong: str, value: Json) -> str | None:
     if not loc:
         return case_hint(value)
     if loc[0] == "messages" and len(loc) == 2:
-        return message_hint(value)
+        return f"write it as '- {{role: user, content: {value if isinstance(value, str) else '…'}}}'"
     return type_hint(key if isinstance(loc[-1], str) else str(loc[0]), wrong, value)
 
 
@@ -365,11 +365,6 @@ def case_hint(value: Json) -> str:
     if isinstance(value, list):
         return "write one '- ' before 'case:', and none before what is below it"
     return f"write it as '- case: {value}'" if isinstance(value, str) else "write it as '- case: what it is about'"
-
-
-def message_hint(value: Json) -> str:
-    """Return the hint for something that is not a message."""
-    return f"write it as '- {{role: user, content: {value if isinstance(value, str) else '…'}}}'"
 
 
 def _amount_hint(key: str, value: Json) -> str | None:

@@ -16,7 +16,7 @@ from promptbench.suite.sheets import case_rows
 from promptbench.suite.tables import CaseEntry, Fields, fields_of, is_same_data, table_of
 from promptbench.tables.delimited import escape_formula, write_csv
 from promptbench.tables.writer import Sheet, write_workbook
-from promptbench.yaml.marked_json import parse_line
+from promptbench.yaml.marked import parse_line
 
 ODD = [
     "010", "yes", "1e5", "TRUE", "true", "null", "12", "1.10", "12:30", "2026-03-01", "+49 30 1", "=1+1", "'=1", "-x",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from promptbench.core.errors import Code, Diagnostics
-from promptbench.yaml.marked_json import JsonLine, parse_line
+from promptbench.yaml.marked import JsonLine, parse_line
 
 
 def read(text: str) -> tuple[JsonLine | None, list[tuple[Code, str]]]:

@@ -32,7 +32,7 @@ from promptbench.suite.models import Where
 from promptbench.workflows.judge.budgets import Spending
 from promptbench.workflows.judge.execute import gateway_of, limiters_of, prices_of
 from promptbench.workflows.judge.recorded_results import expected_of, location_of
-from promptbench.yaml.marked_json import parse_line
+from promptbench.yaml.marked import parse_line
 
 
 @dataclass(frozen=True, slots=True)
