@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 from promptbench.checks._options import option_name, suggestion
 from promptbench.checks._scores import quoted
+from promptbench.core.canonical import map_values
 from promptbench.metrics.squad import normalise
 from promptbench.plugins import Json
 
@@ -89,15 +90,10 @@ class Normal:
 
     def value(self, value: Json) -> Json:
         """Return plain data with every text in it normalised, except the names of fields."""
-        if not self.steps:
-            return value
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, list):
-            return [self.value(item) for item in value]
-        if isinstance(value, dict):
-            return {key: self.value(item) for key, item in value.items()}
-        return value
+        return map_values(value, self._leaf) if self.steps else value
+
+    def _leaf(self, value: Json) -> Json:
+        return self.text(value) if isinstance(value, str) else value
 
 
 def normal(argument: Json) -> Normal:

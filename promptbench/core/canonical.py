@@ -116,6 +116,13 @@ def short(tagged: str) -> str:
     return tagged[: len("sha256:") + 8]
 
 
+def map_values(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Return a copy of plain data in which `change` replaces every value that is neither a mapping nor a list."""
+    if isinstance(value, Mapping):
+        return {key: map_values(item, change) for key, item in value.items()}
+    return [map_values(item, change) for item in value] if isinstance(value, list | tuple) else change(value)
+
+
 def texts_in(value: Any) -> Iterator[str]:
     """Yield every text in plain data, the keys of mappings too."""
     if isinstance(value, str):

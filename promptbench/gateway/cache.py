@@ -6,7 +6,7 @@ A cached answer says nothing new about a model, so it never enters a gate's stat
 import json
 from collections.abc import Mapping
 
-from promptbench.core.canonical import digest_text
+from promptbench.core.canonical import digest_text, map_values
 from promptbench.core.protocols import KeptAnswers
 from promptbench.core.secrets import Secrets
 from promptbench.core.types import Answer, CacheMode, Json, Request
@@ -48,15 +48,12 @@ def key_of(request: Request, shape: Json) -> str:
     """
     return digest_text(
         json.dumps(
-            {"request": request.as_dict(), "variables": _as_written(request.variables), "shape": shape}, sort_keys=True
+            {"request": request.as_dict(), "variables": map_values(request.variables, _as_written), "shape": shape},
+            sort_keys=True,
         )
     )
 
 
 def _as_written(value: Json) -> Json:
-    # Return plain data with each fraction as its source text, distinct from any string.
-    if isinstance(value, Mapping):
-        return {key: _as_written(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_as_written(item) for item in value]
+    # Return a fraction as its source text, distinct from any string.
     return {"number": str(value)} if isinstance(value, float) else value

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from promptbench.checks.expect import parse_argument
-from promptbench.core.canonical import canonical
+from promptbench.core.canonical import canonical, map_values
 from promptbench.core.errors import Code, Diagnostics, Severity, did_you_mean, suggest
 from promptbench.core.files import files_in
 from promptbench.core.protocols import CheckContext
@@ -250,10 +250,10 @@ def _is_certain(error: Any, whole: bool) -> bool:
 
 def numbers_as_text(value: Json) -> Json:
     """Return data with each number as the text that it is written as."""
-    if isinstance(value, dict):
-        return {key: numbers_as_text(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [numbers_as_text(item) for item in value]
+    return map_values(value, _number_as_text)
+
+
+def _number_as_text(value: Json) -> Json:
     return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
