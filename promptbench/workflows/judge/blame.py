@@ -2,7 +2,8 @@
 
 A swap is an attempt at a chain that has production's steps up to one that was changed, and the candidate's after it.
 The first changed step with which the case passes again is to blame. Production's answers are those on record for the
-same try, so only later steps are called. Of a swap nothing but the outcome is kept, and it is in no figure of the run.
+same try, so only later steps are called. Of a swap the outcome and the calls are kept. It is in no figure of the run,
+and its calls are in `runs usage`.
 """
 
 from __future__ import annotations
