@@ -15,7 +15,6 @@ from promptbench.core.errors import Code, Diagnostics, InputError, Location, Not
 from promptbench.core.plugins import module_name
 from promptbench.core.protocols import ProviderContext
 from promptbench.core.secrets import Secrets, variables
-from promptbench.core.types import Json, LoggedCall
 from promptbench.core.words import number_of
 from promptbench.engine.prepare.options import (
     ComparedVersions,
@@ -24,22 +23,18 @@ from promptbench.engine.prepare.options import (
     StoredPrompt,
     display_path,
 )
-from promptbench.prompts.chain import (
-    parse_version,
-    unverified as unverified,  # noqa: PLC0414 - public here
-)
-from promptbench.prompts.prompt import Prompt
 from promptbench.settings.settings import Settings, load as load_settings
-from promptbench.store.prompts import Store
-from promptbench.yaml.source import Source
 
-# Suites and runs are slow to import, and `get` needs neither.
+# Most commands need few of these, and a command should start at once.
 if TYPE_CHECKING:
+    from promptbench.core.types import Json, LoggedCall
     from promptbench.engine.prepare.prepared_suite import PreparedSuite
     from promptbench.engine.prepare.repair_rules import RepairRule
     from promptbench.engine.shards import Shard
     from promptbench.parsing.ladder import Ladder
+    from promptbench.prompts.prompt import Prompt
     from promptbench.redaction.redactor import Redactor
+    from promptbench.store.prompts import Store
     from promptbench.store.runs import RunStore
     from promptbench.suite.models import Suite
 
@@ -51,6 +46,9 @@ DURATIONS = "durations.json"
 
 def stored_prompt(source: str) -> Prompt:
     """Return the prompt or chain in a text of the store. Raise InputError if it is invalid."""
+    from promptbench.prompts.chain import parse_version
+    from promptbench.yaml.source import Source
+
     found = Diagnostics()
     prompt = parse_version(Source("stored.prompt", source), found)
     if prompt is None:
@@ -154,6 +152,8 @@ class Project:
 
     def prompts(self) -> Store:
         """Open the prompt store; the caller closes it."""
+        from promptbench.store.prompts import Store
+
         return Store.open(self.settings.store, hash_of=version_of, rejudge=rejudge)
 
     def runs(self) -> RunStore:

@@ -33,15 +33,6 @@ class _Commands(typer.core.TyperGroup):
                 )
 
 
-app = typer.Typer(
-    name="promptbench",
-    help="Regression tests for prompts: replay failing calls, judge candidates, promote what passes.",
-    cls=_Commands,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
 # The commands as `--help` shows them. The panels are the folders of `workflows/` and the sections of the guides.
 PANELS = {
     "Start": ("init", "models", "new", "validate", "explain", "docs", "schema", "sheet", "generate"),
@@ -79,14 +70,7 @@ _MODULES = {
     **dict.fromkeys(("explain", "docs", "schema"), "reference"),
     "get": "prompts",
 }
-
-for _name in (name for names in PANELS.values() for name in names):
-    _module = import_module(f"promptbench.cli.{_MODULES.get(_name, _name)}")
-    _command = vars(_module)["import_" if _name == "import" else _name]
-    if isinstance(_command, typer.Typer):
-        app.add_typer(_command, name=_name)
-    else:
-        app.command(_name)(_command)
+_NAMES = [name for names in PANELS.values() for name in names]
 
 
 def _version(wanted: bool) -> None:
@@ -95,7 +79,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: bool = typer.Option(
         False, "--version", help="Print the version and exit.", callback=_version, is_eager=True
@@ -105,8 +88,28 @@ def _root(
 
 
 @cache
-def _commands() -> typer.core.TyperGroup:
-    """Return the tree of commands, built once: in tests a process runs thousands of command lines."""
+def command_tree(*names: str) -> typer.core.TyperGroup:
+    """Return the tree of these commands, or of all if they are unknown.
+
+    Building all of them takes longer than most of them run. In tests a process runs thousands of command lines.
+    """
+    app = typer.Typer(
+        name="promptbench",
+        help="Regression tests for prompts: replay failing calls, judge candidates, promote what passes.",
+        cls=_Commands,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for name in [name for name in names if name in _NAMES] or _NAMES:
+        command = vars(import_module(f"promptbench.cli.{_MODULES.get(name, name)}"))[
+            "import_" if name == "import" else name
+        ]
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
     tree = typer.main.get_command(app)
     assert isinstance(tree, typer.core.TyperGroup)
     return tree
@@ -116,9 +119,11 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code. Never raise, never print a traceback."""
     try:
         start_command(arguments)
+        words = _complete(arguments)
+        tree = command_tree(*words[:1])
         if os.environ.get(VARIABLE):
-            prepare(_commands(), os.environ)
-        code = _commands().main(_complete(arguments), prog_name="promptbench", standalone_mode=False)
+            prepare(tree, os.environ)
+        code = tree.main(words, prog_name="promptbench", standalone_mode=False)
         return int(code or Exit.YES)
     except SystemExit as ended:  # of the options for shell completion
         return int(ended.code or Exit.YES)
@@ -155,7 +160,7 @@ def _complete(arguments: Sequence[str]) -> list[str]:
     if words and words[0] in RENAMED:
         say(f"warning: `promptbench {words[0]}` is now `promptbench {RENAMED[words[0]]}`")
         words[:1] = RENAMED[words[0]].split()
-    group = _commands()
+    group = command_tree(*words[:1])
     for word in words:
         command = group.commands.get(word)
         if not isinstance(command, typer.core.TyperGroup):
@@ -166,7 +171,7 @@ def _complete(arguments: Sequence[str]) -> list[str]:
 
 def _unknown_command(arguments: Sequence[str]) -> tuple[str, str]:
     """Return an error that names the unknown command, and a hint with the commands that may be meant."""
-    known = list(_names(_commands()))
+    known = list(_names(command_tree()))
     words = [word for word in arguments if not word.startswith("-")]
     group = words[:1] if words[:1] in known else []
     word = words[len(group)] if len(words) > len(group) else ""

@@ -123,15 +123,13 @@ def diff(
 @prints
 def history(project: Project, prompt: Name) -> Lines:
     """List every event of a prompt, oldest first."""
-    from promptbench.project import unverified
-    from promptbench.workflows.store.get import describe_event
+    from promptbench.workflows.store.get import describe_events
 
     with project.prompts() as store:
-        events = store.history(prompt)
-        numbers = {item.hash: f"{item.number}{unverified(item.content)}" for item in store.versions(prompt)}
+        events, versions = store.history(prompt), store.versions(prompt)
     yield {"prompt": prompt, "events": [asdict(event) for event in events]}
-    for event in events:
-        yield from map(clean, describe_event(event, numbers))
+    for lines in describe_events(events, versions):
+        yield from map(clean, lines)
     return Exit.YES
 
 

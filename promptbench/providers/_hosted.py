@@ -5,7 +5,6 @@ The SDKs of OpenAI and Anthropic are built alike: the same clients, transports a
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -288,6 +287,8 @@ class Hosted(Provider):
 
     async def reply(self, call: Awaitable[Any], seconds: float) -> Any:
         """Return the response to a call of the SDK, whose errors become ProviderFailure."""
+        import asyncio
+
         import aiohttp
         import httpx2
 

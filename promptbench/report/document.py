@@ -3,14 +3,19 @@
 A document holds plain text only. A renderer escapes it for its format, so nothing in it is ever markup.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from promptbench.core.errors import Exit
-from promptbench.core.types import Attempt, Json
-from promptbench.report.diff import Piece
-from promptbench.report.model import CaseResult, Explored, SkippedCase
+
+# Only a command about a run needs the result of one.
+if TYPE_CHECKING:
+    from promptbench.core.types import Attempt, Json
+    from promptbench.report.diff import Piece
+    from promptbench.report.model import CaseResult, Explored, SkippedCase
 
 Tone = Literal["", "strong", "quiet", "good", "bad", "warn", "none"]
 

@@ -51,15 +51,28 @@ def keep_text(connection: sqlite3.Connection, text: str) -> bytes | None:
 
 
 def record(
-    connection: sqlite3.Connection, request_hash: str, model: str, answer: Answer, *, deterministic: bool, at: str
+    connection: sqlite3.Connection,
+    request_hash: str,
+    model: str,
+    answer: Answer,
+    *,
+    deterministic: bool,
+    at: str,
+    key: bytes | None = None,
 ) -> None:
-    """Insert or replace the recording of a request. The caller holds a transaction."""
-    key = None
+    """Insert or replace the recording of a request; `key` is that of its text if it is kept already.
+
+    The caller holds a transaction.
+    """
     # Line ends do not enter the hash, and a lone surrogate is not UTF-8: such a text stays in the recording.
-    if "\r" not in answer.text and escape_surrogates(answer.text) == answer.text:
-        key, answer = keep_text(connection, answer.text), replace(answer, text="")
-    values = [request_hash, model, int(deterministic), dumps(answer), at, key]
-    connection.execute("INSERT OR REPLACE INTO recording VALUES (?, ?, ?, ?, ?, ?)", values)
+    if "\r" in answer.text or escape_surrogates(answer.text) != answer.text:
+        key = None
+    else:
+        key, answer = key or keep_text(connection, answer.text), replace(answer, text="")
+    connection.execute(
+        "INSERT OR REPLACE INTO recording VALUES (?, ?, ?, ?, ?, ?)",
+        [request_hash, model, int(deterministic), dumps(answer), at, key],
+    )
 
 
 class CacheTable(RunTable):

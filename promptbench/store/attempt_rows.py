@@ -148,7 +148,15 @@ def keep(
         answer_hash = answers.keep_text(connection, text)
         if not answer.recorded and attempt.fallback is None:
             last = attempt.steps[-1] if attempt.steps else Step(attempt.request_hash, answer)
-            answers.record(connection, last.request_hash, model, last.answer, deterministic=deterministic, at=at)
+            answers.record(
+                connection,
+                last.request_hash,
+                model,
+                last.answer,
+                deterministic=deterministic,
+                at=at,
+                key=answer_hash if last.answer is answer else None,
+            )
     outcome, *scored = scored_columns(attempt)
     # Resuming a run replaces its errored attempts.
     execute(

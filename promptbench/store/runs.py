@@ -135,8 +135,11 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
     def finished_with(self, plan: str, results: Collection[str], since: str) -> RunInfo | None:
         """Return the newest run of a plan that finished, if it has one of these results and started after a time."""
         with storage_errors(self.path, WHAT):
-            where = "WHERE plan = ? AND finished IS NOT NULL ORDER BY started DESC, rowid DESC LIMIT 1"
-            found = read_runs(self._connection, where, [plan])
+            found = read_runs(
+                self._connection,
+                "WHERE plan = ? AND finished IS NOT NULL ORDER BY started DESC, rowid DESC LIMIT 1",
+                [plan],
+            )
         return next((info for info in found if info.result in results and info.started >= since), None)
 
     def reopen(self, run: str) -> bool:
@@ -144,8 +147,9 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
         if not self.hold(run):
             return False
         with storage_errors(self.path, WHAT):
-            sql = "UPDATE run SET finished = NULL, result = NULL, sentence = NULL WHERE id = ?"
-            self._connection.execute(sql, [run])
+            self._connection.execute(
+                "UPDATE run SET finished = NULL, result = NULL, sentence = NULL WHERE id = ?", [run]
+            )
         self._locks.pop(run).release()
         return True
 
@@ -386,14 +390,14 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
 
     def unjudged_reasons(self, run: str) -> dict[str, int]:
         """Return why attempts have no verdict, with their number, most frequent reason first."""
-        where = f"run = ? AND {_UNJUDGED} GROUP BY error ORDER BY 2 DESC, 1"
-        rows = self._rows(f"SELECT error, count(*) FROM attempt WHERE {where}", [run])
-        return {str(error): count for error, count in rows}
+        sql = f"SELECT error, count(*) FROM attempt WHERE run = ? AND {_UNJUDGED} GROUP BY error ORDER BY 2 DESC, 1"
+        return {str(error): count for error, count in self._rows(sql, [run])}
 
     def judged(self, run: str, request_hash: str) -> Answer | None:
         """Return a judge's answer to a request in a run, or None if it gave no verdict."""
-        sql = "SELECT answer FROM judging WHERE run = ? AND request_hash = ? AND verdict NOTNULL"
-        row = self._row(sql, [run, request_hash])
+        row = self._row(
+            "SELECT answer FROM judging WHERE run = ? AND request_hash = ? AND verdict NOTNULL", [run, request_hash]
+        )
         return None if row is None else answers.loads(row[0])
 
     def judgings(self, run: str) -> Iterator[Judging]:
@@ -438,8 +442,9 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
         call = self.calls().answer_to(self._logged[model], messages, variables)
         if call is None or call.answer is None:
             return None
-        latency = call.latency_ms or 0.0
-        return Answer(call.answer, call.model, {}, call.usage, call.finish_reason, latency, recorded=True)
+        return Answer(
+            call.answer, call.model, {}, call.usage, call.finish_reason, call.latency_ms or 0.0, recorded=True
+        )
 
     # -- the other tables, over the same connection ---------------------------------------------------------------
 

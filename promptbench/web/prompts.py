@@ -14,7 +14,7 @@ from promptbench.project import PRODUCTION
 from promptbench.report.diff import line_diff
 from promptbench.web.area import Area, project_of, redirect, render, with_form
 from promptbench.workflows.judge.inspect_run import run_info
-from promptbench.workflows.store.get import describe_event, judge_evidence
+from promptbench.workflows.store.get import describe_events, judge_evidence
 from promptbench.workflows.store.labels import Who, retire, rollback
 from promptbench.workflows.store.promote import promote
 from promptbench.workflows.upkeep.overview import overview
@@ -32,7 +32,6 @@ def one_prompt(request: Request) -> Response:
         held = labels.get("production", versions[-1] if versions else None)
         new = store.get(f"{name}@{given['to']}") if given.get("to") else (versions[-1] if versions else None)
         old = store.get(f"{name}@{given['from']}") if given.get("from") else held
-    numbers = {version.hash: version.number for version in versions}
     return render(
         request,
         "prompt.html",
@@ -42,7 +41,7 @@ def one_prompt(request: Request) -> Response:
             (item, short(item.hash), [label for label, holder in labels.items() if holder.hash == item.hash])
             for item in reversed(versions)
         ],
-        events=[list(describe_event(event, numbers)) for event in reversed(events)],
+        events=list(describe_events(reversed(events), versions)),
         proven={event.to_hash for event in events if event.evidence},
         old=old,
         new=new,

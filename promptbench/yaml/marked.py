@@ -29,7 +29,7 @@ from promptbench.yaml.text import CURLY, SURROGATES, in_curly, quote, whole_char
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
 # Also refuses U+0085, U+2028 and U+2029: YAML breaks lines there, but editors do not show a line break.
-_CONTROL = re.compile("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _MAX_VALUES = 500_000
 _MAX_DEPTH = 64

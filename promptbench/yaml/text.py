@@ -17,7 +17,7 @@ _STEP = 2
 _PLAIN = re.compile(r"[^\W\d_](?:[\w ,.;!?/@%&+=~'\"$*#:()<>|^`\[\]{}\-]*[\w.,;!?/@%&+=~'\"$*)<>|^\]}\-])?\Z")
 _PLAIN_IN_BRACES = re.compile(r"[^\W\d_](?:[\w ./@%+()=;!'\-]*[\w./@%+()=;!'\-])?\Z")
 _WORDS = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))
-_ODD = re.compile("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_ODD = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # One character in two escapes, which JSON has and YAML does not. `before` are escaped backslashes.
 SURROGATES = re.compile(

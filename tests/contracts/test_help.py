@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import typer
 
-from promptbench.cli.app import app, run
+from promptbench.cli.app import command_tree, run
 
 
 def below(command: Any) -> Iterator[Any]:
@@ -29,6 +28,6 @@ def test_each_commands_sentence_is_whole(
 
 
 def test_every_command_says_what_it_does() -> None:
-    commands = list(below(typer.main.get_command(app)))
+    commands = list(below(command_tree()))
     assert len(commands) > 40
     assert not [command.name for command in commands if not (command.help or "").strip()]

@@ -72,13 +72,10 @@ def _code(text: str) -> str:
 
 
 def _commands() -> Iterator[str]:
-    import typer
-
-    from promptbench.cli.app import app
+    from promptbench.cli.app import command_tree
 
     yield "# Commands\n"
-    root = typer.main.get_command(app)
-    yield from _help(root, ["promptbench"])
+    yield from _help(command_tree(), ["promptbench"])
 
 
 def _help(command: Any, words: list[str]) -> Iterator[str]:

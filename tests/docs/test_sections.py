@@ -6,9 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-import typer
 
-from promptbench.cli.app import PANELS, app
+from promptbench.cli.app import PANELS, command_tree
 from tests.docs.test_console import DOCS, PAGES, ROOT, blocks
 
 GUIDES = DOCS / "guides"
@@ -47,7 +46,7 @@ PROSE = [*PAGES, DOCS / "architecture.md", DOCS / "reference" / "glossary.md", D
 
 @pytest.mark.parametrize("page", PROSE, ids=lambda page: page.name)
 def test_the_commands_in_the_text_exist(page: Path) -> None:
-    commands = getattr(typer.main.get_command(app), "commands", {})
+    commands = command_tree().commands
     text = page.read_text(encoding="utf-8")
     code = "\n".join([*blocks(page, "sh"), *re.findall(r"(?:^ {4,}|^\$ |`)(promptbench [^`\n]*)", text, re.MULTILINE)])
     written = re.findall(r"^promptbench ([a-z]+)(?: ([a-z]+))?", code, re.MULTILINE)

@@ -10,6 +10,7 @@ from promptbench.core.errors import Diagnostics
 from promptbench.engine.prepare.assemble import assemble
 from promptbench.engine.prepare.options import PrepareOptions, Selection, StoredPrompt
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
+from promptbench.parsing.ladder import BUILT_IN
 from promptbench.suite.loader import load
 from promptbench.suite.models import Suite
 
@@ -57,6 +58,7 @@ def joined(
         allowed_code=("*.py",),
         provider_options={"openai": {"base_url": "http://127.0.0.1:9/v1"}},
         champion=lambda _: StoredPrompt("triage@1", champion) if champion else None,
+        ladder=BUILT_IN,
         selection=Selection(**selection),
     )
     return (assemble(suite, options, found) if suite else None), found

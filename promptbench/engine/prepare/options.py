@@ -8,14 +8,14 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from promptbench.core.protocols import Recordings
 from promptbench.core.subset import EVERYTHING, Subset
-from promptbench.core.types import Json, LoggedCall
-from promptbench.parsing.ladder import BUILT_IN, Ladder
 
 if TYPE_CHECKING:
+    from promptbench.core.protocols import Recordings
+    from promptbench.core.types import Json, LoggedCall
     from promptbench.engine.prepare.prepared_suite import PreparedCase
     from promptbench.engine.shards import Shard
+    from promptbench.parsing.ladder import Ladder
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class PrepareOptions:
     allowed_code: Sequence[str]  # Globs of Python files that may be executed.
     provider_options: Mapping[str, Mapping[str, Json]]
     champion: Callable[[str], StoredPrompt | None]  # Returns what is in production for the name of a prompt.
+    ladder: Ladder
     recordings: Recordings | None = None
-    ladder: Ladder = BUILT_IN
     selection: Selection = field(default_factory=Selection)
     calls: tuple[LoggedCall, ...] | None = None  # Replaces the logs of the suite; then only their cases are selected.
     compared: ComparedVersions | None = None  # Replaces the suite's candidates and what is in production.

@@ -4,7 +4,6 @@ They are scripted, by the tool's name and optionally its arguments, or come from
 allow. A call without a result of either gets an error, as an application would return it.
 """
 
-import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -90,6 +89,8 @@ class ToolResults:
             return _as_text(scripted.result)
         if self.function is None:
             return f"error: there is no result of '{call.name}' for these arguments"
+        import asyncio  # A validation has no use for it.
+
         name = self.function.name.rpartition(":")[2]
         run = self.function.process.call
         return _as_text(await asyncio.to_thread(run, name, call.name, arguments, seconds=_SECONDS))

@@ -27,7 +27,6 @@ from promptbench.suite.file import GateFile
 from promptbench.suite.loader import load
 from promptbench.suite.models import Suite, Where
 from promptbench.text.tokens import estimate
-from promptbench.workflows.judge.execute import prices_of
 from promptbench.yaml.marked import YamlDocument, parse
 from promptbench.yaml.source import Source
 
@@ -216,6 +215,9 @@ def _calls(
 ) -> Iterator[ModelCall]:
     if not models:
         return
+    # It imports all that makes a run.
+    from promptbench.workflows.judge.execute import prices_of
+
     with project.prompts() as store, project.recordings() as runs:
         options = project.prepare_options(Selection(models=tuple(models)), store, runs)
         problems = Diagnostics()

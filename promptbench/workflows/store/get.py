@@ -1,13 +1,13 @@
 """Get a stored version with its label, the models that it was proven on, and its messages."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from promptbench.core.canonical import short
 from promptbench.core.errors import InputError
 from promptbench.core.types import Json, Message, ModelRef, ProviderFailure, Request
 from promptbench.project import Project, rejudge, stored_prompt
-from promptbench.prompts.chain import Chain
+from promptbench.prompts.chain import Chain, unverified
 from promptbench.prompts.prompt import HISTORY, HistoryPlace, Prompt, Template, WrongVariables
 from promptbench.store.chain import LabelEvent, Version
 from promptbench.store.proof import NotProven, ProvenModel
@@ -154,8 +154,13 @@ def judge_evidence(project: Project, reference: str) -> tuple[str, dict[str, Jso
         raise NotProven(f"{name}: {error}") from None
 
 
-def describe_event(event: LabelEvent, numbers: Mapping[str, object]) -> Iterator[str]:
-    """Yield the lines about an event of a history; `numbers` are version numbers by hash, with what to know of them."""
+def describe_events(events: Iterable[LabelEvent], versions: Iterable[Version]) -> Iterator[list[str]]:
+    """Yield the lines about each event of a prompt with these versions."""
+    numbers = {item.hash: f"{item.number}{unverified(item.content)}" for item in versions}
+    return (list(_describe(event, numbers)) for event in events)
+
+
+def _describe(event: LabelEvent, numbers: Mapping[str, str]) -> Iterator[str]:
     origin = event.origin
     kind, label = origin.kind.replace("_", " "), origin.label or "all labels"
     if event.merged:
