@@ -75,7 +75,7 @@ def move(request: Request, fields: Mapping[str, str]) -> Response:
     with project.prompts() as store:
         holder = store.labels(name).get(PRODUCTION) if name in store.prompts() else None
     if (holder.hash if holder else "") != fields.get("base"):
-        now = f"it is @{holder.number} now; its text: {holder.source}" if holder else "nothing is in production now"
+        now = f"it is @{holder.number} now:\n{holder.source}" if holder else "nothing is in production now"
         raise ConflictError(
             f"{PRODUCTION} of {name} has moved since this page was made", hint=f"nothing was done; {now}"
         )

@@ -38,7 +38,7 @@ def test_a_promotion_on_the_page_verifies_and_is_rolled_back(
     assert run(["store", "verify"]) == 0
     # The same form again, of a tab that was open meanwhile.
     late = words(judged_copy.submit("/prompts/triage/promote", run=name, base=first, reason="my own"))
-    assert "has moved since this page was made nothing was done; it is @2 now; its text: --- config" in late
+    assert "has moved since this page was made nothing was done; it is @2 now: --- config" in late
     assert "What you sent run" in late
     assert "reason my own" in late
     page = judged_copy.text("/prompts/triage/change")
