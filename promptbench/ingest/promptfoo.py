@@ -25,7 +25,7 @@ from promptbench.ingest._fields import (
     omit_fields,
     to_text,
 )
-from promptbench.ingest._promptfoo_checks import convert_assertions
+from promptbench.ingest._promptfoo_checks import convert_each
 from promptbench.ingest._records import NotACall, RecordMap, read_records
 from promptbench.plugins import LogFormatSpec
 
@@ -69,7 +69,7 @@ def _prepare(data: dict[str, Json]) -> dict[str, Json]:
     if sent and not (is_request(decode_embedded(sent)) or is_conversation(decode_embedded(sent))):
         sent = [{"role": "user", "content": sent}]
     error, verdict = _read_failure(data, response, answer)
-    checks, others = convert_assertions(test.get("assert"))
+    converted = list(convert_each(test.get("assert")))
     return {
         **data,
         "sent": sent,
@@ -78,8 +78,8 @@ def _prepare(data: dict[str, Json]) -> dict[str, Json]:
         "verdict": verdict,
         "label": _read_name(prompt.get("label")),
         "good": _find_expected(test.get("assert")),
-        "checks": checks,
-        "not_mapped": others,
+        "checks": [check for _, check, _ in converted if check],
+        "not_mapped": [{"assert": item, "why": why} for item, _, why in converted if why],
         "about": omit_fields(test, {"vars", "assert"}),
         # No verdict: whether a low score is a failure is in `success`.
         "more": omit_fields({"scores": as_object(data.get("namedScores"))}),

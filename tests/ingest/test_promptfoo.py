@@ -6,12 +6,18 @@ from typing import Any
 import pytest
 
 from promptbench.core.types import FailureTier, LoggedCall, Message, Usage
-from promptbench.ingest._promptfoo_checks import convert_assertions
+from promptbench.ingest._promptfoo_checks import convert_each
 from tests.helpers.log_formats import RECORDS
 from tests.helpers.logs import calls, json_lines, log, read, reasons
 from tests.helpers.subjects import score
 
 RESULT = RECORDS["promptfoo"]
+
+
+def convert_assertions(assertions: Any) -> tuple[list[Any], list[Any]]:
+    found = list(convert_each(assertions))
+    others = [{"assert": item, "why": why} for item, _, why in found if why]
+    return [check for _, check, _ in found if check], others
 
 
 def one(**fields: Any) -> LoggedCall:

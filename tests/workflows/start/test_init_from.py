@@ -55,7 +55,7 @@ tests:
       - type: assert-set
         assert:
           - {type: contains-any, value: [Bonjour, Salut]}
-          - {type: llm-rubric, value: 'is {{tone}}'}
+          - {type: llm-rubric, value: 'is {{tone}}', provider: {id: 'openai:gpt-4o', config: {temperature: 0}}}
   - vars: {text: file://../secret.txt}
     assert: [{type: python, value: file://check.py}]
   - file://more.yaml
@@ -119,7 +119,7 @@ def test_every_assertion_and_every_key_is_carried_over_or_listed(imported: Impor
     listed = {item["message"].partition(":")[0] for item in data["listed"]}
     assert listed == {
         "javascript", "llm-rubric", "python", "exec", "temperature", "response_format", "metric", "transform",
-        "{{ language | upper }}", "file", "outputPath",
+        "{{ language | upper }}", "file", "outputPath", "provider",
     }  # fmt: skip
     # 4 combinations, the set, the secret, the file, the row and the two of the scenario.
     assert data["cases"] == len(suite["cases"]) == 10
@@ -188,7 +188,7 @@ def test_without_equivalents_is_a_suite_too(imported: Import) -> None:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ("suite: a\ncases: []\n", "promptfooconfig.yaml is not a config of promptfoo"),
+        ("suite: a\ncases: []\n", "promptfooconfig.yaml has no tests or rows of data"),
         ("prompts: [a\n", "promptfooconfig.yaml cannot be read"),
         ("", "the file is empty"),
         (f"tests: [{{vars: {{a: {LIST}, b: {LIST}, c: {LIST}}}}}]\n", "more than 10,000 cases"),
@@ -211,11 +211,32 @@ def test_nothing_is_overwritten(imported: Import, capsys: pytest.CaptureFixture[
     assert Path("suites/translate/suite.yaml").read_bytes() == before
 
 
-def test_the_example_of_the_guide(imported: Import, capsys: pytest.CaptureFixture[str]) -> None:
-    guide = (Path(promptbench.__file__).parent / "docs/guides/arriving.md").read_text(encoding="utf-8")
-    found = re.search(r"```yaml\n(.*?)```.*?```text\n\$ [^\n]*\n(.*?)…", guide, re.DOTALL)
-    assert found
-    config, shown = found.groups()
-    imported({"promptfooconfig.yaml": config})
-    assert run(["init", "answers", "--from", "../promptfoo/promptfooconfig.yaml"]) == 0
+GUIDE = (Path(promptbench.__file__).parent / "docs/guides/arriving.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(
+    r"```(?:yaml|json)\n(.*?)```\s*```text\n\$ promptbench init (.*?)\n(.*?)^…", GUIDE, re.DOTALL | re.MULTILINE
+)
+
+
+@pytest.mark.parametrize(("text", "arguments", "shown"), EXAMPLES)
+def test_the_examples_of_the_guide(
+    text: str,
+    arguments: str,
+    shown: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = Path(arguments.rsplit(maxsplit=1)[-1])
+    samples = tmp_path / "registry/data/capitals/samples.jsonl"
+    samples.parent.mkdir(parents=True)
+    sample = '{"input": [{"role": "user", "content": "France?"}], "ideal": "Paris"}\n'
+    samples.write_text(sample * 2, encoding="utf-8")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    assert run(["init", *arguments.split()]) == 0
     assert capsys.readouterr().out.startswith(shown)
+
+
+def test_all_examples_of_the_guide_are_tested() -> None:
+    assert len(EXAMPLES) == GUIDE.count("$ promptbench init") == 4
