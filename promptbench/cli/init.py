@@ -33,7 +33,8 @@ def init(
         Path | None, typer.Option("--dir", metavar="FOLDER", help="The project's folder; this one by default.")
     ] = None,
     source: Annotated[
-        Path | None, typer.Option("--from", metavar="FILE", help="A config of promptfoo, or an export of evals, to import.")
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="A config of promptfoo or an export of evals."),
     ] = None,
     judge: Annotated[
         str | None,
