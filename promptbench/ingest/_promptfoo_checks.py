@@ -133,7 +133,9 @@ def _facts(assertion: dict[str, Json], judge: str | None) -> dict[str, Json]:
         "judge": None if threshold else judge,
         "nothing": None,
     }
-    return {name: fact for name, fact in facts.items() if fact is not None or (name == "nothing" and not data)}
+    return {
+        name: fact for name, fact in facts.items() if fact is not None or (name == "nothing" and data in (None, ""))
+    }
 
 
 def _pattern(text: str | None) -> str | None:

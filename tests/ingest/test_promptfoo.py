@@ -180,6 +180,7 @@ def test_limits() -> None:
         ({"type": "equals"}, "it has no value"),
         ({"type": "contains", "value": ""}, "it has no value"),
         ({"type": "is-json", "value": "type: object"}, "its schema is not JSON"),
+        ({"type": "is-json", "value": []}, "its schema is not JSON"),
         ({"type": "regex", "value": "("}, "its pattern is not a valid Python regular expression"),
         ({"type": "latency"}, "it has no threshold"),
         ({"type": "equals", "value": "x", "transform": "output.trim()"}, "it changes the answer first"),
