@@ -25,7 +25,10 @@ def dumps(answer: Answer) -> str:
     kept |= {name: round(value, 3) for name, value in kept.items() if name.endswith("_ms")}
     kept["params"] = dict(answer.params)
     if answer.usage is not None:
-        kept["usage"] = {name: value for name, value in asdict(answer.usage).items() if value is not None}
+        # Not `asdict`, which copies the numbers: that takes six times as long.
+        kept["usage"] = {
+            item.name: value for item in fields(Usage) if (value := getattr(answer.usage, item.name)) is not None
+        }
     if answer.calls:
         kept["calls"] = [asdict(call) for call in answer.calls]
     return escape_surrogates(_encode(kept))

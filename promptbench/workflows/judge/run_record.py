@@ -52,7 +52,9 @@ class RunRecord:
             attempt,
             answer=mask_answer(attempt.answer) if attempt.answer else None,
             error=mask(attempt.error) if attempt.error else None,
-            scores=tuple(replace(score, reason=mask(score.reason)) for score in attempt.scores),
+            scores=tuple(
+                replace(score, reason=mask(score.reason)) if score.reason else score for score in attempt.scores
+            ),
             failed_tries=tuple(replace(failed, message=mask(failed.message)) for failed in attempt.failed_tries),
             judgings=judgings,
             steps=tuple(map(self.secrets.mask_step, attempt.steps)),
