@@ -355,12 +355,15 @@ class _Slot:
 
     def run(self, generation: _Generation) -> tuple[str, str | None, Json]:
         """Return text, finish reason and usage. Streams, because only a stream can be stopped."""
-        server = self._server = self._server or self._load()
         body = {**generation.body, "stream": True, "stream_options": {"include_usage": True}}
         began = time.perf_counter()
         _running.add(generation)
         try:
-            server.handle_chat_completions(body, generation.take)
+            if _ending.is_set():
+                raise ProviderFailure(FailureKind.TRANSIENT, f"{self._model} is not asked while the process ends")
+            self._server = self._server or self._load()
+            began = time.perf_counter()
+            self._server.handle_chat_completions(body, generation.take)
         except (ValueError, RuntimeError) as error:
             raise ProviderFailure(FailureKind.REJECTED, f"llama.cpp rejects this request: {error}") from None
         finally:
@@ -409,11 +412,14 @@ class _Slot:
 
 _loading = threading.Lock()
 _running: set[_Generation] = set()
+_ending = threading.Event()
 
 
 @atexit.register
 def _stop_all() -> None:
-    # Stop what runs when the interpreter exits: a callback into a dead interpreter aborts the process.
+    # Stop what runs when the interpreter exits: a callback into a dead interpreter aborts the process. A slot that is
+    # between two requests must not begin the next one.
+    _ending.set()
     deadline = time.monotonic() + _STOP_SECONDS
     while _running and time.monotonic() < deadline:
         for generation in tuple(_running):
