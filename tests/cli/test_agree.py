@@ -154,6 +154,7 @@ def test_too_many_answers_without_verdict_record_nothing(support: ProjectFolder,
     assert not (support.root / FILE).exists()
 
 
+@pytest.mark.slow
 def test_a_judge_that_changes_in_between_is_no_judge(support: ProjectFolder, server: FakeOpenAI) -> None:
     names = iter(["judge-old"] * 10 + ["judge-new"] * 50)
     server.script = served(lambda answer: answered_as(next(names), by_sorry(answer)))

@@ -199,6 +199,7 @@ def test_one_prompt_on_two_models(ran: ProjectFolder, server: FakeOpenAI) -> Non
     assert run["reproduce"] == "promptbench compare suites/triage --model openai/large --model openai/slow"
 
 
+@pytest.mark.slow
 def test_recorded_answers_of_two_models_are_paired_case_by_case(project: ProjectFolder, server: FakeOpenAI) -> None:
     """Counted again from what the server answered, without the product's record."""
     draw, lock = random.Random(7), threading.Lock()

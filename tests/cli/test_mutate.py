@@ -126,6 +126,7 @@ def test_a_missing_run(hole: ProjectFolder) -> None:
     assert hole.run("suite", "mutate", "--run", "20260101-000000-abcd").code == 2
 
 
+@pytest.mark.slow
 def test_cases_of_a_file(hole: ProjectFolder) -> None:
     text = HOLE.partition("cases:")[0] + "cases: more.jsonl\n"
     hole.write("suites/triage/suite.yaml", text)

@@ -35,7 +35,9 @@ def test_a_folder_without_a_suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_schema_is_json(project: ProjectFolder) -> None:
-    assert project.run("schema").data["required"] == ["suite", "models"]
+    schema = project.run("schema").data
+    assert schema["required"] == ["suite"]
+    assert schema["anyOf"] == [{"required": ["models"]}, {"required": ["steps"]}]
 
 
 def test_doctor(project: ProjectFolder) -> None:

@@ -168,6 +168,7 @@ def test_an_answer_cannot_tell_the_judge_what_to_say(counting: ProjectFolder, se
     assert record(counting, "SELECT DISTINCT outcome FROM attempt") == [("failed",)]
 
 
+@pytest.mark.slow
 def test_scored_again_without_a_call(counting: ProjectFolder, server: FakeOpenAI) -> None:
     assert counting.run("run", FOLDER).code == 0
     server.received.clear()
