@@ -68,7 +68,8 @@ def _measure(page: Any, origin: str, run: str, server: subprocess.Popen[str]) ->
     for when in ("at once", "again"):
         page.goto(f"{origin}/runs/{run}")
         rows = page.evaluate(_PAINTED) / 1000
-        first = page.evaluate("() => performance.getEntriesByName('first-contentful-paint')[0].startTime") / 1000
+        page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
+        first = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime") / 1000
         print(f"{when}: first paint {first:.2f} s, rows {rows:.2f} s after the click")
         page.wait_for_timeout(8000 if when == "at once" else 500)
     link = "a[href*='show={}']"

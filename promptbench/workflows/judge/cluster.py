@@ -68,7 +68,9 @@ def _connect(project: Project, *, reruns: int = 0) -> Any:
         options: dict[str, Any] = {
             "n_workers": core_count(),
             "threads_per_worker": 1,
-            "dashboard_address": None,
+            # Without an address the scheduler takes port 8787, and warns if another one has it.
+            "dashboard_address": "127.0.0.1:0",
+            "scheduler_kwargs": {"dashboard": False},
             "silence_logs": 50,
         }
         where = distributed.LocalCluster(**options) if address == "local" else address
