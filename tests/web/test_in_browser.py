@@ -306,7 +306,8 @@ def test_it_is_used_with_the_keyboard(opened: Any) -> None:
     assert "diff=1" in page.url
     page.keyboard.press("o")
     page.wait_for_url("**/*show=changed*")
-    page.go_back()
+    with page.expect_event("load"):  # Back loads the page anew.
+        page.go_back()
     page.wait_for_url("**/*show=all*")
     window.go(f"/runs/{run}?show=all&q=case+0003")
     page.keyboard.press("j")
