@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from hypothesis import given, strategies as st
 
-from promptbench.workflows.measure.advice import front
+from promptbench.metrics.pareto import front
 
 _points = st.dictionaries(st.text(max_size=3), st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(0, 5)))
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from promptbench.core.protocols import PastRow
+from promptbench.metrics.pareto import front
 from promptbench.report.document import Axis, Chart, Series, TableBlock, TableColumn, Times
 from promptbench.report.model import Row, RunReport
 from promptbench.report.words import clean, duration, money, share, tail
@@ -49,8 +50,9 @@ def _cost(rows: Sequence[Row]) -> Chart | None:
     if len({row.cost_per_1000 for row in known}) < 2:
         return None
     points = [(row.cost_per_1000 or 0.0, 100 * row.passed / row.attempts) for row in known]
-    front = _front(points)
-    steps = [point for before, after in pairwise(front) for point in (before, (after[0], before[1]))]
+    # The points that no cheaper one equals, by cost.
+    best = sorted(front({point: (point[0], -point[1]) for point in points}))
+    steps = [point for before, after in pairwise(best) for point in (before, (after[0], before[1]))]
     costs = [cost for cost, _ in points]
     wide = max(costs) >= 10 * min(costs)
     return Chart(
@@ -61,7 +63,7 @@ def _cost(rows: Sequence[Row]) -> Chart | None:
         x=Axis("cost of 1,000 answers", unit="$", log=wide),
         y=_PERCENT,
         series=[
-            Series("front", "quiet", [*steps, front[-1]], dashed=True),
+            Series("front", "quiet", [*steps, best[-1]], dashed=True),
             *(Series(_label(row), _role(row.side), [point]) for row, point in zip(known, points, strict=True)),
         ],
         table=_table(
@@ -72,7 +74,7 @@ def _cost(rows: Sequence[Row]) -> Chart | None:
                     _label(row),
                     share(row.passed, row.attempts),
                     money(row.cost_per_1000),
-                    "yes" if point in front else "no",
+                    "yes" if point in best else "no",
                 )
                 for number, (row, point) in enumerate(zip(known, points, strict=True), start=1)
             ],
@@ -80,15 +82,6 @@ def _cost(rows: Sequence[Row]) -> Chart | None:
         ),
         key=[_label(row) for row in known],
     )
-
-
-def _front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return the points that no cheaper one equals, by cost."""
-    front: list[tuple[float, float]] = []
-    for cost, answers in sorted(set(points), key=lambda point: (point[0], -point[1])):
-        if not front or answers > front[-1][1]:
-            front.append((cost, answers))
-    return front
 
 
 def _latency(rows: Sequence[Row], times: Times) -> Chart | None:

@@ -1,12 +1,13 @@
 """Costs of measured models, comparison of models with and without a prompt, and a recommendation."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from math import inf
 from statistics import fmean
 
 from promptbench.core.types import MeasuredCall
 from promptbench.core.words import number_of, percent
+from promptbench.metrics.pareto import front
 from promptbench.report.words import duration, money, times
 from promptbench.stats.quantiles import Interval
 from promptbench.workflows.measure.bench_report import Advice, Costs, MeasuredModel
@@ -169,20 +170,3 @@ def _p50(model: MeasuredModel) -> float:
 
 def _p99(model: MeasuredModel) -> float:
     return model.latency.p99.value if model.latency else inf
-
-
-def front(points: Mapping[str, Sequence[float]]) -> list[str]:
-    """Return the names of points that no other one dominates, in their order. Less is better in each coordinate.
-
-    A point dominates another if it is nowhere more and somewhere less. Equal points are on the front together.
-    """
-    return [
-        name
-        for name, point in points.items()
-        if not any(_dominates(other, point) for rival, other in points.items() if rival != name)
-    ]
-
-
-def _dominates(one: Sequence[float], other: Sequence[float]) -> bool:
-    pairs = list(zip(one, other, strict=True))
-    return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
