@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from promptbench.core.canonical import without_halves
 from promptbench.core.clock import now
 from promptbench.core.types import Json
 
@@ -108,7 +109,7 @@ def _plain(value: Any, *above: int) -> Json:
         above: the ids of the containers around the value.
     """
     if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return without_halves(value)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int) and abs(value) < 10**300:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 from promptbench.checks import _agreement, _context, _options
 from promptbench.checks._scores import quoted
-from promptbench.core.canonical import canonical, digest
+from promptbench.core.canonical import canonical, digest, without_halves
 from promptbench.core.types import Message
 from promptbench.parsing.json_text import read as read_json
 from promptbench.plugins import Answer, CheckContext, Json, JudgedCheck, ModelRef, Request, Rung, Score, Subject
@@ -205,14 +205,10 @@ def read_verdict(answer: Answer, verdicts: Sequence[str | int]) -> JudgeVerdict 
 
 def marked_blocks(criterion: str, parts: Sequence[tuple[str, str]]) -> tuple[str, str]:
     """Return the titled texts in lines with a code that no text can know, and the code."""
+    # A provider would refuse half a character.
     parts = [(" ".join(title.split()), without_halves(text)) for title, text in parts]
     marker = digest([criterion, [list(part) for part in parts]]).removeprefix("sha256:")[:32]
     return "\n\n".join(BLOCK.format(title=title, marker=marker, text=text) for title, text in parts), marker
-
-
-def without_halves(text: str) -> str:
-    """Return the text with half a character, which a provider would refuse, as the replacement character."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 PANEL_OPTIONS = ("judge", "sees", "repeats", "config", "agreement")

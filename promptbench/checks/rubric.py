@@ -34,9 +34,8 @@ from promptbench.checks._panel import (
     panel_options,
     whole,
     with_agreement,
-    without_halves,
 )
-from promptbench.core.canonical import digest
+from promptbench.core.canonical import digest, without_halves
 from promptbench.core.types import Message
 from promptbench.plugins import CheckContext, CheckSpec, Json, ModelRef, Subject
 

@@ -29,7 +29,7 @@ from promptbench.checks._normal import Normal
 from promptbench.checks._paths import Path, optional, text_at
 from promptbench.checks._scores import graded, mismatch, quoted, verdict
 from promptbench.core.allowed_code import locate, split_name
-from promptbench.core.canonical import digest, digest_text
+from promptbench.core.canonical import digest, digest_text, without_halves
 from promptbench.core.types import Message
 from promptbench.plugins import (
     Answer,
@@ -141,8 +141,7 @@ class SimilarMeaning(JudgedCheck):
         return text, problem
 
     def _request(self, text: str) -> Request:
-        # Half a character, which a provider would refuse, becomes the replacement character.
-        whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        whole = without_halves(text)  # A provider would refuse half a character.
         params = {"sha256": self.state} if self.state else {}
         return Request(self.judges[0], (Message("user", whole),), params, None, {"text": whole}, 0, embeds=True)
 

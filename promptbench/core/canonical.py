@@ -57,6 +57,11 @@ def escape_surrogates(text: str) -> str:
     return "".join(f"\\u{ord(char):04x}" if 0xD800 <= ord(char) <= 0xDFFF else char for char in text)
 
 
+def without_halves(text: str) -> str:
+    """Return the text with lone surrogates, half a character each, as the replacement character U+FFFD."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def parse_json(text: str) -> Any:
     """Return the value of JSON that has a hash. Raise ValueError for anything that programs read in different ways.
 

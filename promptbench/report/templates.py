@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from promptbench.core.canonical import without_halves
 from promptbench.core.files import FileValue, map_files
 from promptbench.core.types import Json, failures
 from promptbench.core.words import number_of
@@ -49,7 +50,7 @@ def environment(*folders: str) -> Environment:
         "layout": layout,
         "money": money,
         "moment": moment,
-        "part": lambda text: quote(_whole(text), safe=""),
+        "part": lambda text: quote(without_halves(text), safe=""),
         "px": "{:.1f}".format,
         "shorten": shorten,
         "side": side_word,
@@ -78,12 +79,8 @@ def visible(text: str) -> str:
 
 def address(values: Mapping[str, object]) -> str:
     """Return the query of an address, without what is empty."""
-    return urlencode({name: _whole(str(value)) for name, value in values.items() if value not in ("", None)})
-
-
-def _whole(text: str) -> str:
     # An address cannot hold half a pair of surrogates; pages look for the name with the same sign in its place.
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return urlencode({name: without_halves(str(value)) for name, value in values.items() if value not in ("", None)})
 
 
 def shown(column: Sequence[AttemptRow]) -> AttemptRow:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from promptbench.core.errors import Exit
 from promptbench.core.types import Answer, Attempt, AttemptKey, Json, ModelRef, Outcome, Score, Usage
 from promptbench.metrics.latency import TokenTimes
-from promptbench.report.document import Report
+from promptbench.report.document import Report, Target
 from promptbench.report.model import (
     CaseResult,
     FlipRow,
@@ -20,7 +20,6 @@ from promptbench.report.model import (
     SideResult,
 )
 from promptbench.report.renderers import plugins
-from promptbench.report.words import Target
 from promptbench.workflows.judge.run_report import run_report
 
 

@@ -3,15 +3,15 @@
 import json
 from collections.abc import Sequence
 
-from promptbench.core.canonical import escape_surrogates
+from promptbench.core.canonical import without_halves
 from promptbench.plugins import ReportFormatSpec
-from promptbench.report.document import Report
-from promptbench.report.words import Target
+from promptbench.report.document import Report, Target
 
 
 def render(reports: Sequence[Report], target: Target) -> str:
+    # Readers of strict JSON, as `import` is, refuse half a character.
     lines = (json.dumps(dict(line), ensure_ascii=False) for report in reports for line in report.failures)
-    return "".join(escape_surrogates(line) + "\n" for line in lines)
+    return "".join(without_halves(line) + "\n" for line in lines)
 
 
 SPEC = ReportFormatSpec(render)

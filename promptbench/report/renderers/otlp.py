@@ -8,11 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from promptbench.core.canonical import compact_encoder, digest
+from promptbench.core.canonical import compact_encoder, digest, without_halves
 from promptbench.core.types import Answer, Attempt, Json, ModelRef, Score
 from promptbench.plugins import ReportFormatSpec
-from promptbench.report.document import Report
-from promptbench.report.words import Target
+from promptbench.report.document import Report, Target
 
 # The convention's names of providers that have another one here.
 _PROVIDERS = {
@@ -33,8 +32,7 @@ def render(reports: Sequence[Report], target: Target) -> str:
     lines = [_dump(_export(report, _spans(report.run, *call))) for report in reports for call in report.calls]
     if not lines:
         raise ValueError("it has no calls; `promptbench runs report RUN` reads those of a run")
-    # Half a pair of surrogates, which no UTF-8 has, becomes a question mark.
-    return "\n".join([*lines, ""]).encode("utf-8", "replace").decode()
+    return without_halves("\n".join([*lines, ""]))
 
 
 def _export(report: Report, spans: Iterator[dict[str, Json]]) -> dict[str, Json]:

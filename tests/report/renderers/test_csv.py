@@ -6,8 +6,8 @@ from dataclasses import fields
 
 from hypothesis import given, strategies as st
 
+from promptbench.report.document import Target
 from promptbench.report.model import CaseResult
-from promptbench.report.words import Target
 from tests.report import kit
 from tests.report.golden import check
 

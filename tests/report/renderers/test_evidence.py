@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from promptbench.report.words import Target
+from promptbench.report.document import Target
 from tests.report import kit
 from tests.report.golden import check
 

@@ -7,10 +7,10 @@ import re
 from hypothesis import given, strategies as st
 
 from promptbench.core.errors import Code, Diagnostic, Location, Severity
+from promptbench.report.document import Target
 from promptbench.report.model import RunReport
 from promptbench.report.renderers.github import LIMIT, MOST, errors, workflow_commands
 from promptbench.report.renderers.markdown import within
-from promptbench.report.words import Target
 from promptbench.workflows.judge.run_report import run_report
 from tests.report import kit
 from tests.report.golden import check

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from promptbench.metrics.nlu import LabelScore
+from promptbench.report.document import Target
 from promptbench.report.figures import Confused, Nlu, NluComparison, NluSummary, Part
 from promptbench.report.model import FlipRow
-from promptbench.report.words import Target
 from tests.report import kit
 from tests.report.explored import OUT_OF_PAGE, explored, report
 

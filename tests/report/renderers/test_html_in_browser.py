@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from promptbench.report.words import Target
+from promptbench.report.document import Target
 from tests.helpers import browser
 from tests.report import kit
 from tests.report.explored import HOSTILE, MODEL, OWN, explored, report

@@ -5,8 +5,8 @@ from dataclasses import asdict, fields
 
 from jsonschema import Draft202012Validator
 
+from promptbench.report.document import Target
 from promptbench.report.model import RunReport
-from promptbench.report.words import Target
 from promptbench.workflows.start.schema import report_schema
 from tests.report import kit
 from tests.report.golden import check

@@ -11,8 +11,8 @@ from hypothesis import given, strategies as st
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase
 
 from promptbench.core.errors import Exit
+from promptbench.report.document import Target
 from promptbench.report.model import RunReport
-from promptbench.report.words import Target
 from tests.report import kit
 from tests.report.golden import check
 

@@ -7,8 +7,8 @@ import json
 import pytest
 from rich.cells import cell_len
 
+from promptbench.report.document import Target
 from promptbench.report.model import Row
-from promptbench.report.words import Target
 from tests.report import kit
 
 FOOTNOTE = "~ p99 of fewer than 100 calls: between the two slowest of them"

@@ -8,8 +8,9 @@ from hypothesis import given, strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from promptbench.report.document import Target
 from promptbench.report.renderers.markdown import LIMIT
-from promptbench.report.words import Target, clean, excerpt
+from promptbench.report.words import clean, excerpt
 from tests.report import kit
 from tests.report.golden import check
 

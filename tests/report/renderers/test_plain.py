@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from promptbench.report.words import Target
+from promptbench.report.document import Target
 from tests.report import kit
 from tests.report.golden import check
 

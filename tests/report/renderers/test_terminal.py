@@ -9,8 +9,8 @@ from hypothesis import given, settings, strategies as st
 from rich.cells import cell_len
 
 from promptbench.core.errors import Exit
+from promptbench.report.document import Target
 from promptbench.report.model import CheckChange, LogSummary, Promotion, RunReport
-from promptbench.report.words import Target
 from tests.report import kit
 from tests.report.golden import check
 
