@@ -23,7 +23,7 @@ from promptbench.cli.options import (
     Tags,
     verdicts,
 )
-from promptbench.core.errors import Exit, InputError
+from promptbench.core.errors import Exit
 from promptbench.core.subset import Subset
 from promptbench.core.types import Json
 
@@ -72,8 +72,6 @@ def compare(
     from promptbench.workflows.judge.compare import Matchup, compare as compare_variants, plan_comparison
     from promptbench.workflows.judge.run_report import run_report
 
-    if command.rendering.wants("evidence"):
-        raise InputError("a comparison does not prove a promotion", hint="`promptbench run --output evidence=FILE`")
     part = Subset(first, sample, seed)
     matchup = Matchup(tuple(what or ()), tuple(model or ()), prompt, tuple(case or ()), tuple(tag or ()), part)
     spending = Spending.read(max_cost, max_calls, max_minutes)

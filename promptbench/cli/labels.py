@@ -108,9 +108,8 @@ def retire(
 
 def moved(found: Promotion) -> Lines:
     """Yield what changed and how to undo it."""
-    from promptbench.report.document import Document, Report, Section
+    from promptbench.report.document import Document, Report, Section, Target
     from promptbench.report.renderers import plain
-    from promptbench.report.words import Target
     from promptbench.workflows.judge.run_report import promotion_blocks
 
     yield asdict(found)

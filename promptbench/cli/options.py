@@ -178,11 +178,12 @@ class CommandLine:
         return self.rendering.printed == "json"
 
 
-def reports(command: Callable[..., Reports], *, exit_zero: bool = False) -> Callable[..., int]:
+def reports(command: Callable[..., Reports], *, exit_zero: bool = False, of_run: bool = False) -> Callable[..., int]:
     """Give a command the options `--format`, `--json`, `--output`, `-q` and `-v`, and print the reports it returns.
 
     The result is the exit code of the reports, or the number that the command returns instead. With `exit_zero`, the
-    command has that option too. `--concurrency` and `--cluster` are settings for every command that has them.
+    command has that option too. Without `of_run`, the formats that hold what only a run has are refused before the
+    command begins. `--concurrency` and `--cluster` are settings for every command that has them.
     """
     options = {name: item for name, item in _OPTIONS.items() if exit_zero or name != "exit_zero"}
 
@@ -194,6 +195,8 @@ def reports(command: Callable[..., Reports], *, exit_zero: bool = False) -> Call
         given = {name: values.pop(name) for name in options}
         zero, printed, outputs = given.pop("exit_zero", False), given.pop("format_"), given.pop("output")
         rendering = Rendering.of(printed, outputs, **given)
+        if not of_run:
+            rendering.refuse_formats_of_runs()
         project = Project.open(flags={name: values.get(name) for name in ("concurrency", "cluster")})
         found = command(CommandLine(project, rendering), **values)
         return found if isinstance(found, int) else rendering.write(project, found, exit_zero=zero)
@@ -240,5 +243,6 @@ def _with_options(run: Callable[..., int], options: Mapping[str, tuple[Any, obje
     return run
 
 
-# For a command that ends with verdicts on prompts.
+# For a command that ends with verdicts on prompts, and for one whose reports are of a run.
 verdicts = partial(reports, exit_zero=True)
+run_verdicts = partial(verdicts, of_run=True)

@@ -18,7 +18,8 @@ from promptbench.core.errors import Diagnostic, InputError
 from promptbench.core.secrets import Secrets, hide
 from promptbench.core.types import Json
 from promptbench.report.diagnostics import render
-from promptbench.report.words import Target, clean
+from promptbench.report.document import Target
+from promptbench.report.words import clean
 
 _arguments: list[str] = []
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from promptbench.cli.output import out, present_command, say, target
 from promptbench.core.errors import Diagnostic, Exit, InputError, PromptbenchError, combine
 from promptbench.project import Project
-from promptbench.report.document import CodeBlock, Report, Section
+from promptbench.report.document import CodeBlock, Report, Section, Target
 from promptbench.report.renderers import plugins
-from promptbench.report.words import Target
+
+_OF_RUNS = ("evidence", "log", "otlp")  # formats
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,12 @@ class Rendering:
             if name not in plugins:
                 raise InputError(f"unknown format '{name}'", hint=f"known formats: {', '.join(plugins.names())}")
         return cls(printed, tuple(files), verbose, quiet)
+
+    def refuse_formats_of_runs(self) -> None:
+        """Raise InputError for a format that holds calls of a run, or its proof."""
+        for name in filter(self.wants, _OF_RUNS):
+            hint = f"for a run on record: promptbench runs report RUN --output {name}=FILE"
+            raise InputError(f"cannot write {name}: only a run has it", hint=hint)
 
     def wants(self, name: str) -> bool:
         return name in (self.printed, *(format_ for format_, _ in self.files))

@@ -25,7 +25,7 @@ from promptbench.cli.options import (
     Shard,
     Suites,
     Tags,
-    verdicts,
+    run_verdicts,
 )
 from promptbench.core.errors import Exit, InputError
 from promptbench.core.subset import Subset
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from promptbench.project import Project, Selection
 
 
-@verdicts
+@run_verdicts
 def run(
     command: CommandLine,
     suites: Suites = None,

@@ -15,8 +15,8 @@ from promptbench.cli.options import (
     Run,
     prints,
     reports,
+    run_verdicts,
     time_of,
-    verdicts,
 )
 from promptbench.core.errors import Exit
 from promptbench.core.words import number_of
@@ -97,7 +97,7 @@ def usage(
 
 
 @runs.command("merge")
-@verdicts
+@run_verdicts
 def merge(
     command: CommandLine,
     files: Annotated[
@@ -132,7 +132,7 @@ def durations(suite: Annotated[Path, typer.Argument(metavar="SUITE", help="The s
 
 @runs.command("gate", help="Judge a recorded run again, by the suite's gate as it is now. Calls no model.")
 @runs.command("report")
-@verdicts
+@run_verdicts
 def report(
     command: CommandLine,
     run: Run = "latest",
@@ -149,7 +149,7 @@ def report(
 
 
 @runs.command("rescore")
-@verdicts
+@run_verdicts
 def rescore(
     command: CommandLine,
     run: Run = "latest",

@@ -71,7 +71,10 @@ def test_a_call_without_an_answer_is_an_error(project: ProjectFolder, server: Fa
     assert {span.get("status", {}).get("code") for span in spans("t.jsonl")} == {None, 2}
 
 
-def test_only_runs_have_traces(project: ProjectFolder) -> None:
-    ended = project.run("runs", "list", "--format", "otlp")
-    assert (ended.code, ended.out) == (2, "")
-    assert "cannot write otlp: it has no calls; `promptbench runs report RUN` reads those of a run" in ended.err
+@pytest.mark.parametrize("format_", ["otlp", "log", "evidence"])
+def test_only_runs_have_calls_which_is_refused_first(project: ProjectFolder, server: FakeOpenAI, format_: str) -> None:
+    project.adopt()
+    better = "suites/triage/triage.better.prompt"
+    ended = project.run("compare", "triage@1", better, "suites/triage", "--output", f"{format_}=x")
+    assert (ended.code, ended.out, server.received) == (2, "", [])
+    assert f"cannot write {format_}: only a run has it" in ended.err
