@@ -61,8 +61,7 @@ from promptbench.core.types import (
 )
 
 if TYPE_CHECKING:
-    from promptbench.report.document import Report
-    from promptbench.report.words import Target
+    from promptbench.report.document import Report, Target
 
 __all__ = [
     "Answer",

@@ -222,3 +222,16 @@ class Report:
     failures: Iterable[Mapping[str, Json]] = ()
     calls: Iterable[tuple[Mapping[str, Json], Attempt]] = ()
     proof: Mapping[str, Json] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a report is written to: width in columns, colour, and how much to show.
+
+    `verbose` shows every case in full, `quiet` the verdicts only.
+    """
+
+    width: int = 80
+    colour: bool = False
+    verbose: bool = False
+    quiet: bool = False

@@ -1,24 +1,10 @@
 """Formatting of numbers and foreign texts for people."""
 
 import unicodedata
-from dataclasses import dataclass
 
 from promptbench.core.words import percent
 
 _VISIBLE = {"Cs": "\ufffd", "Zs": " "}  # By category; other characters are escaped.
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where a report is written to: width in columns, colour, and how much to show.
-
-    `verbose` shows every case in full, `quiet` the verdicts only.
-    """
-
-    width: int = 80
-    colour: bool = False
-    verbose: bool = False
-    quiet: bool = False
 
 
 def clean(text: str) -> str:

@@ -24,7 +24,7 @@ WORD = re.compile(r"\w+|[^\w\s]")
 
 
 def vectorizer(words: Any = None, pieces: Any = None, least: int = 1) -> FeatureUnion:
-    """What the intent is told by; with the known `words` and `pieces`, or those that `least` utterances have."""
+    """Return the features of an intent model: given `words` and `pieces`, or those of `least` utterances."""
     of_words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, vocabulary=words, min_df=least)
     of_pieces = TfidfVectorizer(
         analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, vocabulary=pieces, min_df=least
@@ -33,7 +33,7 @@ def vectorizer(words: Any = None, pieces: Any = None, least: int = 1) -> Feature
 
 
 def features(words: list[str], at: int, before: str, intent: str) -> list[str]:
-    """What the tag of a word is told by: the word, its ends and shape, its neighbours, the tag before, the intent."""
+    """Return the features of a word's tag: the word, its ends and shape, its neighbours, the tag before, the intent."""
     near = ["<s>", "<s>", *(word.lower() for word in words), "</s>", "</s>"][at : at + 5]
     word, (left2, left, low, right, right2) = words[at], near
     shape = re.sub(r"[A-Z]", "X", re.sub(r"[a-z]", "x", re.sub(r"\d", "9", word)))[:6]

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from promptbench.report.words import Target
+from promptbench.report.document import Target
 from tests.helpers.browser import launched
 from tests.report import kit
 from tests.report.explored import report

@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 
 from promptbench.cli import options
+from promptbench.report.document import Target
 from promptbench.report.renderers import plugins
-from promptbench.report.words import Target
 from promptbench.workflows.logs.failures import failures_report
 from promptbench.workflows.logs.replay import LoggedModel, rescore_report
 from promptbench.workflows.measure.bench_report import bench_report, history_report

@@ -8,6 +8,7 @@ import pytest
 from rich.cells import cell_len
 
 from promptbench.metrics.nlu import ConfidenceBin, LabelScore, ThresholdRow
+from promptbench.report.document import Target
 from promptbench.report.figures import (
     Confidence,
     Confused,
@@ -18,7 +19,6 @@ from promptbench.report.figures import (
     figures,
     percent,
 )
-from promptbench.report.words import Target
 from tests.report import kit
 from tests.report.golden import check
 

@@ -7,9 +7,8 @@ from io import StringIO
 
 from promptbench.core.types import Json
 from promptbench.plugins import ReportFormatSpec
-from promptbench.report.document import Report, TableBlock
+from promptbench.report.document import Report, TableBlock, Target
 from promptbench.report.model import CaseResult
-from promptbench.report.words import Target
 
 # Spreadsheets cut or split longer cells (in characters).
 _LONGEST = 32_000

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 from promptbench.core.canonical import escape_surrogates
 from promptbench.plugins import ReportFormatSpec
-from promptbench.report.document import Report
-from promptbench.report.words import Target
+from promptbench.report.document import Report, Target
 
 
 def render(reports: Sequence[Report], target: Target) -> str:

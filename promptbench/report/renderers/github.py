@@ -8,11 +8,10 @@ from collections.abc import Iterable, Sequence
 
 from promptbench.core.errors import Diagnostic, Exit, Severity
 from promptbench.plugins import ReportFormatSpec
-from promptbench.report.document import Report
+from promptbench.report.document import Report, Target
 from promptbench.report.model import CaseResult
 from promptbench.report.renderers._cases import decides, headline, is_right, judged
 from promptbench.report.renderers.markdown import within
-from promptbench.report.words import Target
 
 # Bytes that GitHub takes as the summary of one step; it shows nothing of a longer one.
 LIMIT = 1024 * 1024

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 from promptbench.core.words import number_of
 from promptbench.plugins import ReportFormatSpec
-from promptbench.report.document import Block, Report
+from promptbench.report.document import Block, Report, Target
 from promptbench.report.explorer import Explorer, explore
-from promptbench.report.words import Target
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 
 from promptbench.core.canonical import escape_surrogates
 from promptbench.plugins import ReportFormatSpec
-from promptbench.report.document import Report
+from promptbench.report.document import Report, Target
 from promptbench.report.model import SCHEMA_VERSION
-from promptbench.report.words import Target
 
 
 def render(reports: Sequence[Report], target: Target) -> str:

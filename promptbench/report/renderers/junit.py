@@ -14,10 +14,9 @@ from junitparser import Attr, Error, Failure, IntAttr, JUnitXml, Skipped, TestCa
 
 from promptbench.core.errors import Exit
 from promptbench.plugins import ReportFormatSpec
-from promptbench.report.document import Report
+from promptbench.report.document import Report, Target
 from promptbench.report.model import CaseResult, SkippedCase
 from promptbench.report.renderers._cases import decides, details, headline, is_right, judged
-from promptbench.report.words import Target
 
 # What XML 1.0 cannot carry, or advises against.
 _NOT_XML = re.compile("[^\t\n\u0020-\u007e\u0085\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -6,9 +6,9 @@ from functools import cache
 from typing import Any
 
 from promptbench.plugins import ReportFormatSpec
-from promptbench.report.document import Report
+from promptbench.report.document import Report, Target
 from promptbench.report.renderers._cases import decides, is_right, judged
-from promptbench.report.words import Target, clean, excerpt
+from promptbench.report.words import clean, excerpt
 
 # GitHub takes 65,536 characters in a comment; bytes are at least as many.
 LIMIT = 65_000

@@ -6,9 +6,8 @@ Names and tables are whole; of an answer, `_LONGEST` characters are shown.
 from collections.abc import Sequence
 
 from promptbench.plugins import ReportFormatSpec
-from promptbench.report.document import Report
+from promptbench.report.document import Report, Target
 from promptbench.report.renderers.terminal import text_of
-from promptbench.report.words import Target
 
 _LONGEST = 500
 

@@ -19,9 +19,10 @@ from promptbench.report.document import (
     Section,
     TableBlock,
     TableColumn,
+    Target,
     Text,
 )
-from promptbench.report.words import Target, clean, cut, excerpt, shorten, width_of
+from promptbench.report.words import clean, cut, excerpt, shorten, width_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

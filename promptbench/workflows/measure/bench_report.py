@@ -57,9 +57,9 @@ class MeasuredModel:
     """One model. `latency` is what a caller waits, counted from the moment a call was due; `provider` is the model's
     part of it, `queue` the part waited here. Calls without an answer are in none of these.
 
-    `retried` is the share of calls with more than one try (None is unknown), `drift` the p50 of the last third of the
-    calls as a multiple of the first third's, `cached_share` the share of input tokens that the provider read from its
-    cache, `late_p99` by how much this machine was late to send a call, `down` why the model was disabled.
+    `retried` is the share of calls with more than one try (None is unknown), `cached_share` the share of input tokens
+    that the provider read from its cache, `late_p99` by how much this machine was late to send a call, `down` why the
+    model was disabled.
     """
 
     model: str
@@ -76,7 +76,6 @@ class MeasuredModel:
     tokens_per_second: Spread | None = None
     by_input_tokens: Sequence[TokenTimes] = ()
     by_output_tokens: Sequence[TokenTimes] = ()
-    drift: Interval | None = None
     input_tokens: float | None = None
     output_tokens: float | None = None
     cached_share: float | None = None

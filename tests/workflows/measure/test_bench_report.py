@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, strategies as st
 
-from promptbench.report.words import Target, width_of
+from promptbench.report.document import Target
+from promptbench.report.words import width_of
 from promptbench.workflows.measure.bench_report import (
     Advice,
     Contrast,

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from promptbench.core.errors import Exit
-from promptbench.report.document import Report
-from promptbench.report.words import Target, width_of
+from promptbench.report.document import Report, Target
+from promptbench.report.words import width_of
 from promptbench.workflows.trust.mutation_report import (
     OperatorRow,
     SuiteMutation,

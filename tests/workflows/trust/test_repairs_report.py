@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from promptbench.report.words import Target, width_of
+from promptbench.report.document import Target
+from promptbench.report.words import width_of
 from promptbench.workflows.trust.repairs import (
     AnswerGroup,
     PromptRepairs,
