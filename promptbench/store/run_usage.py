@@ -56,11 +56,14 @@ _CALLS = f"""
     SELECT suite, prompt, model, made.started, 0, 0, 1, NULL, NULL, NULL, NULL
     FROM failed_try AS made {_MADE}
     UNION ALL
-    SELECT suite, prompt, model, made.started, 0, 1, 0, json_extract(answer, '$.usage.input_tokens'),
+    -- A function or service that is a step of a chain has its name in the answer; other steps are calls to the model.
+    SELECT suite, prompt, CASE WHEN name <> '' AND (called LIKE 'python/%' OR called LIKE 'http/%') THEN called
+        ELSE model END, made.started, 0, 1, 0, json_extract(answer, '$.usage.input_tokens'),
         json_extract(answer, '$.usage.output_tokens'), json_extract(answer, '$.usage.cached_tokens'), cost
     FROM (
         -- The chains of a try share a call that both would make alike.
-        SELECT * FROM step WHERE tries > 0 GROUP BY run, model, case_name, repeat, step, request_hash
+        SELECT *, json_extract(answer, '$.model') AS called FROM step WHERE tries > 0
+        GROUP BY run, model, case_name, repeat, step, request_hash
     ) AS made {_MADE}
     UNION ALL
     SELECT suite, prompt, judge, made.started, 1, answer NOTNULL, tries - (answer NOTNULL),

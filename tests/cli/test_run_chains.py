@@ -97,7 +97,8 @@ def asked(server: FakeOpenAI) -> list[str]:
 
 def calls_on_record(project: ProjectFolder) -> int:
     used = project.run("runs", "usage", "--by", "model", "--json").data["usage"]
-    return sum(row["calls"] for row in used if row["group"] == "openai/fake")
+    assert {row["group"] for row in used} == {"openai/fake", "python/find.py:two"}
+    return next(row["calls"] for row in used if row["group"] == "openai/fake")
 
 
 def in_production(project: ProjectFolder, server: FakeOpenAI) -> None:
@@ -212,6 +213,7 @@ def test_swaps_find_the_step_that_no_check_names(project: ProjectFolder, server:
     project.edit("suites/routing/suite.yaml", "[openai/fake]", "[{model: openai/fake, deterministic: true}]")
     in_production(project, server)
     adopted = calls_on_record(project)
+    assert adopted == 6, "two for each case, and two to confirm; functions have a row of their own"
     # 'other' is one of the two, so the checks of 'choose' pass; the new words of 'reply' do no harm.
     project.write("suites/routing/choose.prompt", CHOOSE.replace("Which", "Guess which"))
     project.write("suites/routing/reply.prompt", REPLY.replace("Answer", "Reply to"))
