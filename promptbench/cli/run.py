@@ -163,10 +163,10 @@ def _dry_run(project: Project, selection: Selection, *, promote: bool, as_json: 
         out(f"{item.suite}: {', '.join(item.candidates)} {against}, {number_of(item.cases, 'case')}")
         for model, questions in item.questions.items():
             role = "" if model in item.gated else " (baseline, not judged)"
-            calls = number_of(questions, "call") + (" by batch" if model in item.batched else "")
+            calls = number_of(questions, "call") + " by batch" * (model in item.batched)
             out(f"  would make {calls} to {model}{role}{describe_estimate(item.expected[model])}")
         for judge, estimate in item.judges.items():
-            most = number_of(estimate.calls, "call")
+            most = number_of(estimate.calls, "call") + " by batch" * (judge in item.batched)
             out(f"  would make up to {most} to the judge {judge}{describe_estimate(estimate)}")
         for line in item.could_tell:
             out(fill(line, 80, initial_indent="  ", subsequent_indent="    "))

@@ -48,9 +48,14 @@ def batch_apis(prepared: PreparedSuite) -> dict[str, BatchApi]:
 
 
 def batched_models(project: Project, prepared: PreparedSuite, sizes: Mapping[str, int]) -> dict[str, str]:
-    """Return the references, by name, of the models of a suite whose first round, of these sizes, goes by batch."""
+    """Return the references, by name, of the models and judges whose first round, of these sizes, goes by batch.
+
+    A judge that is also a model of the suite is called as the model is.
+    """
     apis, least = batch_apis(prepared), project.settings.values.batch_min
-    return {it.name: str(it.ref) for it in prepared.models if str(it.ref) in apis and sizes[it.name] >= least}
+    refs = {str(ref): str(ref) for check in prepared.judged_checks if not check.embeds for ref in check.judges}
+    refs |= {it.name: str(it.ref) for it in prepared.models}
+    return {name: ref for name, ref in refs.items() if ref in apis and sizes[name] >= least}
 
 
 # What a batch cannot tell about a call, and why.

@@ -61,7 +61,7 @@ class Plan:
     gated: Sequence[str]
     expected: dict[str, Estimate]
     judges: dict[str, Estimate]  # The most calls to judges.
-    batched: Sequence[str]  # The models whose first round goes by batch.
+    batched: Sequence[str]  # The models and judges whose first round goes by batch.
     outlook: PowerForecast | None  # What the gate can detect; None if there is nothing to compare with.
     could_tell: Sequence[str]  # The forecast in words, with the cases and cost that a margin needs.
 
@@ -80,7 +80,9 @@ def plan(project: Project, selection: Selection, *, promote: bool = False, by_ba
         for prepared in prepared_suites:
             forecast = forecast_power(prepared, runs)
             first, most = round_sizes(prepared, repeats_of(prepared)), maximum_calls(prepared)
-            batched = batched_models(project, prepared, first) if by_batch else {}
+            judges = estimate_judge_calls(project, prepared)
+            sizes = {**{name: it.calls for name, it in judges.items()}, **first}
+            batched = batched_models(project, prepared, sizes) if by_batch else {}
             estimates = estimate_calls(project, prepared, batched.values())
             plans.append(
                 Plan(
@@ -93,7 +95,7 @@ def plan(project: Project, selection: Selection, *, promote: bool = False, by_ba
                     most_questions=most,
                     gated=[model.name for model in prepared.models if model.gated],
                     expected=estimates,
-                    judges=estimate_judge_calls(project, prepared),
+                    judges=estimate_judge_calls(project, prepared, batched.values()) if batched else judges,
                     outlook=forecast,
                     batched=sorted(batched),
                     could_tell=list(describe_forecast(prepared, forecast, first, most, estimates)),

@@ -225,6 +225,13 @@ cases:
 def test_judges_and_turns_are_asked_by_further_batches(opened: Open, server: FakeBatches) -> None:
     project = opened()
     judging.set_up(project, server)
+    project.edit("prices.toml", '["', f'["{judging.JUDGE}"]\ninput = 1\noutput = 1\n["')
+    live, batched = (
+        project.run("run", judging.FOLDER, "--dry-run", "--json", *words).data["suites"][0]
+        for words in ((), ("--batch",))
+    )
+    assert set(batched["batched"]) == {judging.JUDGE, *live["expected"]}
+    assert batched["judges"][judging.JUDGE]["cost"] == live["judges"][judging.JUDGE]["cost"] / 2 > 0
     for words in (("--batch",), ()):
         project.run("run", judging.FOLDER, *words)
     assert [len(batch["requests"]) for batch in server.batches] == [20, 20]
