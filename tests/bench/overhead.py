@@ -12,6 +12,9 @@ For promptbench there is tests.bench.interrupt.
 PROGRAM is a faster server than the one in Python that is used without it. It takes `--port` and `--latency-ms`, answers
 any POST with a chat completion whose text is a flat JSON object, and `GET /stats` and `GET /reset` with JSON that has
 `span_s`, the seconds from the first request to the last. Written in C it is built by `cc -O2 -o PROGRAM FILE.c`.
+
+Where the environment has PROMPTFOO, the command of promptfoo (`node …/promptfoo/dist/src/main.js`), it is a side too,
+with the same cases, messages and assertions.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import argparse
 import asyncio
 import json
 import os
+import shlex
 import signal
 import socket
 import statistics
@@ -39,6 +43,7 @@ from tests.bench.busy_server import BusyServer, Manner
 
 AT_ONCE = 50
 LATENCY = 0.2
+NOWHERE = "http://127.0.0.1:9/v1"
 ROOT = Path(__file__).parents[2]
 PROMPT = """\
 ---
@@ -58,6 +63,19 @@ checks: [json, json schema: output, contains: '"']
 gate: {repeats: 1}
 cases:
 """
+# The same for promptfoo, whose schema is an assertion.
+CONFIG = """\
+prompts: [file://messages.json]
+providers:
+  - id: openai:chat:gpt-4o-mini
+    config: {{apiBaseUrl: {base_url}, apiKey: none, temperature: 0}}
+defaultTest:
+  assert:
+    - {{type: is-json, value: {{type: object, additionalProperties: {{type: [string, number]}}}}}}
+    - {{type: contains, value: '"'}}
+tests:
+"""
+TEST = "  - {{vars: {{message: 'case-{n} is about a parcel that came late.'}}}}\n"
 CASE = "  - {{case: case-{n}, vars: {{message: 'case-{n} is about a parcel that came late.'}}}}\n"
 
 
@@ -179,7 +197,9 @@ SIDES: dict[str, Callable[[str, int], None]] = {
     "sdk-pool": ask_by_pool,
 }
 OURS = "promptbench"
+PEER = "promptfoo"
 SHOWN = {
+    PEER: "promptfoo eval",
     OURS: "promptbench run",
     "sdk": "AsyncOpenAI",
     "sdk-aiohttp": "AsyncOpenAI on aiohttp",
@@ -188,13 +208,34 @@ SHOWN = {
 }
 
 
-def write_project(root: Path, base_url: str, cases: int) -> None:
+def write_project(
+    root: Path, cases: int, base_url: str = NOWHERE, *, lines: bool = False, prompt: str = "load", peer: bool = False
+) -> Path:
+    """Write a project whose suite has as many cases, in a file of their own with `lines`; with `peer` for both sides.
+
+    Returns:
+        The root of the project.
+    """
     folder = root / "suites" / "load"
     folder.mkdir(parents=True)
     (root / "promptbench.toml").write_text(f'[providers.openai]\nbase_url = "{base_url}"\n', encoding="utf-8")
-    (folder / "load.prompt").write_text(PROMPT, encoding="utf-8")
-    text = SUITE + "".join(CASE.format(n=n) for n in range(cases))
+    (folder / f"{prompt}.prompt").write_text(PROMPT, encoding="utf-8")
+    text = SUITE.replace("load.prompt", f"{prompt}.prompt")
+    if lines:
+        text = text.replace("cases:\n", "cases: cases.jsonl\n")
+        with (folder / "cases.jsonl").open("w", encoding="utf-8") as file:
+            for number in range(cases):
+                message = question(number)[1]["content"]
+                file.write(json.dumps({"case": f"case-{number}", "vars": {"message": message}}) + "\n")
+    else:
+        text += "".join(CASE.format(n=number) for number in range(cases))
     (folder / "suite.yaml").write_text(text, encoding="utf-8")
+    if peer:
+        messages = [question(0)[0], {"role": "user", "content": "{{message}}"}]
+        (root / "messages.json").write_text(json.dumps(messages), encoding="utf-8")
+        text = CONFIG.format(base_url=base_url) + "".join(TEST.format(n=number) for number in range(cases))
+        (root / "promptfooconfig.yaml").write_text(text, encoding="utf-8")
+    return root
 
 
 # -- measuring -------------------------------------------------------------------------------------------------------
@@ -214,14 +255,21 @@ def measure(side: str, server: Server, count: int, folder: Path) -> Cost:
     """Runs a side once in a new process. Its project is made before, once for each number of cases."""
     root = folder / str(count)
     if not root.exists():
-        write_project(root, server.base_url, count)
-    words = ["-m", "promptbench", "run", "--quiet"]
-    if side != OURS:
-        words = ["-m", "tests.bench.overhead", "--side", side, server.base_url, str(count)]
-    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+        write_project(root, count, server.base_url, peer=PEER in sides())
+    words = [sys.executable, "-m", "tests.bench.overhead", "--side", side, server.base_url, str(count)]
+    if side == OURS:
+        words = [sys.executable, "-m", "promptbench", "run", "--quiet"]
+    elif side == PEER:
+        words = [*shlex.split(os.environ["PROMPTFOO"]), "eval", "-j", str(AT_ONCE), "--no-cache", "--no-table"]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "PROMPTFOO_CONFIG_DIR": str(folder / PEER)}
+    environ |= {"PROMPTFOO_DISABLE_TELEMETRY": "1", "PROMPTFOO_DISABLE_UPDATE": "1"}
     began = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, *words], cwd=root if side == OURS else ROOT, env=environ, stdout=subprocess.DEVNULL
+        words,
+        cwd=root if side in (OURS, PEER) else ROOT,
+        env=environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL if side == PEER else None,
     )
     _, status, used = os.wait4(process.pid, 0)
     wall = time.perf_counter() - began
@@ -234,6 +282,11 @@ def measure(side: str, server: Server, count: int, folder: Path) -> Cost:
 
 
 Costs = dict[str, list[Cost]]
+
+
+def sides() -> list[str]:
+    """promptbench, the SDK, and promptfoo where the environment says how it is called."""
+    return [OURS, "sdk", *([PEER] if "PROMPTFOO" in os.environ else [])]
 
 
 def take_turns(sides: list[str], rounds: int, program: Path | None, latency: float, count: int) -> Costs:
@@ -334,11 +387,11 @@ def main() -> None:
         return
     os.environ.setdefault("OPENAI_API_KEY", "k")
     program = options.server.resolve() if options.server else None
-    sides = [OURS, "sdk", "sdk-aiohttp", *(["sdk-threads"] if options.threads else [])]
+    asked = [*sides(), "sdk-aiohttp", *(["sdk-threads"] if options.threads else [])]
     if options.only != "wall":
-        print_cpu(sides, options.rounds, program, options.attempts)
+        print_cpu(asked, options.rounds, program, options.attempts)
     if options.only != "cpu":
-        print_wall(sides, options.rounds, program, options.attempts // 2)
+        print_wall(asked, options.rounds, program, options.attempts // 2)
 
 
 if __name__ == "__main__":

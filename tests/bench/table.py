@@ -4,7 +4,7 @@
 
 `--scale` multiplies all numbers of calls. Times are CPU seconds (user + system) of whole processes, so that another
 process on the machine changes them less than the clock's; wall time is in the line that is about it. Of two sides the
-ratio counts. PROGRAM is as in `tests.bench.overhead`.
+ratio counts. PROGRAM is as in `tests.bench.overhead`, and so is promptfoo as a third side.
 """
 
 from __future__ import annotations
@@ -19,7 +19,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.bench import importing
-from tests.bench.overhead import AT_ONCE, CASE, LATENCY, OURS, PROMPT, SUITE, Cost, measure, serving, take_turns
+from tests.bench.overhead import (
+    AT_ONCE,
+    LATENCY,
+    OURS,
+    PEER,
+    Cost,
+    measure,
+    serving,
+    sides,
+    take_turns,
+    write_project,
+)
 
 _ROOT = Path(__file__).parents[2]
 # As installed by pip: with compiled files, which another environment variable may forbid.
@@ -42,7 +53,7 @@ def promptbench(*words: str) -> list[str]:
 
 
 def quick(folder: Path, scale: float, program: Path | None) -> Iterator[str]:
-    root = make_project(folder / "quick", 10)
+    root = write_project(folder / "quick", 10)
     tool = [str(Path(sys.executable).with_name("sqlite-utils")), "--help"]
     for words in _QUICK:
         used(promptbench(*words), root), used(tool, root)  # compile
@@ -54,33 +65,38 @@ def quick(folder: Path, scale: float, program: Path | None) -> Iterator[str]:
 
 def cpu(folder: Path, scale: float, program: Path | None) -> Iterator[str]:
     count = max(100, int(2000 * scale))
-    sides = [OURS, "sdk"]
-    whole, one = take_turns(sides, 3, program, 0.0, count), take_turns(sides, 3, program, 0.0, 1)
-    net = {side: (_median(whole[side]) - _median(one[side])) / (count - 1) for side in sides}
+    whole, one = take_turns(sides(), 3, program, 0.0, count), take_turns(sides(), 3, program, 0.0, 1)
+    net = {side: (_median(whole[side]) - _median(one[side])) / (count - 1) for side in whole}
     yield f"CPU a call, net of start: {net[OURS] * 1000:.2f} ms, {net[OURS] / net['sdk']:.2f} x the SDK"
+    if PEER in net:
+        yield f"{PEER}: {net[PEER] * 1000:.2f} ms, {net[PEER] / net['sdk']:.2f} x the SDK"
 
 
 def wall(folder: Path, scale: float, program: Path | None) -> Iterator[str]:
     count = max(AT_ONCE, int(1000 * scale))
-    found = take_turns([OURS, "sdk"], 3, program, LATENCY, count)
+    found = take_turns(sides(), 3, program, LATENCY, count)
     seconds = {side: statistics.median(cost.wall for cost in costs) for side, costs in found.items()}
     ideal = count / AT_ONCE * LATENCY
     ratio = seconds[OURS] / seconds["sdk"]
     yield f"{count} calls at 200 ms x {AT_ONCE}, ideal {ideal:.1f} s: {seconds[OURS]:.1f} s, {ratio:.2f} x the SDK"
+    if PEER in seconds:
+        yield f"{PEER}: {seconds[PEER]:.1f} s, {seconds[PEER] / seconds['sdk']:.2f} x the SDK"
 
 
 def memory(folder: Path, scale: float, program: Path | None) -> Iterator[str]:
     with serving(program, 0.0) as server:
         for kind, count in (("YAML", int(10_000 * scale)), ("JSONL", int(100_000 * scale))):
-            root = make_project(folder / kind, count, server.base_url, lines=kind == "JSONL")
+            root = write_project(folder / kind, count, server.base_url, lines=kind == "JSONL")
             used_by = used(promptbench("run", "--quiet"), root)
             yield f"{count:,} {kind} cases: {used_by[1]:.0f} MiB at the peak"
-        yield f"SDK: {measure('sdk', server, 100, folder).memory:.0f} MB"
+        for side in sides()[1:]:
+            count = 100 if side == "sdk" else int(10_000 * scale)
+            yield f"{side} with {count:,} cases: {measure(side, server, count, folder).memory:.0f} MiB"
 
 
 def size(folder: Path, scale: float, program: Path | None) -> Iterator[str]:
     with serving(program, 0.0) as server:
-        root = make_project(folder / "small", int(10_000 * scale), server.base_url)
+        root = write_project(folder / "small", int(10_000 * scale), server.base_url)
         used(promptbench("run", "--quiet"), root)
         yield f"runs.sqlite, small answers: {size_of(root) / int(10_000 * scale) / 1000:.2f} KB a call"
 
@@ -98,7 +114,7 @@ def record(folder: Path, scale: float, program: Path | None) -> Iterator[str]:
 
 def logs(folder: Path, scale: float, program: Path | None) -> Iterator[str]:
     # The prompt of the logged calls is called triage.
-    root, count = make_project(folder / "logs", 1, prompt="triage"), int(100_000 * scale)
+    root, count = write_project(folder / "logs", 1, prompt="triage"), int(100_000 * scale)
     importing.write(root / "log.jsonl", count)
     floor = importing.bare(root / "log.jsonl")
     for words in (
@@ -122,27 +138,6 @@ def _median(costs: list[Cost]) -> float:
 
 def size_of(root: Path) -> int:
     return sum(file.stat().st_size for file in (root / ".promptbench").glob("runs.sqlite*"))
-
-
-def make_project(
-    root: Path, cases: int, base_url: str = "http://127.0.0.1:9/v1", *, lines: bool = False, prompt: str = "load"
-) -> Path:
-    """A project whose suite has as many cases, in a file of their own with `lines`."""
-    folder = root / "suites" / "load"
-    folder.mkdir(parents=True)
-    (root / "promptbench.toml").write_text(f'[providers.openai]\nbase_url = "{base_url}"\n', encoding="utf-8")
-    (folder / f"{prompt}.prompt").write_text(PROMPT, encoding="utf-8")
-    written = (CASE.format(n=number) for number in range(cases))
-    if lines:
-        with (folder / "cases.jsonl").open("w", encoding="utf-8") as file:
-            message = "case-{n} is about a parcel that came late."
-            file.writelines(
-                f'{{"case": "case-{n}", "vars": {{"message": "{message.format(n=n)}"}}}}\n' for n in range(cases)
-            )
-    text = SUITE.replace("load.prompt", f"{prompt}.prompt")
-    text = text.replace("cases:\n", "cases: cases.jsonl\n") if lines else text + "".join(written)
-    (folder / "suite.yaml").write_text(text, encoding="utf-8")
-    return root
 
 
 def main() -> None:

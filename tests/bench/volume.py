@@ -21,8 +21,8 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.bench import importing
-from tests.bench.overhead import serving
-from tests.bench.table import ENV, make_project, promptbench, size_of
+from tests.bench.overhead import serving, write_project
+from tests.bench.table import ENV, promptbench, size_of
 
 
 def on_record(root: Path, column: str = "count(*)") -> int:
@@ -67,7 +67,7 @@ def main() -> int:
     program, count = options.server.resolve() if options.server else None, options.calls
     broken = []
     with tempfile.TemporaryDirectory() as folder, serving(program, 0.0) as server:
-        root = make_project(Path(folder) / "run", count, server.base_url, lines=True)
+        root = write_project(Path(folder) / "run", count, server.base_url, lines=True)
         ended(root, ["run", "--quiet"], kill_at=count // 2)
         print(f"{on_record(root):,} of {count:,} on record after kill -9")
         code = ended(root, ["run", "--quiet"])
@@ -81,7 +81,7 @@ def main() -> int:
             broken.append(f"exit {code}, {after} attempts of {cases} cases")
         if ended(root, ["runs", "report", "--quiet"]):
             broken.append("the report is not that of the run")
-        logs = make_project(Path(folder) / "logs", 1, prompt="triage")
+        logs = write_project(Path(folder) / "logs", 1, prompt="triage")
         importing.write(logs / "log.jsonl", count)
         for words in (["import", "log.jsonl"], ["failures"], ["replay", "suites/load"]):
             if ended(logs, words) not in (0, 1):
