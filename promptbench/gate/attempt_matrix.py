@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import chain
 from types import MappingProxyType
 
-from promptbench.core.types import Attempt, AttemptKey, Outcome, Rung
+from promptbench.core.types import Attempt, AttemptKey, Outcome, OutcomeRow, Rung
 from promptbench.gate.latency_cost import LatencyCost
 
 _ANSWERED, _PASSED, _READ, _WELL_FORMED, _ERRORED = 1, 2, 4, 8, 16
@@ -144,19 +144,47 @@ class AttemptMatrix:
         for attempt in attempts:
             self.add(attempt)
 
+    @classmethod
+    def of(cls, rows: Iterable[OutcomeRow], numbers: Mapping[str, int], *, measured: int = 0) -> AttemptMatrix:
+        """Return the table of recorded attempts; the arguments are otherwise those of the class."""
+        table = cls((), numbers, measured=measured)
+        for row in rows:
+            table._add(*row)
+        return table
+
     def add(self, attempt: Attempt) -> None:
         """Add an attempt."""
-        key = attempt.key
-        self._cached[key.variant, key.model] += attempt.cached
-        codes, code = self.cell(key.variant, key.model, key.case).codes, _code(attempt)
-        before = codes[key.repeat] if key.repeat < len(codes) else 0
+        key, answer = attempt.key, attempt.answer
+        self._add(
+            *(key.variant, key.model, key.case, key.repeat, attempt.outcome, attempt.rung, attempt.well_formed),
+            *(attempt.missing, attempt.rejected, attempt.cached, answer.provider_ms if answer else None, attempt.cost),
+        )
+
+    def _add(
+        self,
+        variant: str,
+        model: str,
+        case: str,
+        repeat: int,
+        outcome: str,
+        rung: str | None,
+        well_formed: bool,
+        missing: bool,
+        rejected: bool,
+        cached: bool,
+        time: float | None,
+        cost: float | None,
+    ) -> None:
+        side, codes = (variant, model), self.cell(variant, model, case).codes
+        code = _code(outcome, rung, well_formed, missing, rejected)
+        self._cached[side] += cached
+        before = codes[repeat] if repeat < len(codes) else 0
         if code & _ERRORED and before & _ANSWERED:
             return
-        if key.repeat < self._measured and code & _ANSWERED and not (before & _ANSWERED or attempt.cached):
-            self._latency_cost.setdefault((key.variant, key.model), LatencyCost()).add(attempt)
-        padded = codes.ljust(key.repeat, b"\0")
-        codes = padded[: key.repeat] + bytes((code,)) + padded[key.repeat + 1 :]
-        self._put((key.variant, key.model), key.case, codes)
+        if repeat < self._measured and code & _ANSWERED and not (before & _ANSWERED or cached):
+            self._latency_cost.setdefault(side, LatencyCost()).add(time, cost)
+        padded = codes.ljust(repeat, b"\0")
+        self._put(side, case, padded[:repeat] + bytes((code,)) + padded[repeat + 1 :])
 
     def _put(self, side: tuple[str, str], case: str, codes: bytes) -> None:
         number = self._number(case)
@@ -219,13 +247,12 @@ class AttemptMatrix:
         return ((case, _cell(codes)) for case, codes in cells if codes)
 
 
-def _code(attempt: Attempt) -> int:
-    if attempt.outcome not in (Outcome.PASSED, Outcome.FAILED):
-        return _ERRORED | (_MISSING * attempt.missing) | (_REJECTED * attempt.rejected)
-    code = _ANSWERED | (_PASSED if attempt.outcome is Outcome.PASSED else 0)
-    if attempt.rung is not None:
-        code |= _READ | (_WELL_FORMED if attempt.well_formed else 0) | attempt.rung.depth * _DEPTH
-    return code
+@lru_cache(maxsize=1024)
+def _code(outcome: str, rung: str | None, well_formed: bool, missing: bool, rejected: bool) -> int:
+    if outcome not in (Outcome.PASSED, Outcome.FAILED):
+        return _ERRORED | (_MISSING * missing) | (_REJECTED * rejected)
+    code = _ANSWERED | (_PASSED if outcome == Outcome.PASSED else 0)
+    return code if rung is None else code | _READ | (_WELL_FORMED if well_formed else 0) | Rung(rung).depth * _DEPTH
 
 
 @lru_cache(maxsize=16_384)

@@ -7,24 +7,18 @@ from dataclasses import dataclass, field
 from math import fsum, isnan, nan
 from statistics import median
 
-from promptbench.core.types import Attempt
-
-
-def _doubles() -> array[float]:
-    return array("d")
-
 
 @dataclass(frozen=True, slots=True)
 class LatencyCost:
     """The answers of one model to one prompt: milliseconds and US dollars in their order; nan is unknown."""
 
-    times: array[float] = field(default_factory=_doubles)
-    costs: array[float] = field(default_factory=_doubles)
+    times: array[float] = field(default_factory=lambda: array("d"))
+    costs: array[float] = field(default_factory=lambda: array("d"))
 
-    def add(self, attempt: Attempt) -> None:
-        """Add an attempt that has an answer from the provider."""
-        self.times.append(attempt.answer.provider_ms if attempt.answer else nan)
-        self.costs.append(nan if attempt.cost is None else attempt.cost)
+    def add(self, time: float | None, cost: float | None) -> None:
+        """Add an answer from the provider."""
+        self.times.append(nan if time is None else time)
+        self.costs.append(nan if cost is None else cost)
 
     @property
     def cost(self) -> float | None:

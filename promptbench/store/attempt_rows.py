@@ -70,8 +70,8 @@ def read(row: tuple[Any, ...], steps: Sequence[Step]) -> Attempt:
         answer=answer,
         rung=Rung(rung) if rung else None,
         well_formed=bool(well_formed),
-        repairs=_parse(Repair, repairs),
-        scores=_parse(Score, scores),
+        repairs=parse(Repair, repairs),
+        scores=parse(Score, scores),
         error=error,
         tries=tries,
         queue_ms=queue,
@@ -86,7 +86,8 @@ def read(row: tuple[Any, ...], steps: Sequence[Step]) -> Attempt:
 
 
 @lru_cache(maxsize=4096)
-def _parse(kind: Callable[..., Any], written: str) -> tuple[Any, ...]:
+def parse(kind: Callable[..., Any], written: str) -> tuple[Any, ...]:
+    """Return the scores or repairs in a column."""
     # Most answers have the scores of others: all checks passed.
     return tuple(kind(*item) for item in json.loads(written))
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from promptbench.core.types import Score, failures
 from promptbench.store.run_table import RunTable, Value
@@ -74,6 +74,12 @@ _FIRST = (
     "fallback IS NULL AND repeat < CASE WHEN model IN (SELECT value FROM json_each(:same)) THEN 1 ELSE :repeats END"
 )
 
+# An attempt without its texts: whose it is, its scores and repairs, if its call has a time, and what a report adds up.
+_FIGURES = """variant, model, case_name, repeat, scores, repairs,
+    tries AND provider_ms NOTNULL AND substr(model, 1, 9) <> 'recorded/',
+    outcome, answer_hash NOTNULL, rung, well_formed, tries, cost, input_tokens, output_tokens,
+    provider_ms, first_byte_ms, queue_ms, limit_ms, backoff_ms"""
+
 
 class RunGrid(RunTable):
     """The attempts of runs, added up by case."""
@@ -113,6 +119,10 @@ class RunGrid(RunTable):
         for name, model, taken in self._rows(sql, self._screen(run)):
             found.setdefault((name.removesuffix(".prompt"), model), []).append(taken)
         return found
+
+    def figures(self, run: str) -> Iterator[tuple[Any, ...]]:
+        """Yield all attempts of a run without their texts."""
+        return self._rows(f"SELECT {_FIGURES} FROM attempt WHERE run = ?", [run])
 
     def answered_with(self, run: str, text: str) -> set[str]:
         """Return the cases of a run that have an answer with a text in it; upper and lower case are the same."""

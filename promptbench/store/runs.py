@@ -24,8 +24,7 @@ from promptbench.core.types import (
     Json,
     Judging,
     Message,
-    Outcome,
-    Rung,
+    OutcomeRow,
     Side,
     Step,
 )
@@ -52,6 +51,11 @@ _RUN = "id, plan, suite, prompt, started, finished, result, sentence, tool_versi
 _WHOLE = f"finished IS NOT NULL AND result <> '{SHARD}'"
 _UNJUDGED = "outcome = 'errored' AND answer_hash NOTNULL AND fallback IS NULL"
 _ATTEMPTS = f"SELECT {attempt_rows.COLUMNS} FROM attempt LEFT JOIN answer ON answer.hash = answer_hash WHERE run = ?"
+
+_MISSING = "outcome = 'errored' AND answer_hash IS NULL AND fallback IS NULL"
+_OUTCOMES = f"""variant, model, case_name, repeat, outcome, rung, well_formed, {_MISSING},
+    {_MISSING} AND {attempt_rows.FAILURE} IS 'rejected', tries = 0 AND outcome <> 'errored',
+    CASE WHEN answer_hash NOTNULL THEN coalesce(provider_ms, 0.0) END, cost"""
 
 
 # An attempt as a row of `attempt_rows.COLUMNS`, and its steps: another process reads it in a tenth of the time.
@@ -248,9 +252,8 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
 
     def forget_errors(self, run: str) -> int:
         """Delete the attempts of a run that have no answer, and return their number; their failed calls stay."""
-        where = "run = ? AND outcome = 'errored' AND answer_hash IS NULL AND fallback IS NULL"
         with self.transaction() as connection:
-            return connection.execute(f"DELETE FROM attempt WHERE {where}", [run]).rowcount
+            return connection.execute(f"DELETE FROM attempt WHERE run = ? AND {_MISSING}", [run]).rowcount
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -300,38 +303,19 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
             raise InputError(missing, hint="`promptbench run` makes one")
         return str(row[0])
 
-    def outcomes(self, run: str, *, answered: bool = False, measured: bool = False) -> Iterator[Attempt]:
-        """Yield all attempts of a run without request, answer and scores: enough for a verdict, and much faster.
-
-        Args:
-            answered: only the attempts that have an answer.
-            measured: with times and costs.
-        """
-        columns = (
-            "variant, model, case_name, repeat, outcome, rung, well_formed, tries, cost, provider_ms, fallback, "
-            f"answer_hash NOTNULL, {attempt_rows.FAILURE}"
-        )
+    def outcomes(self, run: str, *, answered: bool = False) -> Iterator[OutcomeRow]:
+        """Yield all attempts of a run as a verdict sees them, or only those that have an answer."""
         which = "AND outcome IN ('passed', 'failed')" if answered else ""
-        for row in self._rows(f"SELECT {columns} FROM attempt WHERE run = ? {which}", [run]):
-            variant, model, case, repeat, outcome, rung, well_formed, tries, cost, provider_ms = row[:10]
-            fallback, found, failure = row[10:]
-            needed = found and (measured or outcome == Outcome.ERRORED)
-            yield Attempt(
-                key=AttemptKey(variant, model, case, repeat),
-                outcome=Outcome(outcome),
-                request_hash="",
-                answer=Answer("", "", provider_ms=provider_ms or 0.0) if needed else None,
-                rung=Rung(rung) if rung else None,
-                well_formed=bool(well_formed),
-                tries=tries,
-                cost=cost if measured else None,
-                fallback=fallback,
-                failed_tries=attempt_rows.failed_tries(failure),
-            )
+        return self._rows(f"SELECT {_OUTCOMES} FROM attempt WHERE run = ? {which}", [run])
 
     def attempts(self, run: str, *, passed: bool = True) -> Iterator[Attempt]:
         """Yield all attempts of a run; those that passed only if `passed`."""
         return starmap(attempt_rows.read, self.stored_attempts(run, "" if passed else "AND outcome <> 'passed'"))
+
+    def attempts_shown(self, run: str, cases: Collection[str]) -> Iterator[Attempt]:
+        """Yield the attempts of a run at some cases, and all with an error, a fallback or steps."""
+        where = "AND (error NOTNULL OR fallback NOTNULL OR steps OR case_name IN (SELECT value FROM json_each(?)))"
+        return starmap(attempt_rows.read, self.stored_attempts(run, where, json.dumps(list(cases))))
 
     def attempts_at(self, run: str, variant: str, model: str, case: str) -> list[Attempt]:
         """Return the attempts of one prompt on one model and case, in the order of their repeats."""

@@ -15,6 +15,7 @@ import pytest
 
 import promptbench
 from promptbench.core.types import Answer, Attempt, AttemptKey, Outcome, Usage
+from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.store import runs_schema
 from promptbench.store.migrations import apply
 from promptbench.store.runs import RunStore
@@ -26,6 +27,7 @@ WORK = """
 import sys
 from pathlib import Path
 from promptbench.core.types import Answer
+from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.store.runs import RunStore
 folder, name = Path(sys.argv[1]), sys.argv[2]
 with RunStore(folder) as runs:
@@ -107,7 +109,7 @@ def test_the_record_tells_what_came_from_the_cache(runs: RunStore) -> None:
     kept = replace(ANSWER, recorded=True)
     runs.add(info.id, [(attempt(0), False), (attempt(1, answer=kept, tries=0, cost=0.0), False)])
     assert [item.cached for item in runs.attempts(info.id)] == [False, True]
-    assert [item.cached for item in runs.outcomes(info.id)] == [False, True]
+    assert AttemptMatrix.of(runs.outcomes(info.id), {}).cached("v", "p/m") == 1
     assert runs.find("h0") is not None
     assert runs.find("h1") is None, "an answer from the cache is no recording"
     database = sqlite3.connect(runs.path)

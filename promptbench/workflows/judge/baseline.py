@@ -76,7 +76,7 @@ def production_baseline(
     if first is None:
         return None
     run, day = first
-    table, models = AttemptMatrix(runs.outcomes(run)), _unchanged(prepared, runs.run(run).facts["models"])
+    table, models = AttemptMatrix.of(runs.outcomes(run), {}), _unchanged(prepared, runs.run(run).facts["models"])
     return ProductionBaseline(f"first run on {day}", version, table, models, aliases.names(run))
 
 

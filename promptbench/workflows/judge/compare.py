@@ -280,8 +280,7 @@ def _judge_recorded(
     pairs, policy = _pairs(runs, first, second), Policy.of(second.info.facts["policy"])
     cases, left_out = _common_cases(runs, first.info, second.info, patterns)
     champion, candidate = (
-        AttemptMatrix(runs.outcomes(side.info.id, measured=bool(policy.measured)), measured=policy.measured)
-        for side in (first, second)
+        AttemptMatrix.of(runs.outcomes(side.info.id), {}, measured=policy.measured) for side in (first, second)
     )
     # An interrupted run may have attempts at a case on some models only.
     ends = [(end, table) for pair in pairs for end, table in ((pair.champion, champion), (pair.candidate, candidate))]

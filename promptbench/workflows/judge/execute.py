@@ -115,8 +115,7 @@ def gated_models(prepared: PreparedSuite) -> list[GatedModel]:
 def table_of(prepared: PreparedSuite, runs: RunStore, run: str, *, answered: bool = False) -> AttemptMatrix:
     """Return the outcomes of a recorded run, as far as the gate needs them; `answered` as for `RunStore.outcomes`."""
     measured = policy_of(prepared).measured
-    found = runs.outcomes(run, answered=answered, measured=bool(measured))
-    return AttemptMatrix(found, prepared.cases.numbers, measured=measured)
+    return AttemptMatrix.of(runs.outcomes(run, answered=answered), prepared.cases.numbers, measured=measured)
 
 
 def execute(

@@ -50,7 +50,9 @@ def build(runs: RunStore, judged: JudgedRun, notes: Sequence[str] = ()) -> RunRe
     screen = {model.name: 1 if model.name in same else prepared.suite.gate.repeats for model in prepared.models}
     retrieving = (it.name for it in prepared.suite.steps if any("{{expect" in repr(one.argument) for one in it.checks))
     nlu, qa, steps = NluTallies(prepared), QaTallies(prepared), StepTallies(retrieving)
-    for attempt in runs.attempts(info.id):
+    # Texts take most of the time, and are read where something is said of a single answer.
+    whole = collected.count(runs.grid().figures(info.id), screen, prepared.cases.quarantined)
+    for attempt in runs.attempts(info.id) if whole else runs.attempts_shown(info.id, {case for _, case in worth}):
         nlu.add(attempt)
         qa.add(attempt)
         key = attempt.key
@@ -246,7 +248,9 @@ def _collect(
             first = 1 if pair.deterministic else pairing.policy.repeats
             of_side = AttemptKey(side, pair.model, key.case, key.repeat)
             collected.add(attempt, first_round=key.repeat < first, key=of_side)
+            collected.attempts[key.model] += 1
             if key.repeat < first:
+                collected.tallies.setdefault((side, pair.model), Tally()).add(attempt)
                 steps.add(attempt, of_side)
 
 

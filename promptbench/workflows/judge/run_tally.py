@@ -1,14 +1,20 @@
-"""Collect, in one pass over the attempts of a run, sums by prompt and model, and the answers to show."""
+"""Collect of the attempts of a run the sums by prompt and model, and the answers to show."""
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
-from promptbench.core.types import Attempt, AttemptKey, Judging, Outcome, Rung, failures
+from promptbench.core.types import Attempt, AttemptKey, Judging, Outcome, Repair, Rung, Score, failures
 from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedSuite
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.report.model import CheckChange, JudgeRow, Row, SideResult
+from promptbench.store.attempt_rows import parse
 from promptbench.workflows.judge.figures.latency import Timing
+from promptbench.workflows.judge.figures.tallies import FIGURED
 from promptbench.workflows.judge.recorded_results import called_tools, interval_of
 
 
@@ -36,26 +42,63 @@ class Tally:
         return None if self.cost is None or not paid else self.cost / paid
 
     def add(self, attempt: Attempt) -> None:
-        if attempt.answer is None or attempt.outcome is Outcome.ERRORED:
-            self.errored += attempt.outcome is Outcome.ERRORED
+        answer = attempt.answer
+        usage = answer.usage if answer else None
+        self.count(
+            attempt.repairs,
+            answer is not None and not (answer.recorded or answer.by_batch),
+            attempt.outcome,
+            answer is not None,
+            attempt.rung,
+            attempt.well_formed,
+            attempt.tries,
+            attempt.cost,
+            usage.input_tokens if usage else None,
+            usage.output_tokens if usage else None,
+            answer.provider_ms if answer else 0.0,
+            answer.first_byte_ms if answer else None,
+            attempt.queue_ms,
+            attempt.limit_ms,
+            attempt.backoff_ms,
+        )
+
+    def count(
+        self,
+        repairs: Sequence[Repair],
+        timed: bool,
+        outcome: str,
+        answered: bool,
+        rung: str | None,
+        well_formed: bool,
+        tries: int,
+        cost: float | None,
+        tokens_in: int | None,
+        tokens_out: int | None,
+        *times: Any,
+    ) -> None:
+        """Count an attempt as it is on record. `timed` says that its call has `times`, as of `Timing.count`."""
+        if not answered or outcome == Outcome.ERRORED:
+            self.errored += outcome == Outcome.ERRORED
             return
         self.answered += 1
-        self.passed += attempt.outcome is Outcome.PASSED
-        if attempt.rung is not None:
+        self.passed += outcome == Outcome.PASSED
+        if rung is not None:
             self.read += 1
-            self.well_formed += attempt.well_formed
-            self.rungs[attempt.rung.value] += 1
-            self.repairs.update({repair.name for repair in attempt.repairs})
-        if attempt.cached:
+            self.well_formed += well_formed
+            self.rungs[rung] += 1
+            if repairs:
+                self.repairs.update({repair.name for repair in repairs})
+        if not tries:
             # No call was made, so it has no time, no tokens and no cost.
             self.cached += 1
             return
-        self.timing.add(attempt)
-        if usage := attempt.answer.usage:
-            self.tokens_in = (self.tokens_in or 0) + usage.input_tokens
-            self.tokens_out = (self.tokens_out or 0) + usage.output_tokens
+        if timed:
+            self.timing.count(tokens_in, tokens_out, *times)
+        if tokens_in is not None:
+            self.tokens_in = (self.tokens_in or 0) + tokens_in
+            self.tokens_out = (self.tokens_out or 0) + (tokens_out or 0)
         # One unknown price makes the sum unknown.
-        self.cost = None if self.cost is None or attempt.cost is None else self.cost + attempt.cost
+        self.cost = None if self.cost is None or cost is None else self.cost + cost
 
     def row(self, prompt: str, side: str, model: str, *, gated: bool) -> Row:
         return Row(
@@ -111,8 +154,13 @@ class _Checked:
         return self.failed[check] * 2 < self.answers
 
 
+@lru_cache(maxsize=4096)
+def _is_figured(scores: str) -> bool:
+    return any(score.check in FIGURED or not score.weight for score in parse(Score, scores))
+
+
 class Collector:
-    """Collects everything in one pass over the attempts. Answers are kept only for cases that need attention.
+    """Collects what a report says of attempts. Answers are kept only for cases that need attention.
 
     On `deterministic` models the first try of a case is the fact; another one only confirms that.
     """
@@ -137,8 +185,23 @@ class Collector:
         # The checks without weight, by check, model and prompt: passed, and all scores.
         self._advisory: dict[tuple[str, str, str], list[int]] = {}
 
+    def count(self, rows: Iterable[tuple[Any, ...]], screen: Mapping[str, int], apart: Container[str]) -> bool:
+        """Count all attempts of a run, those of the first round in tallies, without the cases set `apart`.
+
+        Return whether there are checks with figures or without weight, so that all attempts must be added too.
+        """
+        is_figured = False
+        for slot, made in groupby(rows, itemgetter(0, 1)):
+            first, tally = screen.get(slot[1], 1), self.tallies.setdefault(slot, Tally())
+            for _, _, case, repeat, scores, repairs, *figures in made:
+                self.attempts[slot[1]] += 1
+                is_figured = is_figured or _is_figured(scores)
+                if repeat < first and case not in apart:
+                    tally.count(parse(Repair, repairs), *figures)
+        return is_figured
+
     def add(self, attempt: Attempt, *, first_round: bool, key: AttemptKey | None = None) -> None:
-        """Count an attempt, in a comparison under the `key` of its side. Retests do not enter pass rates."""
+        """Take in what is said of an attempt, in a comparison under the `key` of its side."""
         model, key = attempt.key.model, key or attempt.key
         if first_round:
             for score in attempt.scores:
@@ -146,8 +209,6 @@ class Collector:
                     count = self._advisory.setdefault((score.check, model, attempt.key.variant), [0, 0])
                     count[0] += score.passed
                     count[1] += 1
-            self.tallies.setdefault((key.variant, key.model), Tally()).add(attempt)
-        self.attempts[model] += 1
         if attempt.error and attempt.answer is not None and attempt.fallback is None:
             self.unjudged[attempt.error] += 1
         elif attempt.error:

@@ -211,7 +211,7 @@ def _may_fail(prepared: PreparedSuite, held: Sequence[str], runs: RunStore | Non
     version, models = prepared.candidates[0].hash, [model.name for model in prepared.models if model.gated]
     found = runs.cases().runs_with([version]) if runs else []
     newest = next((run for run, suite in found if suite == prepared.suite.name), "")
-    table = AttemptMatrix(runs.outcomes(newest) if runs else ())
+    table = AttemptMatrix.of(runs.outcomes(newest) if runs else (), {})
     cells = {name: [table.cell(version, model, name) for model in models] for name in held}
     # A model that a case is not for has no tries.
     passed = {name for name, its in cells.items() if any(it.total for it in its) and not any(map(_fails, its))}

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from promptbench.core.clock import today
 from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.core.events import Listener
-from promptbench.core.types import Attempt, AttemptKey, Side
+from promptbench.core.types import OutcomeRow, Side
 from promptbench.core.words import number_of
 from promptbench.engine.prepare.case_terms import max_quarantined
 from promptbench.engine.prepare.options import Selection
@@ -260,15 +260,14 @@ def _found(project: Project, plan: _Plan, runs: RunStore, run: str | None) -> Ca
     )
 
 
-def _sides(attempts: Iterable[Attempt], repeats: int) -> AttemptMatrix:
+def _sides(rows: Iterable[OutcomeRow], repeats: int) -> AttemptMatrix:
     # Alternate tries go to each side, in the order of the calls, so that a bad hour affects both alike.
-
-    def side(attempt: Attempt) -> Attempt:
-        key = attempt.key
-        name = _OTHER if key.repeat % 2 else _ONE
-        return replace(attempt, key=AttemptKey(name, key.model, key.case, key.repeat // 2))
-
-    return AttemptMatrix(side(attempt) for attempt in attempts if attempt.key.repeat < 2 * repeats)
+    sides = (
+        (_OTHER if repeat % 2 else _ONE, model, case, repeat // 2, *what)
+        for _, model, case, repeat, *what in rows
+        if repeat < 2 * repeats
+    )
+    return AttemptMatrix.of(sides, {})
 
 
 def _model(prepared: PreparedSuite, model: str, rates: Sequence[CaseRate], sides: AttemptMatrix) -> CalibratedModel:

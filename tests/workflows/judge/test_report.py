@@ -51,7 +51,7 @@ def reported(tmp_path: Path) -> object:
             variant = RunVariant(candidate.hash, Side.CANDIDATE, candidate.label, candidate.prompt.source)
             info, _ = runs.start("plan", "triage", "triage", {"path": "p", "command": "c"}, [variant], "0")
             runs.add(info.id, [(item, False) for item in make(candidate.hash)])  # type: ignore[operator]
-            table = AttemptMatrix(runs.outcomes(info.id))
+            table = AttemptMatrix.of(runs.outcomes(info.id), {})
             return build(runs, JudgedRun(prepared, info, judge_all(prepared, table, asked_all=True), table))
 
     return report

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from promptbench.core.types import Attempt
 from promptbench.metrics.latency import ENOUGH, Latency, by_tokens
 from promptbench.report.words import duration
 
@@ -17,7 +16,10 @@ _WORTH_SAYING = 1000.0  # milliseconds; shorter waits are not reported
 
 @dataclass(slots=True)
 class Timing:
-    """The times of the calls of this run in milliseconds, one item per call in every array."""
+    """The times of the calls of this run in milliseconds, one item per call in every array.
+
+    Answers that were stored, or that came by batch, have no time.
+    """
 
     provider: array[float] = field(default_factory=lambda: array("d"))
     queue: array[float] = field(default_factory=lambda: array("d"))
@@ -27,19 +29,25 @@ class Timing:
     limit: float = 0.0  # total wait for rate limits
     backoff: float = 0.0  # total wait between tries
 
-    def add(self, attempt: Attempt) -> None:
-        """Add an attempt, unless it has no answer, a stored one, or one that came by batch: these have no time."""
-        answer = attempt.answer
-        if answer is None or answer.recorded or answer.by_batch or attempt.cached:
-            return
-        self.provider.append(answer.provider_ms)
-        self.queue.append(attempt.queue_ms)
-        if answer.first_byte_ms is not None:
-            self.first_byte.append(answer.first_byte_ms)
-        self.input_tokens.append(answer.usage.input_tokens if answer.usage else _UNKNOWN)
-        self.output_tokens.append(answer.usage.output_tokens if answer.usage else _UNKNOWN)
-        self.limit += attempt.limit_ms
-        self.backoff += attempt.backoff_ms
+    def count(
+        self,
+        input_tokens: int | None,
+        output_tokens: int | None,
+        provider: float,
+        first_byte: float | None,
+        queue: float,
+        limit: float | None,
+        backoff: float | None,
+    ) -> None:
+        """Add a call with its waits, as on record."""
+        self.provider.append(provider)
+        self.queue.append(queue)
+        if first_byte is not None:
+            self.first_byte.append(first_byte)
+        self.input_tokens.append(_UNKNOWN if input_tokens is None else input_tokens)
+        self.output_tokens.append(_UNKNOWN if output_tokens is None else output_tokens)
+        self.limit += limit or 0.0
+        self.backoff += backoff or 0.0
 
     def latency(self) -> Latency | None:
         return Latency.of(self.provider)

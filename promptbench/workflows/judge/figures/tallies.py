@@ -100,6 +100,7 @@ def proportion(right: int, of: int) -> Part | None:
 
 
 _CHECKS = frozenset({"expect", "exact match", "token f1", "answerable", "grounded", "citations"})
+FIGURED = _CHECKS | {"intent", "slots"}  # The checks whose answers have figures.
 
 # Questions by exact match and F1, so that memory does not grow with their number.
 _MarkCounts = Counter[tuple[float, float]]

@@ -10,6 +10,7 @@ import pytest
 
 from promptbench.core.types import Answer, Attempt, AttemptKey, Outcome, Usage
 from promptbench.workflows.judge.figures.latency import Timing, longer_wait
+from promptbench.workflows.judge.run_tally import Tally
 
 KEY = AttemptKey("v", "openai/m", "case", 0)
 
@@ -22,10 +23,10 @@ def attempt(
 
 
 def timing(*attempts: Attempt) -> Timing:
-    made = Timing()
+    made = Tally()
     for item in attempts:
         made.add(item)
-    return made
+    return made.timing
 
 
 def test_nothing_has_no_times() -> None:
@@ -74,9 +75,7 @@ def test_a_call_of_unknown_size_and_one_without_a_network_count_where_they_can()
 
 
 def test_a_hundred_thousand_calls_take_a_few_megabytes() -> None:
-    made, one = Timing(), attempt(first_byte=5.0, tokens=Usage(300, 20))
-    for _ in range(100_000):
-        made.add(one)
+    made = timing(*[attempt(first_byte=5.0, tokens=Usage(300, 20))] * 100_000)
     arrays = (made.provider, made.queue, made.first_byte, made.input_tokens, made.output_tokens)
     assert sum(map(sys.getsizeof, arrays)) < 6_000_000
     assert made.figures()["few"] is False
