@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from promptbench.core.types import (
     Answer,
@@ -295,6 +295,11 @@ class Log(Protocol):
 
     def records(self, at: Sequence[str] = ()) -> Iterator[tuple[str, Json] | BadRecord]:
         """Yield each JSON record with its location; `at` are the keys that lead to a nested list of records."""
+
+
+# A recorded attempt as a verdict sees it: the parts of its key, outcome, rung and `well_formed`, then `missing`,
+# `rejected` and `cached` as of `Attempt`, and the milliseconds and US dollars of its call.
+OutcomeRow = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)

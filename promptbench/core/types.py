@@ -407,11 +407,6 @@ class AttemptKey:
     repeat: int
 
 
-# A recorded attempt as a verdict sees it: the parts of its key, outcome, rung and `well_formed`, then `missing`,
-# `rejected` and `cached` as of `Attempt`, and the milliseconds and US dollars of its call.
-OutcomeRow = tuple[Any, ...]
-
-
 @dataclass(frozen=True, slots=True)
 class Judging:
     """One request of a check to a judge with the judge's answer, or the error.

@@ -9,7 +9,8 @@ from functools import lru_cache
 from itertools import chain
 from types import MappingProxyType
 
-from promptbench.core.types import Attempt, AttemptKey, Outcome, OutcomeRow, Rung
+from promptbench.core.protocols import OutcomeRow
+from promptbench.core.types import Attempt, AttemptKey, Outcome, Rung
 from promptbench.gate.latency_cost import LatencyCost
 
 _ANSWERED, _PASSED, _READ, _WELL_FORMED, _ERRORED = 1, 2, 4, 8, 16

@@ -16,7 +16,7 @@ from typing import Any
 from promptbench.core.canonical import canonical
 from promptbench.core.clock import now
 from promptbench.core.errors import EnvironmentFailure, InputError
-from promptbench.core.protocols import PastRow
+from promptbench.core.protocols import OutcomeRow, PastRow
 from promptbench.core.types import (
     Answer,
     Attempt,
@@ -24,7 +24,6 @@ from promptbench.core.types import (
     Json,
     Judging,
     Message,
-    OutcomeRow,
     Side,
     Step,
 )

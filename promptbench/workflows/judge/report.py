@@ -250,7 +250,7 @@ def _collect(
             collected.add(attempt, first_round=key.repeat < first, key=of_side)
             collected.attempts[key.model] += 1
             if key.repeat < first:
-                collected.tallies.setdefault((side, pair.model), Tally()).add(attempt)
+                collected.tallies[side, pair.model].add(attempt)
                 steps.add(attempt, of_side)
 
 

@@ -1,11 +1,9 @@
 """Collect of the attempts of a run the sums by prompt and model, and the answers to show."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 from promptbench.core.types import Attempt, AttemptKey, Judging, Outcome, Repair, Rung, Score, failures
@@ -174,7 +172,7 @@ class Collector:
         self.table = table
         self._deterministic = deterministic
         self._worth = worth_showing
-        self.tallies: dict[tuple[str, str], Tally] = {}
+        self.tallies: dict[tuple[str, str], Tally] = defaultdict(Tally)
         # By prompt, model and case: the first failing attempt, else the first.
         self.shown: dict[tuple[str, str, str], Attempt] = {}
         self._checked: dict[tuple[str, str, str], _Checked] = {}
@@ -191,13 +189,11 @@ class Collector:
         Return whether there are checks with figures or without weight, so that all attempts must be added too.
         """
         is_figured = False
-        for slot, made in groupby(rows, itemgetter(0, 1)):
-            first, tally = screen.get(slot[1], 1), self.tallies.setdefault(slot, Tally())
-            for _, _, case, repeat, scores, repairs, *figures in made:
-                self.attempts[slot[1]] += 1
-                is_figured = is_figured or _is_figured(scores)
-                if repeat < first and case not in apart:
-                    tally.count(parse(Repair, repairs), *figures)
+        for variant, model, case, repeat, scores, repairs, *figures in rows:
+            self.attempts[model] += 1
+            is_figured = is_figured or _is_figured(scores)
+            if repeat < screen.get(model, 1) and case not in apart:
+                self.tallies[variant, model].count(parse(Repair, repairs), *figures)
         return is_figured
 
     def add(self, attempt: Attempt, *, first_round: bool, key: AttemptKey | None = None) -> None:

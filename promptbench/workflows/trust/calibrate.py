@@ -8,7 +8,8 @@ from datetime import date, timedelta
 from promptbench.core.clock import today
 from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.core.events import Listener
-from promptbench.core.types import OutcomeRow, Side
+from promptbench.core.protocols import OutcomeRow
+from promptbench.core.types import Side
 from promptbench.core.words import number_of
 from promptbench.engine.prepare.case_terms import max_quarantined
 from promptbench.engine.prepare.options import Selection
