@@ -25,7 +25,7 @@ _LONGEST = 300
 
 
 def _code_and_message(body: Json) -> tuple[str | None, str | None]:
-    if isinstance(body, dict) and isinstance(body.get("error"), (dict, str)):
+    while isinstance(body, dict) and isinstance(body.get("error"), (dict, str)):
         body = body["error"]
     if isinstance(body, str):
         return None, body
@@ -76,6 +76,14 @@ def from_status(target: CallTarget, status: int, headers: Mapping[str, str], bod
         limits=rate_limits(headers),
         refused=_named_field(body),
     )
+
+
+def error_body(kind: str, content: bytes) -> Json:
+    """Return the body of an error as data, None if its content `kind` is not JSON, text if its JSON is broken."""
+    try:
+        return json.loads(content) if kind.endswith("json") else None
+    except (ValueError, RecursionError):
+        return content.decode("utf-8", "replace")
 
 
 def _named_field(body: Json) -> str | None:

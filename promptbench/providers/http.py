@@ -274,7 +274,9 @@ class HttpEndpoint(Provider):
         times = clock.times()
         kind = response.headers.get("Content-Type", "").partition(";")[0]
         if not 200 <= response.status < 300:
-            raise _failures.from_status(self._target, response.status, response.headers, _error_body(kind, whole))
+            raise _failures.from_status(
+                self._target, response.status, response.headers, _failures.error_body(kind, whole)
+            )
         if request.pinned and request.pinned.version:
             self._check_version(request.pinned.version, response.headers, kind, whole)
         limits = _failures.rate_limits(response.headers)
@@ -321,13 +323,6 @@ class HttpEndpoint(Provider):
             raise ProviderFailure(FailureKind.REJECTED, self._target.clean(why + there)) from None
         except (ValueError, RecursionError) as error:
             raise _failures.not_an_answer(self._target, f"an answer that is not valid JSON: {error}") from None
-
-
-def _error_body(kind: str, whole: bytes) -> Json:
-    try:
-        return json.loads(whole) if kind.endswith("json") else None
-    except (ValueError, RecursionError):
-        return None
 
 
 SPEC = ProviderSpec(

@@ -2,8 +2,8 @@
 
     python -m tests.bench.transport
 
-Batches of all clients alternate in one process, so that a busy machine slows all of them alike. `promptbench` is the
-transport of `providers/_transport.py` below the official SDK, the way that every hosted model is called.
+Batches of all clients alternate in one process, so that a busy machine slows all of them alike. Hosted models are
+called by the transport of `providers/_transport.py`: first by the official SDK above it, then by repeated requests.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ AT_ONCE = 50
 CALLS = 200
 ROUNDS = 30
 _BODY = json.dumps({"model": "m", "messages": [{"role": "user", "content": "case-1 " + "hello " * 60}]}).encode()
+# As many as the SDK sends, and as long.
+_HEADERS = {f"x-header-{number}": "a value of a header" for number in range(14)}
 _BASE = "SDK on promptbench's aiohttp transport"
 
 Call = Callable[[], Awaitable[object]]
@@ -55,6 +57,17 @@ def _by_sdk(url: str, client: Any) -> Call:
     return call
 
 
+def _repeated(url: str, transport: _transport.Transport) -> Call:
+    request = httpx2.Request("POST", f"{url}/chat/completions", headers=_HEADERS)
+
+    async def call() -> None:
+        clock = _session.Clock.start()
+        await transport.send(request, _BODY)
+        clock.times()
+
+    return call
+
+
 def _by_aiohttp(url: str, session: aiohttp.ClientSession) -> Call:
     async def call() -> None:
         async with session.post(f"{url}/chat/completions", data=_BODY) as response:
@@ -73,9 +86,10 @@ def _by_httpx2(url: str, client: httpx2.AsyncClient) -> Call:
 async def _measure(url: str) -> None:
     limits = httpx2.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
     plain = httpx2.AsyncClient(timeout=None, trust_env=False, limits=limits)
-    session = _session.open_session(url)
+    session, transport = _session.open_session(url), _transport.Transport(url)
     calls = {
-        _BASE: _by_sdk(url, httpx2.AsyncClient(transport=_transport.Transport(url), timeout=None)),
+        _BASE: _by_sdk(url, httpx2.AsyncClient(transport=transport, timeout=None)),
+        "a repeated request on the same": _repeated(url, transport),
         "SDK on its own aiohttp transport": _by_sdk(url, DefaultAioHttpClient(timeout=None, trust_env=False)),
         "SDK on httpx2": _by_sdk(url, plain),
         "httpx2 without SDK": _by_httpx2(url, plain),
@@ -89,6 +103,7 @@ async def _measure(url: str) -> None:
         ratios = [one / other for one, other in zip(found, times[_BASE], strict=True)]
         print(f"{name:<40} {min(found):5.0f} µs at best, median ratio {statistics.median(ratios):.2f}")
     await session.close()
+    await transport.aclose()
 
 
 if __name__ == "__main__":
