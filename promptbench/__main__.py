@@ -9,7 +9,7 @@ import sys
 def main() -> None:
     """Runs the command line and exits with its code."""
     # A suite makes many objects that live to the end; looking through them again and again is a fifth of the time.
-    gc.set_threshold(100_000, 20, 20)
+    gc.set_threshold(300_000, 20, 20)
     from promptbench.cli.app import run
     from promptbench.core.errors import Exit
 
