@@ -194,9 +194,7 @@ def reports(command: Callable[..., Reports], *, exit_zero: bool = False, of_run:
 
         given = {name: values.pop(name) for name in options}
         zero, printed, outputs = given.pop("exit_zero", False), given.pop("format_"), given.pop("output")
-        rendering = Rendering.of(printed, outputs, **given)
-        if not of_run:
-            rendering.refuse_formats_of_runs()
+        rendering = Rendering.of(printed, outputs, of_run=of_run, **given)
         project = Project.open(flags={name: values.get(name) for name in ("concurrency", "cluster")})
         found = command(CommandLine(project, rendering), **values)
         return found if isinstance(found, int) else rendering.write(project, found, exit_zero=zero)

@@ -36,11 +36,15 @@ class Rendering:
         printed: str,
         outputs: Sequence[str] | None,
         *,
+        of_run: bool = False,
         as_json: bool = False,
         verbose: bool = False,
         quiet: bool = False,
     ) -> Rendering:
-        """Read `--format`, `--json` and `--output`. Raises InputError for an unknown format."""
+        """Read `--format`, `--json` and `--output`.
+
+        Raises InputError for an unknown format, and without `of_run` for one that has the calls of a run or its proof.
+        """
         printed = "json" if as_json else printed
         files = []
         for item in outputs or ():
@@ -54,13 +58,10 @@ class Rendering:
         for name in (printed, *(name for name, _ in files)):
             if name not in plugins:
                 raise InputError(f"unknown format '{name}'", hint=f"known formats: {', '.join(plugins.names())}")
+            if name in _OF_RUNS and not of_run:
+                hint = f"for a run on record: promptbench runs report RUN --output {name}=FILE"
+                raise InputError(f"cannot write {name}: only a run has it", hint=hint)
         return cls(printed, tuple(files), verbose, quiet)
-
-    def refuse_formats_of_runs(self) -> None:
-        """Raise InputError for a format that holds calls of a run, or its proof."""
-        for name in filter(self.wants, _OF_RUNS):
-            hint = f"for a run on record: promptbench runs report RUN --output {name}=FILE"
-            raise InputError(f"cannot write {name}: only a run has it", hint=hint)
 
     def wants(self, name: str) -> bool:
         return name in (self.printed, *(format_ for format_, _ in self.files))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil
 
 from promptbench.core.errors import InputError
 from promptbench.core.types import Usage
 from promptbench.core.words import number_of
-from promptbench.engine.plan import CostOf, Estimate, estimates, judge_estimates, round_sizes
+from promptbench.engine.plan import CostOf, Estimate, Repeats, estimates, round_sizes
 from promptbench.engine.prepare.prepared_suite import PreparedModel, PreparedSuite
 from promptbench.engine.shards import Shard
 from promptbench.gate.case_outcomes import CaseInfo
@@ -74,21 +74,18 @@ def require_prices(prices: Prices, models: Iterable[PreparedModel]) -> None:
             )
 
 
-def estimate_calls(project: Project, prepared: PreparedSuite, batched: Collection[str] = ()) -> dict[str, Estimate]:
-    """Return calls, tokens and cost of the first round by model; calls to the `batched` references are by batch."""
-    return estimates(prepared, repeats_of(prepared), _cost_of(project, prepared, batched))
-
-
-def estimate_judge_calls(
-    project: Project, prepared: PreparedSuite, batched: Collection[str] = ()
+def estimate_calls(
+    project: Project,
+    prepared: PreparedSuite,
+    batched: Collection[str] = (),
+    count: Callable[[PreparedSuite, Repeats, CostOf], dict[str, Estimate]] = estimates,
 ) -> dict[str, Estimate]:
-    """Return the most calls, tokens and cost of the first round by judge; those to the `batched` are by batch."""
-    return judge_estimates(prepared, repeats_of(prepared), _cost_of(project, prepared, batched))
+    """Return calls, tokens and cost of the first round by model; calls to the `batched` references are by batch.
 
-
-def _cost_of(project: Project, prepared: PreparedSuite, batched: Collection[str]) -> CostOf:
+    With `judge_estimates` to `count` them, they are the most calls, by judge.
+    """
     cost = prices_of(project, prepared.reachable).of_tokens
-    return lambda it, usage: cost(it, usage, by_batch=str(it) in batched)
+    return count(prepared, repeats_of(prepared), lambda it, usage: cost(it, usage, by_batch=str(it) in batched))
 
 
 def forecast_power(prepared: PreparedSuite, runs: RunStore | None) -> PowerForecast | None:

@@ -13,7 +13,7 @@ from promptbench.core.errors import Code, Diagnostics, EnvironmentFailure, Exit,
 from promptbench.core.events import Listener, Notice
 from promptbench.core.types import CacheMode, Json
 from promptbench.core.words import number_of
-from promptbench.engine.plan import Estimate, round_sizes
+from promptbench.engine.plan import Estimate, judge_estimates, round_sizes
 from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.engine.prepare.red_first import check_red_first
@@ -35,7 +35,6 @@ from promptbench.workflows.judge.budgets import (
     describe_continuation,
     describe_forecast,
     estimate_calls,
-    estimate_judge_calls,
     forecast_power,
     maximum_calls,
 )
@@ -80,7 +79,7 @@ def plan(project: Project, selection: Selection, *, promote: bool = False, by_ba
         for prepared in prepared_suites:
             forecast = forecast_power(prepared, runs)
             first, most = round_sizes(prepared, repeats_of(prepared)), maximum_calls(prepared)
-            judges = estimate_judge_calls(project, prepared)
+            judges = estimate_calls(project, prepared, count=judge_estimates)
             sizes = {**{name: it.calls for name, it in judges.items()}, **first}
             batched = batched_models(project, prepared, sizes) if by_batch else {}
             estimates = estimate_calls(project, prepared, batched.values())
@@ -95,7 +94,7 @@ def plan(project: Project, selection: Selection, *, promote: bool = False, by_ba
                     most_questions=most,
                     gated=[model.name for model in prepared.models if model.gated],
                     expected=estimates,
-                    judges=estimate_judge_calls(project, prepared, batched.values()) if batched else judges,
+                    judges=estimate_calls(project, prepared, batched.values(), judge_estimates) if batched else judges,
                     outlook=forecast,
                     batched=sorted(batched),
                     could_tell=list(describe_forecast(prepared, forecast, first, most, estimates)),
