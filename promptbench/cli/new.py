@@ -88,11 +88,14 @@ def case(
     passed = answer is None or _evaluate(draft, author, answer)
     if dry_run and passed:
         return Exit.YES
-    if not passed or (interactive and not confirm(f"Add it to {author.shown}?", default=True)):
+    where = " and ".join(
+        f"{author.folder}/{path.relative_to(author.target.suite.folder).as_posix()}" for path in draft.files
+    )
+    if not passed or (interactive and not confirm(f"Add it to {where}?", default=True)):
         out("nothing was written")
         return Exit.YES if passed else Exit.NO
     author.save(draft)
-    out(f"added '{draft.name}' to {author.shown}")
+    out(f"added '{draft.name}' to {where}")
     out(f"next: promptbench run {author.folder}")
     return Exit.YES
 

@@ -207,7 +207,7 @@ def _addition(layout: _Layout, added: Sequence[Change]) -> _Edit:
     elif not isinstance(value, yaml.SequenceNode) and _start(value) == value.end_mark.index:
         position, lines, column, apart = _next_line(text, _start(key)), [], column + 2, True
     elif not isinstance(value, yaml.SequenceNode):
-        raise ValueError("'cases:' is not a list; start its lines with '- '")
+        raise ValueError(f"its cases are in {value.value}, and not in a list")
     elif value.flow_style:
         if any(item.comment for item in added):
             raise ValueError("a comment needs a line of its own")

@@ -104,7 +104,9 @@ def remove(request: Request, given: Mapping[str, str]) -> Response:
         forms.write(files, forms.known[name], given.get("base", ""))
         return redirect("/cases", {"suite": forms.folder, "deleted": name})
     base, diff = forms.base(forms.known[name]), forms.target.diff(files)
-    return render(request, "case_removal.html", suite=forms.folder, name=name, base=base, diff=diff, shown=forms.shown)
+    return render(
+        request, "case_removal.html", suite=forms.folder, name=name, base=base, diff=diff, shown=forms.target.shown
+    )
 
 
 def trial(request: Request, given: Mapping[str, str]) -> Response:
@@ -162,7 +164,7 @@ def _form(
         base=given.get("base", ""),
         name=given.get("name", ""),
         suite=forms.folder,
-        shown=forms.shown,
+        shown=forms.target.shown,
         old=old,
         draft=draft,
         fields=fields,

@@ -126,6 +126,7 @@ def test_interrupted_it_writes_nothing(project: ProjectFolder) -> None:
 def test_a_suite_whose_cases_are_in_a_file_gets_it_there(project: ProjectFolder) -> None:
     project.write(FILE, SUITE[: SUITE.index("cases:")] + "cases: cases.jsonl\n")
     cases = project.write("suites/triage/cases.jsonl", '{"case": "hello", "vars": {"message": "Hello"}}\n')
-    assert project.run("new", "case", *OPTIONS, "--name", "wet").code == 0
+    ended = project.run("new", "case", *OPTIONS, "--name", "wet")
+    assert "added 'wet' to suites/triage/cases.jsonl\n" in ended.out
     added = cases.read_text(encoding="utf-8").splitlines()[1]
     assert added.startswith('{"case": "wet", "vars": {"message": "My parcel is wet: who pays?"}, "expect": {"team"')

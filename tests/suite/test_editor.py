@@ -103,7 +103,7 @@ def test_wherever_the_cases_stand(text: str, expected: str) -> None:
     ("text", "why"),
     [
         ("{suite: x, cases: []}\n", "the whole suite is in braces"),
-        ("cases: more.jsonl\n", "'cases:' is not a list; start its lines with '- '"),
+        ("cases: more.jsonl\n", "its cases are in more.jsonl, and not in a list"),
         ("note: |+\n  n\n\n", "the layout is too unusual"),
         ("cases:\n  - &b {case: b}\n  - *b\nx: 1\n", "the layout is too unusual"),
     ],

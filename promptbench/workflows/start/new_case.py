@@ -143,7 +143,6 @@ class CaseAuthor:
         self._project = project
         with open_valid_suite(project, file, validate=validate) as self.target:
             self.known = {item.case.name: item for item in known_cases(self.target.suite)}
-        self.shown = self.target.shown
         self.folder = project.shown(file.parent)
         self.has_checks = bool(self.target.suite.checks)
         prompt = self.target.prompts[0].prompt
@@ -307,7 +306,7 @@ class CaseAuthor:
         """Write changed files. Raise ConflictError if one has changed since `base`, InputError if one is invalid."""
         with _WRITE, open_valid_suite(self._project, self.target.file) as target:
             if base not in (None, self.base(old)):
-                raise ConflictError(f"{self.shown} has changed since this form was opened")
+                raise ConflictError(f"{self.target.shown} has changed since this form was opened")
             target.write_files(files)
 
 
