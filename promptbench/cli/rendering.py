@@ -15,8 +15,6 @@ from promptbench.project import Project
 from promptbench.report.document import CodeBlock, Report, Section, Target
 from promptbench.report.renderers import plugins
 
-_OF_RUNS = ("evidence", "log", "otlp")  # formats
-
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
@@ -58,7 +56,7 @@ class Rendering:
         for name in (printed, *(name for name, _ in files)):
             if name not in plugins:
                 raise InputError(f"unknown format '{name}'", hint=f"known formats: {', '.join(plugins.names())}")
-            if name in _OF_RUNS and not of_run:
+            if name in ("evidence", "log", "otlp") and not of_run:
                 hint = f"for a run on record: promptbench runs report RUN --output {name}=FILE"
                 raise InputError(f"cannot write {name}: only a run has it", hint=hint)
         return cls(printed, tuple(files), verbose, quiet)

@@ -350,7 +350,6 @@ class StoredCall:
 
     id: str
     source: str
-    imported: str
     call: LoggedCall
 
 

@@ -205,7 +205,7 @@ def _stored(row: tuple[Any, ...]) -> StoredCall:
         expected=json.loads(data["expected"]) if data["expected"] else None,
         raw=json.loads(data["raw"]) if data["raw"] else None,
     )
-    return StoredCall(data["id"], data["source"], data["imported"], call)
+    return StoredCall(data["id"], data["source"], call)
 
 
 def _messages(text: str) -> tuple[Message, ...]:

@@ -32,13 +32,18 @@ class CaseTally(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SampleAnswer:
-    """The answer that stands for a case in a column: the first failing one, or the first. `length` is in characters."""
+    """The answer that stands for a case in a column: the first failing one, or the first. `length` is in characters.
+
+    `latency` in milliseconds and `cost` in US dollars are means over all attempts; None if none is known.
+    """
 
     outcome: str
     answer: str | None
     length: int
     reasons: Sequence[str]
     error: str | None
+    latency: float | None
+    cost: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,8 @@ _ORDER = {"champion": 0, "candidate": 1, "baseline": 2}
 _FIRST = (
     "fallback IS NULL AND repeat < CASE WHEN model IN (SELECT value FROM json_each(:same)) THEN 1 ELSE :repeats END"
 )
+# The figures by which cases are ranked. A recorded answer takes no time.
+FIGURES = {"latency": "iif(model LIKE 'recorded/%', NULL, provider_ms)", "cost": "cost"}
 
 # An attempt without its texts: whose it is, its scores and repairs, if its call has a time, and what a report adds up.
 _FIGURES = """variant, model, case_name, repeat, scores, repairs,
@@ -133,17 +140,26 @@ class RunGrid(RunTable):
 
     def samples(self, column: RunColumn, cases: Sequence[str]) -> dict[str, SampleAnswer]:
         """Return the answers that stand for these cases in a column."""
-        sql = f"""SELECT case_name, outcome, substr(text, 1, {_MOST_SHOWN}), length(text), scores, error
+        sql = f"""SELECT case_name, outcome, substr(text, 1, {_MOST_SHOWN}), length(text), error, scores,
+                avg({FIGURES["latency"]}) OVER of_case, avg(cost) OVER of_case
             FROM attempt LEFT JOIN answer ON answer.hash = answer_hash
             WHERE run = ? AND variant = ? AND model = ? AND case_name IN ({", ".join("?" * len(cases))})
+            WINDOW of_case AS (PARTITION BY case_name)
             ORDER BY case_name, outcome <> 'failed', repeat DESC"""
         found: dict[str, SampleAnswer] = {}
-        for case, outcome, text, length, scores, error in self._rows(
+        for case, outcome, text, length, error, scores, latency, cost in self._rows(
             sql, [column.run, column.variant, column.model, *cases]
         ):
             if case not in found:
-                found[case] = SampleAnswer(outcome, text, length or 0, _reasons(scores), error)
+                found[case] = SampleAnswer(outcome, text, length or 0, _reasons(scores), error, latency, cost)
         return found
+
+    def ranks(self, column: RunColumn, figure: str, *, down: bool) -> dict[str, int]:
+        """Return the ranks of the cases in a column by the mean of one of `FIGURES`, from 0, as far as it is known."""
+        sql = f"""SELECT case_name FROM attempt WHERE run = ? AND variant = ? AND model = ? GROUP BY case_name
+            HAVING count({FIGURES[figure]}) ORDER BY avg({FIGURES[figure]}) {"DESC" if down else ""}, case_name"""
+        found = enumerate(self._rows(sql, [column.run, column.variant, column.model]))
+        return {case: rank for rank, (case,) in found}
 
     def case_history(self, suite: str, case: str, limit: int) -> list[tuple[str, str | None, RunColumn, CaseTally]]:
         """Return start, result, column and counts of a case in the newest runs of its suite, oldest first."""
@@ -170,8 +186,7 @@ class RunGrid(RunTable):
                 sum(cost), max(started), coalesce(sum(julianday(started) > julianday('now') - 1.0 / 1440), 0),
                 (SELECT count(*) FROM run_case WHERE run_case.run = :run)
             FROM attempt WHERE run = :run"""
-        row = self._row(sql, {"run": run})
-        assert row is not None
+        [row] = self._rows(sql, {"run": run})
         return RunPulse(*row)
 
     def latest_failures(self, run: str, limit: int) -> list[tuple[str, str, str]]:

@@ -13,8 +13,10 @@ def one_case(request: Request) -> Response:
     project, given = project_of(request), request.query_params
     info = run_info(project, request.path_params["run"])
     found = inspect_case(project, info, given.get("name", ""))
-    words = {name: given.get(name, "") for name in ("show", "q", "tag")}
-    names = page(project, [info], grid(project, [info]), GridQuery(words["show"], words["q"], words["tag"])).names
+    words = {name: given.get(name, "") for name in ("show", "q", "tag", "sort")}
+    names = page(
+        project, [info], grid(project, [info]), GridQuery(words["show"], words["q"], words["tag"], sort=words["sort"])
+    ).names
     number = names.index(found.case.case) if found.case.case in names else None
 
     def link(to: int) -> str:

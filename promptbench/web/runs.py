@@ -44,7 +44,7 @@ _ORDERS: Orders = {
     "candidate": lambda run: run.candidates or "",
 }
 # What an address may hold of a list of cases, in the order in which it does.
-_STATE = ("a", "b", "show", "q", "tag", "group", "diff", "left", "right", "hide", "page")
+_STATE = ("a", "b", "show", "q", "tag", "group", "diff", "left", "right", "hide", "sort", "page")
 
 
 def run_list(request: Request) -> Response:
@@ -104,7 +104,9 @@ def _grid_page(
     state = {name: given.get(name, "") for name in _STATE}
     state["hide"] = " ".join(dict.fromkeys(word for item in given.getlist("hide") for word in item.split()))
     found = grid(project, infos)
-    query = GridQuery(state["show"], state["q"].strip(), state["tag"], _number(request, "page"), bool(state["group"]))
+    query = GridQuery(
+        state["show"], state["q"].strip(), state["tag"], _number(request, "page"), bool(state["group"]), state["sort"]
+    )
     shown = page(project, infos, found, query)
     left = [number for number in range(len(found.columns)) if str(number) not in state["hide"].split()]
     bases = [column.base for column in found.columns if column.base is not None]
@@ -131,7 +133,7 @@ def _grid_page(
         link=link,
         here=path,
         reading=shown.note == READING,
-        case_words=address({name: value for name, value in state.items() if name in ("show", "q", "tag")}),
+        case_words=address({name: value for name, value in state.items() if name in ("show", "q", "tag", "sort")}),
     )
     if is_part(request):
         response.headers["HX-Push-Url"] = link(page=shown.page if shown.page > 1 else "")

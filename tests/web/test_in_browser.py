@@ -176,7 +176,7 @@ class Opened:
         return [
             "/",
             "/runs",
-            f"/runs/{last}?show=all&diff=1&group=cause",
+            f"/runs/{last}?show=all&diff=1&group=cause&sort=-latency+0",
             f"/runs/{last}/charts",
             f"/compare?a={first}&b={last}&show=all",
             "/prompts",

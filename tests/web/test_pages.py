@@ -111,6 +111,25 @@ def test_runs_are_sorted(viewer: Viewer) -> None:
     assert words(page).count("triage PASS") == words(viewer.text("/runs")).count("triage PASS") > 0
 
 
+@pytest.mark.parametrize(("figure", "column"), [("latency", "provider_ms"), ("cost", "cost")])
+def test_the_matrix_is_sorted_by_the_figures_of_a_column(judged_copy: Viewer, figure: str, column: str) -> None:
+    name = newest(judged_copy)
+    with Project.open(judged_copy.root, {}).runs() as runs, runs.transaction() as connection:
+        for value, case in ((None, "hello"), (1, "late parcel"), (2, "charged twice")):
+            connection.execute(f"UPDATE attempt SET {column} = ? WHERE case_name = ?", [value, case])
+    up = ["late parcel", "charged twice", "hello"]  # What is unknown is last both ways.
+    down = ["charged twice", "late parcel", "hello"]
+    for sort, order, direction in ((figure, up, "ascending"), (f"-{figure}", down, "descending")):
+        query = f"show=all&sort={sort}+1"
+        page = judged_copy.text(f"/runs/{name}?{query}")
+        assert (cases(page), page.count(f'aria-sort="{direction}"')) == (order, 1)
+        assert f'href="/runs/{name}/case?name=late+parcel&amp;{query.replace("&", "&amp;")}"' in page
+        assert f"name={order[1].replace(' ', '+')}&amp;" in judged_copy.text(
+            f"/runs/{name}/case?name={order[0].replace(' ', '+')}&{query}"
+        )
+    assert cases(judged_copy.text(f"/runs/{name}?show=all&sort=latency+7")) == ["charged twice", "late parcel", "hello"]
+
+
 def test_two_runs_are_compared(viewer: Viewer, monkeypatch: pytest.MonkeyPatch) -> None:
     name = newest(viewer)
     assert "compared with itself" in viewer.get(f"/compare/report?a={name}&b={name}").text

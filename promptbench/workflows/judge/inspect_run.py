@@ -21,7 +21,7 @@ from promptbench.report.document import Axis, Chart, Series, TableBlock, TableCo
 from promptbench.report.model import CaseAttempts, PromptText
 from promptbench.report.templates import written
 from promptbench.report.words import share, side_word
-from promptbench.store.run_grid import CaseTally, RunColumn, RunPulse, SampleAnswer
+from promptbench.store.run_grid import FIGURES, CaseTally, RunColumn, RunPulse, SampleAnswer
 from promptbench.store.runs import RunInfo, RunStore
 from promptbench.suite.loader import load as load_suite
 from promptbench.workflows.judge.recorded_results import attempt_row
@@ -87,13 +87,17 @@ class CaseInput:
 
 @dataclass(frozen=True, slots=True)
 class GridQuery:
-    """What a reader asks of a grid: a filter of FILTERS, a text, a tag, a page, and whether causes are grouped."""
+    """What a reader asks of a grid: a filter of FILTERS, a text, a tag, a page, and whether causes are grouped.
+
+    `sort` is a figure and a column, such as `latency 0`, with `-` before it from the highest.
+    """
 
     show: str = ""
     text: str = ""
     tag: str = ""
     page: int = 1
     by_cause: bool = False
+    sort: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +212,7 @@ def _change(cells: Sequence[CaseTally | None], bases: Sequence[int | None]) -> s
 
 
 def page(project: Project, infos: Sequence[RunInfo], found: Grid, query: GridQuery) -> GridPage:
-    """Return a page of the cases that fit a query, those that got worse first."""
+    """Return a page of the cases that fit a query: as it sorts them, else those that got worse first."""
     note, inputs, needed = "", dict[str, CaseInput](), query.text or query.tag
     # To read many inputs takes longer than a page may, and while they are read all else takes twice as long.
     late = not needed and len(found.cases) > _MANY
@@ -239,10 +243,14 @@ def page(project: Project, infos: Sequence[RunInfo], found: Grid, query: GridQue
     order = {name: number for number, name in enumerate(inputs)}
     chosen = [case for case in fitting if show in case.filters]
     chosen.sort(key=lambda case: (_RANK[case.change], order.get(case.name, 0)))
+    columns = {f"{name} {number}": (it.of, name) for number, it in enumerate(found.columns) for name in FIGURES}
     pages = max(1, -(-len(chosen) // PAGE))
     number = min(max(1, query.page), pages)
-    shown = chosen[(number - 1) * PAGE : number * PAGE]
     with project.recorded() as runs:
+        if sorted_by := columns.get(query.sort.removeprefix("-")):
+            ranks = runs.grid().ranks(*sorted_by, down=query.sort.startswith("-"))
+            chosen.sort(key=lambda case: ranks.get(case.name, len(ranks)))
+        shown = chosen[(number - 1) * PAGE : number * PAGE]
         names = [case.name for case in shown]
         samples = [runs.grid().samples(column.of, names) for column in found.columns]
     rows = [
@@ -460,7 +468,8 @@ def by_tag(found: Grid, inputs: Mapping[str, CaseInput]) -> Chart | None:
             Series(
                 side,
                 roles.get(side, "candidate"),
-                [(value, float(lane)) for lane, (of, _, value) in enumerate(lanes) if of == side],
+                # A series has a bar in each lane, because those before it move where it begins.
+                [(value if of == side else 0.0, float(lane)) for lane, (of, _, value) in enumerate(lanes)],
             )
             for side in dict.fromkeys(side for side, _, _ in lanes)
         ],

@@ -122,7 +122,7 @@ def find_failures(
         wanted = replace(call_filter, failed=prepared is None)
         calls: Iterable[StoredCall]
         if logs is not None and from_files:
-            calls = (StoredCall(call.id, file, "", call) for file, call in logs.read() if wanted.matches(call))
+            calls = (StoredCall(call.id, file, call) for file, call in logs.read() if wanted.matches(call))
         else:
             assert runs is not None
             calls = runs.calls().find(wanted)
@@ -306,7 +306,7 @@ def select_from_run(project: Project, run: str, cases: Sequence[str]) -> list[St
         for line in failing_calls(prepared, info.id, runs):
             name = line["case"]
             if name not in found and (not cases or name in cases):
-                found[name] = StoredCall(line["id"], f"run {info.id}", "", build_call(line, name))
+                found[name] = StoredCall(line["id"], f"run {info.id}", build_call(line, name))
     if not found:
         raise NothingSelected(f"no case of run {info.id} fails")
     return list(found.values())
@@ -344,7 +344,7 @@ def select_from_logs(project: Project, logs: LogFiles, *, dry_run: bool = False)
     redactor = project.redactor(keep_key=not dry_run)
     for file, call in replace(logs, paths=list(dict.fromkeys(name for name, _ in wanted))).read():
         if (file, call.id) in wanted and wanted[file, call.id] is None:
-            kept = StoredCall(call.id, redactor.redact_text(file), "", redactor.redact_call(call))
+            kept = StoredCall(call.id, redactor.redact_text(file), redactor.redact_call(call))
             wanted[file, call.id] = kept
             if None not in wanted.values():
                 break
