@@ -118,10 +118,6 @@ _CLITIC = re.compile(r"(?<=[^'])(?:'S|'M|'D|'LL|'RE|'VE|N'T|'s|'m|'d|'ll|'re|'ve
 _CONTRACTION = re.compile(r"\b(?:CAN(?=NOT\b)|GIM(?=ME\b)|LEM(?=ME\b)|GON(?=NA\b)|GOT(?=TA\b)|WAN(?=NA\.?\Z))")
 
 
-def _words(text: str) -> int:
-    return _number(_WORD.finditer(text))
-
-
 def _number(matches: Iterator[object]) -> int:
     return sum(1 for _ in matches)
 
@@ -161,7 +157,7 @@ def _capitals(piece: str) -> int:
 
 
 KINDS: Mapping[str, Callable[[str], int]] = {
-    "words": _words,
+    "words": lambda text: _number(_WORD.finditer(text)),
     "sentences": count_sentences,
     "paragraphs": _paragraphs,
     "bullets": _bullets,
@@ -178,14 +174,6 @@ def sections(mark: str) -> Callable[[str], int]:
     return lambda text: _number(pattern.finditer(text))
 
 
-def letter(wanted: str) -> Callable[[str], int]:
-    return lambda text: text.lower().count(wanted.lower())
-
-
-def text_anywhere(wanted: str) -> Callable[[str], int]:
-    return lambda text: text.casefold().count(wanted.casefold())
-
-
 def word(wanted: str) -> Callable[[str], int]:
     pattern = re.compile(rf"(?<!\w){re.escape(wanted.casefold())}(?!\w)")
     return lambda text: _number(pattern.finditer(text.casefold()))
@@ -194,8 +182,8 @@ def word(wanted: str) -> Callable[[str], int]:
 # Kinds that need the text to look for: `word` counts whole words, `text` also inside words, whatever the case.
 NAMED: Mapping[str, Callable[[str], Callable[[str], int]]] = {
     "word": word,
-    "text": text_anywhere,
-    "letter": letter,
+    "text": lambda wanted: lambda text: text.casefold().count(wanted.casefold()),
+    "letter": lambda wanted: lambda text: text.lower().count(wanted.lower()),
     "sections": sections,
 }
 

@@ -1,16 +1,18 @@
 """Run jsonschema in bounded work, whatever the schema and the answer are.
 
 jsonschema looks for all errors of a branch before it tries the next, so its time can double with each level of a
-recursive schema. Here a branch is only tested, the result for each pair of subschema and value is remembered, and the
+recursive schema. Here a value is only tested, the result for each pair of subschema and value is remembered, and the
 steps of a whole validation are counted. Errors are listed afterwards, for the branch that was meant. Keywords that use
-`re` or compare all pairs are replaced as well, and the validators of subschemas are kept.
+`re` or compare all pairs are replaced as well, and the validators of subschemas are kept, with a test for each keyword
+that makes no error. Of a keyword without a test of its own, jsonschema's first error is looked for.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache, partial
+from itertools import repeat
 from typing import Any
 
 import jsonschema
@@ -20,7 +22,7 @@ from referencing.jsonschema import lookup_recursive_ref, specification_with
 
 from promptbench.core.types import Json
 from promptbench.core.words import quoted
-from promptbench.schemas.patterns import SECONDS, compiled
+from promptbench.schemas.patterns import FIXED_LENGTH, SECONDS, compiled
 from promptbench.schemas.reasons import reason
 
 # A step is one keyword, or one entry of a keyword such as `properties`, applied to one value; and one member of a value
@@ -46,11 +48,10 @@ class _TooManySteps(Exception):
 
 @dataclass(slots=True)
 class _Kept:
-    """What is built once for a schema, by the id of its part: validators, targets of references, values of `enum`."""
+    """What is built once for a schema, by the id of its part: validators, and the tests of their keywords."""
 
     validators: dict[int, Any] = field(default_factory=dict)
-    targets: dict[int, Any] = field(default_factory=dict)
-    enums: dict[int, frozenset[Json]] = field(default_factory=dict)
+    tests: dict[int, Sequence["Test"]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -63,6 +64,8 @@ class _Work:
     results: dict[tuple[int, int], bool] = field(default_factory=dict)
 
 
+# A keyword of a kept subschema: returns True if a value fits it. Most values fit, and then no error is looked for.
+Test = Callable[[Any, _Work], bool]
 # Of the validation that runs in this thread; jsonschema's keywords have no parameter for it.
 _WORK: ContextVar[_Work] = ContextVar("_WORK")
 
@@ -92,19 +95,24 @@ class BoundedSchema:
             root = self._root.evolve(schema=self._root.schema, _resolver=self._root._resolver)
             return None if root.is_valid(value) else _reason(root, value)
         except _TooManySteps:
-            problem = f"not validated: it takes more than {_MOST_STEPS:,} steps to validate this answer by this schema"
+            raise ValueError(
+                f"not validated: it takes more than {_MOST_STEPS:,} steps to validate this answer by this schema"
+            ) from None
         except (TimeoutError, MemoryError):
-            problem = f"not validated: the patterns of the schema need more than {SECONDS:g} s on this answer"
+            raise ValueError(
+                f"not validated: the patterns of the schema need more than {SECONDS:g} s on this answer"
+            ) from None
         except Unresolvable:
-            problem = "the target of a reference in the schema is not found"
+            raise ValueError("the target of a reference in the schema is not found") from None
         except BaseException as error:
             # At the limit, code in Rust below jsonschema panics, by an exception that has no name to import.
             if type(error).__name__ not in ("RecursionError", "PanicException"):
                 raise
-            problem = "the answer is nested too deeply for this schema, or the schema refers to itself endlessly"
+            raise ValueError(
+                "the answer is nested too deeply for this schema, or the schema refers to itself endlessly"
+            ) from None
         finally:
             _WORK.reset(token)
-        raise ValueError(problem)
 
 
 def _reason(root: Any, value: Json) -> str:
@@ -161,14 +169,89 @@ def bounded(kind: Any) -> Any:
 
     def is_valid(self: Any, instance: Json) -> bool:
         work = _WORK.get()
-        key = (id(self), id(instance))
-        found = work.results.get(key) if work.kept else None
-        if found is None:
-            found = work.results[key] = next(usual(self, instance), None) is None
-        return found
+        if work.kept is None:
+            return next(usual(self, instance), None) is None
+        return _fits(work.kept, self, instance, work)
 
     made.is_valid = is_valid
     return made
+
+
+def _fits(kept: _Kept, validator: Any, value: Json, work: _Work) -> bool:
+    key = (id(validator), id(value))
+    found = work.results.get(key)
+    if found is None:
+        found = work.results[key] = _pass([(_tests(kept, validator, validator.schema), value)], work)
+    return found
+
+
+def _pass(values: Iterable[tuple[Sequence[Test], Json]], work: _Work) -> bool:
+    # Return whether each value passes its tests. Loops nest deeper than `all` before Python's limit, and are faster.
+    for tests, value in values:
+        for test in tests:
+            if not test(value, work):
+                return False
+    return True
+
+
+def _tests(kept: _Kept, validator: Any, schema: Json) -> Sequence[Test]:
+    # Return the tests of a subschema of a validator, or of its own schema.
+    found = kept.tests.get(id(schema))
+    if found is None:
+        inner = validator.evolve(schema=schema)
+        never: list[Test] = [lambda value, work: False]
+        found = never if schema is False else [_test(kept, inner, *item) for item in inner._validators]
+        kept.tests[id(schema)] = found
+    return found
+
+
+def _test(kept: _Kept, validator: Any, keyword: Callable[..., Any], name: str, wanted: Any) -> Test:
+    schema = validator.schema
+    # In older drafts, some keywords mean something else.
+    same = keyword is jsonschema.Draft202012Validator.VALIDATORS.get(name)
+
+    def usual(value: Json, work: _Work) -> bool:
+        errors = keyword(validator, wanted, value, schema)
+        return not errors or next(iter(errors), None) is None
+
+    match name:
+        case "$ref":
+            return partial(_fits, kept, _target(validator, name, schema))
+        case "type":
+            names = [wanted] if isinstance(wanted, str) else [one for one in wanted if isinstance(one, str)]
+            types = {kind for one in names for kind in _TYPES.get(one, ())}
+            return lambda value, work: type(value) in types or usual(value, work)
+        case "enum":
+            keys = frozenset(map(_key, wanted))
+            return lambda value, work: _key(value) in keys
+        case "properties" if same:
+            # Built when a value has them: a schema may be much larger than the answer.
+            members = cache(lambda: [(key, _tests(kept, validator, inner)) for key, inner in wanted.items()])
+            return lambda value, work: (
+                not isinstance(value, dict)
+                or _pass(((tests, value[key]) for key, tests in members() if key in value), work)
+            )
+        case "items" if isinstance(wanted, dict) and "prefixItems" not in schema:
+            return lambda value, work: (
+                not isinstance(value, list) or _pass(zip(repeat(_tests(kept, validator, wanted)), value), work)
+            )
+        case "additionalProperties" if wanted is False and "patternProperties" not in schema:
+            known = schema.get("properties", {}).keys()
+            return lambda value, work: not isinstance(value, dict) or value.keys() <= known
+        case "required" if same:
+            return lambda value, work: not isinstance(value, dict) or all(key in value for key in wanted)
+        case "pattern" if FIXED_LENGTH.fullmatch(wanted):
+            found = compiled(wanted).search
+            return lambda value, work: not isinstance(value, str) or found(value) is not None
+        case "minimum" if same:
+            return lambda value, work: type(value) not in (int, float) or not value < wanted
+        case "maximum" if same:
+            return lambda value, work: type(value) not in (int, float) or not value > wanted
+        case "minLength":
+            return lambda value, work: not isinstance(value, str) or len(value) >= wanted
+        case "maxLength":
+            return lambda value, work: not isinstance(value, str) or len(value) <= wanted
+    return usual
 
 
 def _spend(validator: Any, steps: int, instance: Json, schema: Json) -> Any:
@@ -203,9 +286,7 @@ def _descend(
     self: Any, instance: Json, schema: Json, path: Json = None, schema_path: Json = None, resolver: Any = None
 ) -> Iterator[Any]:
     # As jsonschema's own, which leaves the path out if the subschema is `false`.
-    kept = _WORK.get().kept
-    inner = kept.validators.get(id(schema)) if kept else None
-    for error in (inner or self.evolve(schema=schema, _resolver=resolver)).iter_errors(instance):
+    for error in self.evolve(schema=schema, _resolver=resolver).iter_errors(instance):
         if path is not None:
             error.path.appendleft(path)
         if schema_path is not None:
@@ -215,32 +296,19 @@ def _descend(
 
 def _target(validator: Any, name: str, schema: Json) -> Any:
     # Return the validator of what a reference refers to.
-    kept = _WORK.get().kept
-    found = kept.targets.get(id(schema)) if kept else None
-    if found is None:
-        resolver = validator._resolver
-        try:
-            resolved = lookup_recursive_ref(resolver) if name == "$recursiveRef" else resolver.lookup(schema[name])
-        except (ValueError, TypeError):
-            raise Unresolvable(ref=schema[name]) from None
-        found = validator.evolve(schema=resolved.contents, _resolver=resolved.resolver)
-        if kept:
-            kept.targets[id(schema)] = found
-    return found
+    resolver = validator._resolver
+    try:
+        resolved = lookup_recursive_ref(resolver) if name == "$recursiveRef" else resolver.lookup(schema[name])
+    except (ValueError, TypeError):
+        raise Unresolvable(ref=schema[name]) from None
+    return validator.evolve(schema=resolved.contents, _resolver=resolved.resolver)
 
 
 def _reference(name: str) -> Callable[..., Iterator[Any]]:
     def reference(validator: Any, value: Json, instance: Json, schema: Json) -> Iterator[Any]:
-        work = _WORK.get()
         target = _target(validator, name, schema)
-        key = (id(target), id(instance))
-        if not (work.kept and work.results.get(key)):
-            fits = True
-            for error in target.iter_errors(instance):
-                fits = False
-                yield error
-            if fits:
-                work.results[key] = True
+        if not (_WORK.get().kept and target.is_valid(instance)):
+            yield from target.iter_errors(instance)
 
     return reference
 
@@ -286,28 +354,20 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 def _type(usual: Callable[..., Any]) -> Callable[..., Any]:
-    # Return the keyword without jsonschema's look-ups for a plain value; `true` is not a number.
+    # Return the keyword for draft 3, in which a type may be a schema.
     def of_type(validator: Any, wanted: Json, instance: Json, schema: Json) -> Any:
-        if isinstance(wanted, str) and type(instance) in _TYPES.get(wanted, ()):
-            return ()
         if isinstance(wanted, list) and any(
             validator.evolve(schema=one).is_valid(instance) for one in wanted if isinstance(one, dict)
         ):
-            return ()  # draft 3: a type may be a schema
+            return ()
         return usual(validator, wanted, instance, schema)
 
     return of_type
 
 
 def _enum(validator: Any, values: list[Json], instance: Json, schema: Json) -> Iterator[Any]:
-    kept = _WORK.get().kept
-    found = kept.enums.get(id(values)) if kept else None
-    if found is None:
-        _spend(validator, len(values), instance, schema)
-        found = frozenset(map(_key, values))
-        if kept:
-            kept.enums[id(values)] = found
-    if _key(instance) not in found:
+    _spend(validator, len(values), instance, schema)
+    if _key(instance) not in map(_key, values):
         yield jsonschema.ValidationError(f"{quoted(instance)} is not one of {quoted(values)}")
 
 

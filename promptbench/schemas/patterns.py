@@ -15,6 +15,8 @@ _ELEMENT = re.compile(
     r"|\\.|\[\^?\]?(?:\\.|[^\]\\])*+\]|.",
     re.DOTALL,
 )
+# Patterns without a choice, an optional part or a group. They cannot backtrack, so that nothing has to stop a search.
+FIXED_LENGTH = re.compile(r"(?:[^\\*+?|(){}]|\\[dDwWsSbB]|\\[^a-zA-Z0-9]|\{[0-9]{1,2}\}(?!\{)){0,60}", re.DOTALL)
 
 
 @lru_cache(maxsize=1000)

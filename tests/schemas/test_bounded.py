@@ -33,8 +33,11 @@ def _keywords(inner: st.SearchStrategy[Json], *, refers: bool = False) -> st.Sea
             "items": inner,
             "enum": st.lists(VALUES, min_size=1, max_size=3),
             "const": VALUES,
-            "pattern": st.sampled_from(["a", "^a$", "[0-9]"]),
+            "pattern": st.sampled_from(["a", "^a$", "[0-9]", "^a+$"]),
+            "minLength": st.integers(0, 2),
+            "maxLength": st.integers(0, 2),
             "minimum": st.integers(-2, 2),
+            "maximum": st.integers(-2, 2),
             "maxItems": st.integers(0, 2),
             "uniqueItems": st.booleans(),
             "anyOf": several,
@@ -59,7 +62,7 @@ def _keywords(inner: st.SearchStrategy[Json], *, refers: bool = False) -> st.Sea
 SCHEMAS = _keywords(_keywords(st.booleans()) | st.booleans())
 REFERRING = _keywords(_keywords(st.booleans(), refers=True) | st.booleans(), refers=True)
 # Not 2019-09, in which jsonschema itself is wrong about unevaluated items (tests/bench/json_schema_suite).
-DRAFTS = st.sampled_from([None, "http://json-schema.org/draft-07/schema#"])
+DRAFTS = st.sampled_from([None, *(f"http://json-schema.org/draft-{number}/schema#" for number in ("06", "07"))])
 
 
 def fits(schema: Json, *values: Json) -> list[bool]:

@@ -179,17 +179,23 @@ def prepare_again(project: Project, store: Store, runs: RunStore, info: RunInfo)
     return as_confirmed(_assemble(project, store, runs, info), runs, info)
 
 
+# Runs that are not judged again: their mark among the facts, what they are, and a hint.
+_OTHER_RUNS = (
+    (
+        "replayed",
+        "replayed logged calls, not the cases of a suite",
+        "`{command}` shows its result again, without a call",
+    ),
+    ("compared", "is a comparison, which does not judge a candidate", "`promptbench runs report` shows it again"),
+    ("suggested", "is of `suggest`, which judges a part of the suite", "`{command}` made it"),
+)
+
+
 def _assemble(project: Project, store: Store, runs: RunStore | None, info: RunInfo) -> PreparedSuite:
     selected, root = info.facts["selection"], project.settings.root
-    if selected.get("replayed"):
-        hint = f"`{info.facts['command']}` shows its result again, without a call"
-        raise InputError(f"run {info.id} replayed logged calls, not the cases of a suite", hint=hint)
-    if selected.get("compared"):
-        hint = "`promptbench runs report` shows it again"
-        raise InputError(f"run {info.id} is a comparison, which does not judge a candidate", hint=hint)
-    if "suggested" in selected:
-        hint = f"`{info.facts['command']}` made it"
-        raise InputError(f"run {info.id} is of `suggest`, which judges a part of the suite", hint=hint)
+    for fact, what, hint in _OTHER_RUNS:
+        if selected.get(fact):
+            raise InputError(f"run {info.id} {what}", hint=hint.format(command=info.facts["command"]))
     champion = next((StoredPrompt(item.name, item.source) for item in info.variants if item.side == "champion"), None)
     selection = Selection(
         paths=(root / info.facts["path"],),
@@ -265,8 +271,6 @@ def _is_same_trajectory(attempt: Attempt, trajectory: Trajectory | None) -> bool
 
 def _recorded_judgings(prepared: PreparedSuite, source: RunStore, run: str, attempt: Attempt) -> Iterator[Judging]:
     """Yield the recorded judgements on an answer: from the run itself, or from any equal request."""
-    if attempt.answer is None:
-        return
     case = prepared.cases[attempt.key.case]
     for item, text in judge_requests_of(prepared, case, attempt):
         request = prepared.as_sent(item.request)
