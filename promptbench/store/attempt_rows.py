@@ -1,6 +1,7 @@
 """Attempts and judge calls as rows of `runs.sqlite`."""
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import fields
@@ -25,9 +26,10 @@ from promptbench.core.types import (
     Usage,
 )
 from promptbench.store import answers
+from promptbench.store.run_table import Value
 
 # The kind of the failure that left an attempt without an answer.
-FAILURE = """CASE WHEN outcome = 'errored' AND answer_hash IS NULL THEN (
+FAILURE = """CASE WHEN outcome = 'errored' AND answer_id IS NULL THEN (
     SELECT kind FROM failed_try AS failed WHERE failed.run = attempt.run AND failed.variant = attempt.variant
     AND failed.model = attempt.model AND failed.case_name = attempt.case_name AND failed.repeat = attempt.repeat
     AND failed.started = attempt.started ORDER BY try DESC LIMIT 1) END"""
@@ -38,6 +40,24 @@ COLUMNS = (
     "output_tokens, cached_tokens, reasoning_tokens, cost, started, connect_ms, first_byte_ms, limit_ms, backoff_ms, "
     f"fallback, calls, steps, {FAILURE}"
 )
+# From the columns of `attempt`, in their order.
+_INSERT = f"""INSERT OR REPLACE INTO attempt_row VALUES (
+    (SELECT id FROM run_column WHERE (run, variant, model) = (?1, ?2, ?3)), ?4, ?5, ?6, ?7,
+    (SELECT id FROM answer WHERE hash = ?8),
+    (SELECT id FROM answer_source WHERE (model, model_returned, params, structured) = (?3, ?9, ?10, ?12)),
+    ?11, ?13, ?14, ?15, coalesce((SELECT id FROM usual_scores WHERE scores = ?16), ?16),
+    {", ".join(f"?{number}" for number in range(17, 34))})"""
+# From an attempt of the run ?12, with what scoring decides.
+_INSERT_SCORED = """INSERT OR REPLACE INTO attempt_row
+    SELECT (SELECT id FROM run_column WHERE (run, variant, model) = (?1, ?2, ?3)), case_name, repeat, ?6, request_hash,
+        answer_id, source_id, finish_reason, ?7, ?8, ?9,
+        coalesce((SELECT id FROM usual_scores WHERE scores = ?10), ?10), ?11,
+        tries, queue_ms, provider_ms, input_tokens, output_tokens, cached_tokens, reasoning_tokens, cost, started,
+        connect_ms, first_byte_ms, limit_ms, backoff_ms, fallback, calls, steps
+    FROM attempt_row WHERE case_name = ?4 AND repeat = ?5
+    AND run_column = (SELECT id FROM run_column WHERE (run, variant, model) = (?12, ?2, ?3))"""
+# Scores that other attempts will have too: no value but 0 and 1, no reason.
+_COMMON = re.compile(r'\[(?:\["[^"\\]*",(?:true|false),[01]\.0\],?)*\]')
 # The provider that replays answers and never makes a call.
 _RECORDED = "recorded/"
 
@@ -160,8 +180,8 @@ def keep(
             )
     outcome, *scored = scored_columns(attempt)
     # Resuming a run replaces its errored attempts.
-    execute(
-        f"INSERT OR REPLACE INTO attempt VALUES ({', '.join('?' * 33)})",
+    insert(
+        connection,
         [
             run,
             key.variant,
@@ -169,7 +189,7 @@ def keep(
             key.case,
             key.repeat,
             outcome,
-            attempt.request_hash,
+            answers.pack_hash(attempt.request_hash),
             answer_hash,
             answer.model if answer else None,
             canonical(dict(answer.params)) if answer else None,
@@ -194,6 +214,30 @@ def keep(
             len(attempt.steps) or None,
         ],
     )
+
+
+def insert(connection: sqlite3.Connection, row: Sequence[Value]) -> None:
+    """Insert or replace an attempt with the columns of `attempt`, the hash of its request packed.
+
+    Its text is there already. The caller holds a transaction.
+    """
+    _keep_shared(connection, row[:3], row[15])
+    connection.execute(answers.KEEP_SOURCE, [row[2], row[8], row[9], row[11]])
+    connection.execute(_INSERT, row)
+
+
+def insert_scored(
+    connection: sqlite3.Connection, run: str, source: str, key: Sequence[Value], scored: Sequence[Value]
+) -> None:
+    """Insert or replace the attempt of the run `source` in another run, with new `scored_columns`."""
+    _keep_shared(connection, [run, *key[:2]], scored[4])
+    connection.execute(_INSERT_SCORED, [run, *key, *scored, source])
+
+
+def _keep_shared(connection: sqlite3.Connection, column: Sequence[Value], scores: Value) -> None:
+    connection.execute("INSERT OR IGNORE INTO run_column (run, variant, model) VALUES (?, ?, ?)", column)
+    if _COMMON.fullmatch(str(scores)):
+        connection.execute("INSERT OR IGNORE INTO usual_scores (scores) VALUES (?)", [scores])
 
 
 # The table of attempts at chains with steps of two versions, which are no attempts of the run.

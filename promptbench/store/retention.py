@@ -19,11 +19,11 @@ WHERE NOT EXISTS (
     WHERE other.suite = this.suite AND latest.model = calibration.model
     AND (other.started, other.rowid) > (this.started, this.rowid))
 """
-_UNREFERENCED_ANSWERS = """hash NOT IN (SELECT answer_hash FROM attempt WHERE answer_hash NOTNULL)
-AND hash NOT IN (SELECT answer_hash FROM recording WHERE answer_hash NOTNULL)
+_UNREFERENCED_ANSWERS = """id NOT IN (SELECT answer_id FROM attempt_row WHERE answer_id NOTNULL)
+AND id NOT IN (SELECT answer_id FROM recording_row WHERE answer_id NOTNULL)
 AND 'sha256:' || lower(hex(hash)) NOT IN (SELECT text_hash FROM judging)"""
-_UNREFERENCED_RECORDINGS = """recorded < ? AND request_hash NOT IN (SELECT request_hash FROM attempt)
-AND request_hash NOT IN (SELECT request_hash FROM step UNION SELECT request_hash FROM judging)"""
+_UNREFERENCED_RECORDINGS = """recorded < ? AND request_hash NOT IN (SELECT request_hash FROM attempt_row)
+AND request_hash NOT IN (SELECT pack_hash(request_hash) FROM step UNION SELECT pack_hash(request_hash) FROM judging)"""
 _TABLES_OF_RUNS = """SELECT DISTINCT listed.name
 FROM sqlite_master AS listed JOIN pragma_foreign_key_list(listed.name) AS key
 WHERE listed.type = 'table' AND key."table" = 'run' AND key."from" = 'run'"""
@@ -69,7 +69,7 @@ class Retention(RunTable):
         """
         with storage_errors(self.path, WHAT):
             busy = tuple(run for run in runs if not self._remove(run))
-            unused = self._delete("recording", _UNREFERENCED_RECORDINGS, before) if recordings else 0
+            unused = self._delete("recording_row", _UNREFERENCED_RECORDINGS, before) if recordings else 0
             # With foreign keys on, SQLite would scan all attempts for each answer; the query checks the same once.
             self._connection.execute("PRAGMA foreign_keys = OFF")
             try:

@@ -8,13 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from promptbench.core.errors import EnvironmentFailure, InputError
-from promptbench.store import runs_schema
+from promptbench.store import answers, attempt_rows, runs_schema
 from promptbench.store.database import storage_errors
 from promptbench.store.migrations import pending
 from promptbench.store.run_table import WHAT, RunTable
 from promptbench.store.runs import FILE_NAME, RunInfo, RunStore, read_runs
 
-_TABLES = ("attempt", "step", "failed_try", "judging", "swap")
+_TABLES = ("step", "failed_try", "judging", "swap")
+_ATTEMPTS = "attempt_row WHERE run_column IN (SELECT id FROM run_column WHERE run = ?1)"
+_REQUESTS = f"""SELECT request_hash FROM {_ATTEMPTS}
+    UNION SELECT pack_hash(request_hash) FROM step WHERE run = ?1
+    UNION SELECT pack_hash(request_hash) FROM judging WHERE run = ?1"""
+_TEXTS = f"""SELECT hash, text FROM answer WHERE id IN (
+    SELECT answer_id FROM {_ATTEMPTS} UNION SELECT answer_id FROM recording_row WHERE request_hash IN ({_REQUESTS}))"""
 
 
 class RunFile(RunTable):
@@ -36,6 +42,7 @@ class RunFile(RunTable):
         with storage_errors(file, WHAT):
             address = f"{file.absolute().as_uri()}?mode=ro{alone}"
             connection = sqlite3.connect(address, uri=True, timeout=30, isolation_level=None)
+            connection.create_function("pack_hash", 1, answers.pack_hash, deterministic=True)
             try:
                 if pending(connection, runs_schema.SET, runs_schema.MIGRATIONS, WHAT):
                     hint = "use the same version for all shards and for the merge"
@@ -71,15 +78,12 @@ def copy(runs: RunStore, new: str, parts: Iterable[tuple[RunFile, str]]) -> None
     """
     with runs.transaction() as connection:
         for file, run in parts:
-            answers = "SELECT answer.* FROM attempt JOIN answer ON answer.hash = answer_hash WHERE run = ?"
-            _insert(connection, "answer", file.rows(answers, run))
-            for source in ("attempt", "step", "judging"):
-                recordings = (
-                    f"SELECT DISTINCT recording.* FROM {source} JOIN recording USING (request_hash) WHERE run = ?"
-                )
-                texts = f"SELECT DISTINCT answer.* FROM ({recordings}) JOIN answer ON hash = answer_hash"
-                _insert(connection, "answer", file.rows(texts, run))
-                _insert(connection, "recording", file.rows(recordings, run))
+            _insert(connection, "answer", file.rows(_TEXTS, run))
+            for row in file.rows(f"{answers.RECORDINGS} WHERE request_hash IN ({_REQUESTS})", run):
+                answers.insert_recording(connection, row, replace=False)
+            for _, *row, _, _ in file.rows("SELECT * FROM attempt WHERE run = ?", run):
+                row[5] = answers.pack_hash(row[5])
+                attempt_rows.insert(connection, [new, *row])
             for table in _TABLES:
                 _insert(connection, table, file.rows(f"SELECT * FROM {table} WHERE run = ?", run), new)
 

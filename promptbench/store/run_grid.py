@@ -84,7 +84,7 @@ FIGURES = {"latency": "iif(model LIKE 'recorded/%', NULL, provider_ms)", "cost":
 # An attempt without its texts: whose it is, its scores and repairs, if its call has a time, and what a report adds up.
 _FIGURES = """variant, model, case_name, repeat, scores, repairs,
     tries AND provider_ms NOTNULL AND substr(model, 1, 9) <> 'recorded/',
-    outcome, answer_hash NOTNULL, rung, well_formed, tries, cost, input_tokens, output_tokens,
+    outcome, answer_id NOTNULL, rung, well_formed, tries, cost, input_tokens, output_tokens,
     provider_ms, first_byte_ms, queue_ms, limit_ms, backoff_ms"""
 
 
@@ -133,7 +133,7 @@ class RunGrid(RunTable):
 
     def answered_with(self, run: str, text: str) -> set[str]:
         """Return the cases of a run that have an answer with a text in it; upper and lower case are the same."""
-        sql = """SELECT DISTINCT case_name FROM attempt JOIN answer ON answer.hash = answer_hash
+        sql = """SELECT DISTINCT case_name FROM attempt JOIN answer ON answer.id = answer_id
             WHERE run = ? AND text LIKE '%' || ? || '%' ESCAPE '\\'"""
         written = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         return {str(row[0]) for row in self._rows(sql, [run, written])}
@@ -142,7 +142,7 @@ class RunGrid(RunTable):
         """Return the answers that stand for these cases in a column."""
         sql = f"""SELECT case_name, outcome, substr(text, 1, {_MOST_SHOWN}), length(text), error, scores,
                 avg({FIGURES["latency"]}) OVER of_case, avg(cost) OVER of_case
-            FROM attempt LEFT JOIN answer ON answer.hash = answer_hash
+            FROM attempt LEFT JOIN answer ON answer.id = answer_id
             WHERE run = ? AND variant = ? AND model = ? AND case_name IN ({", ".join("?" * len(cases))})
             WINDOW of_case AS (PARTITION BY case_name)
             ORDER BY case_name, outcome <> 'failed', repeat DESC"""

@@ -51,7 +51,7 @@ _MADE = (
 _CALLS = f"""
     SELECT suite, prompt, coalesce(fallback, model) AS model, made.started, 0 AS judge, 1 AS answers, 0 AS failed,
         input_tokens, output_tokens, cached_tokens, cost
-    FROM attempt AS made {_MADE} AND answer_hash NOTNULL AND tries > 0 AND steps IS NULL
+    FROM attempt AS made {_MADE} AND answer_id NOTNULL AND tries > 0 AND steps IS NULL
     UNION ALL
     SELECT suite, prompt, model, made.started, 0, 0, 1, NULL, NULL, NULL, NULL
     FROM failed_try AS made {_MADE}

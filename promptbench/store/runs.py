@@ -48,13 +48,13 @@ SHARD = "SHARD"
 
 _RUN = "id, plan, suite, prompt, started, finished, result, sentence, tool_version, facts"
 _WHOLE = f"finished IS NOT NULL AND result <> '{SHARD}'"
-_UNJUDGED = "outcome = 'errored' AND answer_hash NOTNULL AND fallback IS NULL"
-_ATTEMPTS = f"SELECT {attempt_rows.COLUMNS} FROM attempt LEFT JOIN answer ON answer.hash = answer_hash WHERE run = ?"
+_UNJUDGED = "outcome = 'errored' AND answer_id NOTNULL AND fallback IS NULL"
+_ATTEMPTS = f"SELECT {attempt_rows.COLUMNS} FROM attempt LEFT JOIN answer ON answer.id = answer_id WHERE run = ?"
 
-_MISSING = "outcome = 'errored' AND answer_hash IS NULL AND fallback IS NULL"
+_MISSING = "outcome = 'errored' AND answer_id IS NULL AND fallback IS NULL"
 _OUTCOMES = f"""variant, model, case_name, repeat, outcome, rung, well_formed, {_MISSING},
     {_MISSING} AND {attempt_rows.FAILURE} IS 'rejected', tries = 0 AND outcome <> 'errored',
-    CASE WHEN answer_hash NOTNULL THEN coalesce(provider_ms, 0.0) END, cost"""
+    CASE WHEN answer_id NOTNULL THEN coalesce(provider_ms, 0.0) END, cost"""
 
 
 # An attempt as a row of `attempt_rows.COLUMNS`, and its steps: another process reads it in a tenth of the time.
@@ -220,20 +220,14 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
         self, run: str, source: str, scored: Iterable[tuple[StoredAttempt, Sequence[Judging], tuple[Any, ...]]]
     ) -> None:
         """Commit attempts of the run `source` in another run, with judge calls and with new `scored_columns`."""
-        at = "WHERE run = ? AND variant = ? AND model = ? AND case_name = ? AND repeat = ?"
         with self.transaction() as connection:
             for (row, steps), judgings, columns in scored:
-                connection.execute(
-                    f"""INSERT OR REPLACE INTO attempt SELECT ?, variant, model, case_name, repeat, ?, request_hash,
-                        answer_hash, model_returned, params, finish_reason, structured, ?, ?, ?, ?, ?, tries, queue_ms,
-                        provider_ms, input_tokens, output_tokens, cached_tokens, reasoning_tokens, cost, started,
-                        connect_ms, first_byte_ms, limit_ms, backoff_ms, fallback, calls, steps FROM attempt {at}""",
-                    [run, *columns, source, *row[:4]],
-                )
+                attempt_rows.insert_scored(connection, run, source, row[:4], columns)
                 if row[6] is None:
                     connection.execute(
-                        f"""INSERT OR REPLACE INTO failed_try SELECT ?, variant, model, case_name, repeat, started, try,
-                            kind, status, message, provider_ms FROM failed_try {at} AND started = ?""",
+                        """INSERT OR REPLACE INTO failed_try SELECT ?, variant, model, case_name, repeat, started, try,
+                            kind, status, message, provider_ms FROM failed_try
+                            WHERE (run, variant, model, case_name, repeat, started) = (?, ?, ?, ?, ?, ?)""",
                         [run, source, *row[:4], row[24]],
                     )
                 for number, step in enumerate(steps, 1):
@@ -252,7 +246,11 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
     def forget_errors(self, run: str) -> int:
         """Delete the attempts of a run that have no answer, and return their number; their failed calls stay."""
         with self.transaction() as connection:
-            return connection.execute(f"DELETE FROM attempt WHERE run = ? AND {_MISSING}", [run]).rowcount
+            return connection.execute(
+                f"""DELETE FROM attempt_row
+                WHERE run_column IN (SELECT id FROM run_column WHERE run = ?) AND {_MISSING}""",
+                [run],
+            ).rowcount
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -360,11 +358,11 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
 
     def confirmed(self, run: str, models: Collection[str]) -> dict[str, bool]:
         """Return whether repeated requests got the same answer, by those of the models where two tries have one."""
-        sql = f"""SELECT model, min(first.answer_hash = again.answer_hash) FROM attempt AS again
+        sql = f"""SELECT model, min(first.answer_id = again.answer_id) FROM attempt AS again
             JOIN attempt AS first USING (run, variant, model, case_name)
             WHERE run = ? AND model IN ({", ".join("?" * len(models))}) AND first.repeat = 0 AND again.repeat = 1
             AND coalesce(first.fallback, again.fallback) IS NULL
-            AND first.answer_hash NOTNULL AND again.answer_hash NOTNULL GROUP BY model"""
+            AND first.answer_id NOTNULL AND again.answer_id NOTNULL GROUP BY model"""
         return {model: bool(same) for model, same in self._rows(sql, [run, *models])} if models else {}
 
     def _keys(self, run: str, where: str) -> set[AttemptKey]:
@@ -400,8 +398,8 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
     def find(self, request_hash: str) -> tuple[Answer, bool] | None:
         """Return the recorded answer to a request, and whether its model is deterministic; None if not recorded."""
         sql = """SELECT recording.answer, text, deterministic FROM recording
-            LEFT JOIN answer ON hash = answer_hash WHERE request_hash = ?"""
-        row = self._row(sql, [request_hash])
+            LEFT JOIN answer ON hash = answer_hash WHERE request_key = ?"""
+        row = self._row(sql, [answers.pack_hash(request_hash)])
         return None if row is None else (replace(answers.loads(row[0], row[1]), recorded=True), bool(row[2]))
 
     def record(self, request_hash: str, model: str, answer: Answer, *, deterministic: bool) -> None:
@@ -411,7 +409,9 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
 
     def deterministic(self, model: str) -> bool | None:
         """Return True if all recordings of a model are of a deterministic one; None if there are none."""
-        row = self._row("SELECT min(deterministic) FROM recording WHERE model = ?", [model])
+        sql = """SELECT min(deterministic) FROM recording_row
+            WHERE source_id IN (SELECT id FROM answer_source WHERE model = ?)"""
+        row = self._row(sql, [model])
         return None if row is None or row[0] is None else bool(row[0])
 
     def has_logged(self, model: str) -> bool:
@@ -452,13 +452,20 @@ def _open(path: Path) -> sqlite3.Connection:
         # A commit needs no fsync to survive the death of the process; only a power cut may lose the last ones.
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.create_function("pack_hash", 1, answers.pack_hash, deterministic=True)
         if pending(connection, runs_schema.SET, runs_schema.MIGRATIONS, WHAT):
             connection.execute("BEGIN IMMEDIATE")
             connection.create_function("text_hash", 1, answers.text_hash, deterministic=True)
+            # For earlier migrations.
             connection.create_function("hash_bytes", 1, lambda tagged: tagged and bytes.fromhex(tagged[7:]))
             apply(connection, runs_schema.SET, runs_schema.MIGRATIONS)
             connection.execute("COMMIT")
-            if connection.execute("PRAGMA page_size").fetchone() != (PAGE_SIZE,):
+            # Earlier versions chose smaller pages, and a migration may leave free ones.
+            if connection.execute(
+                """SELECT page_size <> ? OR 4 * freelist_count > page_count
+                FROM pragma_page_size, pragma_freelist_count, pragma_page_count""",
+                [PAGE_SIZE],
+            ).fetchone()[0]:
                 Retention(connection, path).compact()
         # Only now, because migrations replace tables that others refer to.
         connection.execute("PRAGMA foreign_keys = ON")

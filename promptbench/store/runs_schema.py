@@ -1,6 +1,6 @@
 """The tables of `runs.sqlite`: runs, attempts, recordings of real answers, cache, logged calls, measurements."""
 
-from promptbench.store import answers_once, attempt_rows, batches, looks, run_views
+from promptbench.store import answers_once, attempt_rows, batches, compact_rows, looks, run_views
 
 SET = "runs"
 
@@ -297,6 +297,7 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
     "0018_answers_once": answers_once.STATEMENTS,
     "0019_swaps": attempt_rows.SWAPS,
     "0020_batches": batches.TABLES,
+    "0021_compact_rows": compact_rows.STATEMENTS,
 }
 
 COLUMNS: dict[str, dict[str, str]] = {
@@ -319,7 +320,6 @@ COLUMNS: dict[str, dict[str, str]] = {
         "name": "the version's name in reports",
         "source": "the prompt file's text",
     },
-    "answer": {"hash": "sha256 of the text with LF line ends, as 32 bytes", "text": "a model's answer, kept once"},
     "attempt": {
         "run": "the run",
         "variant": "hash of the prompt version; empty for a model that uses no prompt",
@@ -354,6 +354,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "fallback": "the fallback model that answered instead of a disabled one; the attempt counts as errored",
         "calls": "JSON list of [name, arguments as text, id]: the tools that the answer calls; null if none",
         "steps": "how often the model was called, if its tools have results; times, tokens and cost are then sums",
+        "answer_id": "id in answer; null if there is none",
+        "rowid": "null; Datasette expects it in a view with bytes",
     },
     "step": attempt_rows.STEP_COLUMNS,
     "swap": attempt_rows.SWAP_COLUMNS,
@@ -364,6 +366,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "answer": "JSON: the whole answer, but for its text if `answer_hash` has it",
         "recorded": "ISO 8601, UTC",
         "answer_hash": "hash of the answer's text, as in answer; null if the JSON has it",
+        "request_key": "request_hash as 32 bytes; queries by it use an index",
+        "rowid": "its number in this file",
     },
     "cache": {
         "key": "hash of everything that shapes the answer: the request, its repeat, the model's address and settings",
@@ -421,6 +425,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     },
     "held_out_use": looks.HELD_OUT_COLUMNS,
     **batches.COLUMNS,
+    **compact_rows.COLUMNS,
     "watched_case": {
         "run": "the run that found the case broken or unstable, or did not finish while it was in doubt",
         "suite": "the suite's name",

@@ -24,7 +24,7 @@ from tests.bench import project
 from tests.bench.busy_server import BusyServer, Manner
 
 _MANNER = Manner(latency=(0.02, 0.3), refuse=0.0005, fail=0.02, cut=0.01, retry_after=0.5)
-_ANSWERS = """SELECT case_name, answer.text FROM attempt JOIN answer ON answer.hash = answer_hash
+_ANSWERS = """SELECT case_name, answer.text FROM attempt JOIN answer ON answer.id = answer_id
     WHERE run = (SELECT id FROM run ORDER BY started LIMIT 1 OFFSET ?)"""
 _KILLS = 10
 _ON_THE_WAY = 54

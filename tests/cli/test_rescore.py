@@ -107,7 +107,7 @@ def test_where_answers_are_missing_the_suite_goes_on_from_there(ran: ProjectFold
 def test_a_run_of_the_first_rule_needs_its_retries_too(ran: ProjectFolder) -> None:
     with sqlite3.connect(ran.root / ".promptbench" / "runs.sqlite") as record:
         record.execute("UPDATE run SET facts = json_remove(facts, '$.rule')")
-        record.execute("DELETE FROM attempt WHERE repeat >= 3")
+        record.execute("DELETE FROM attempt_row WHERE repeat >= 3")
     ended = rescored(ran)
     assert ended.code == 6
     assert "the gate needs answers that this run does not have" in last_line(ended.out)
@@ -163,7 +163,7 @@ def test_tool_calls_of_a_run_are_on_record_and_scored_again(project: ProjectFold
 def test_answers_on_another_rung_are_listed(ran: ProjectFolder, ladder: str, shown: str) -> None:
     with sqlite3.connect(ran.root / ".promptbench" / "runs.sqlite") as record:
         record.execute("UPDATE run SET facts = json_remove(facts, ?)", [ladder])
-        record.execute("UPDATE attempt SET rung = 'extracted' WHERE case_name = 'hello' AND rung = 'raw'")
+        record.execute("UPDATE attempt_row SET rung = 'extracted' WHERE case_name = 'hello' AND rung = 'raw'")
     out = rescored(ran, "latest", "--output", "json=rescored.json").out
     [run] = json.loads((ran.root / "rescored.json").read_text(encoding="utf-8"))["runs"]
     before, now = run["ladders"]

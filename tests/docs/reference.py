@@ -145,7 +145,8 @@ def _databases() -> Iterator[str]:
         for column, text in columns.items():
             yield f"| `{column}` | {text} |"
         yield ""
-    yield "The views `attempt_with_answer` and `result` join them for reading.\n"
+    yield "`attempt` and `recording` are views of `attempt_row` and `recording_row`, which hold hashes as bytes, and"
+    yield "numbers for what many rows share. The views `attempt_with_answer` and `result` join them for reading.\n"
     yield from _sql(runs_schema.MIGRATIONS)
     yield "## `prompt_store/prompts.sqlite`: versions, labels, events, evidence\n"
     yield "Append-only; rebuilt from `prompt_store/text/`. The views `label` and `history` are for reading.\n"
