@@ -116,7 +116,7 @@ def test_the_matrix_is_sorted_by_the_figures_of_a_column(judged_copy: Viewer, fi
     name = newest(judged_copy)
     with Project.open(judged_copy.root, {}).runs() as runs, runs.transaction() as connection:
         for value, case in ((None, "hello"), (1, "late parcel"), (2, "charged twice")):
-            connection.execute(f"UPDATE attempt SET {column} = ? WHERE case_name = ?", [value, case])
+            connection.execute(f"UPDATE attempt_row SET {column} = ? WHERE case_name = ?", [value, case])
     up = ["late parcel", "charged twice", "hello"]  # What is unknown is last both ways.
     down = ["charged twice", "late parcel", "hello"]
     for sort, order, direction in ((figure, up, "ascending"), (f"-{figure}", down, "descending")):
