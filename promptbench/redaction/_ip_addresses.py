@@ -3,10 +3,14 @@
 import ipaddress
 import re
 from collections.abc import Iterator
+from itertools import product
 
-from promptbench.redaction._placeholders import Digests, SensitiveSpan, shape_of
+from promptbench.redaction._placeholders import Digests, SensitiveSpan
 
-MARKS = ("0.0", "::", "0:")
+# Two groups between dots, or the first group of an IPv6 address.
+MARKS = (
+    "0.0.0", "0.00.0", "0.000.0", *(f"0{''.join(group)}:" for group in product("0abcdef", repeat=3)),
+)  # fmt: skip
 
 # The search skips to a digit; all IPv6 addresses that are in use begin with 2.
 _FORM = re.compile(
@@ -24,10 +28,6 @@ _IP6 = "2001:db8::"
 
 def find(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
     """Yield the addresses."""
-    shape = shape_of(text)
-    # Most texts have a time or a decimal number.
-    if shape.count(".0") < 3 and "::" not in shape and shape.count(":") < 7:
-        return
     for match in _FORM.finditer(text):
         start, end = match.span()
         if _is_public(match[0]) and not _VERSION.search(text, max(0, start - _REACH), start):

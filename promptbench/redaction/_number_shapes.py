@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from promptbench.redaction._placeholders import AFTER_ESCAPE, Digests, SensitiveSpan
 
-# No mark: a number may be written in groups of any size.
-MARKS = ()
+# The words before a telephone number of seven or eight digits. Other numbers have no mark, because they may be written
+# in groups of any size.
+MARKS = ("tel", "tél", "phone", "mob", "cell", "fax", "handy", "what", "call", "rufn")
+_SEPARATORS = " ()./-\u00a0".encode()
 
 _DIGITS = re.compile(r"[0-9](?:[ ()./\-\u00a0]{0,3}[0-9]){6,}")
 _TIME = re.compile(r"(?:19|20)\d\d[-/.]\d\d[-/.]\d\d(?: \d\d)?\Z")
@@ -70,26 +72,25 @@ _PHONE_ZEROS = "000"
 
 def find(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
     """Yield the bank accounts, then the cards, then the telephone numbers."""
-    if not may_find(text):
+    if not _may_find(text):
         return
     yield from find_accounts(text, digests)
     yield from find_cards(text, digests)
     yield from find_phones(text, digests)
 
 
-def may_find(text: str) -> bool:
+def has_digits(shape: bytes, *, marked: bool) -> bool:
+    """Return False if `find` yields nothing in a text of this shape. `marked` is True if it has one of `MARKS`."""
+    return b"0" * (7 if marked else 9) in shape.translate(None, _SEPARATORS)
+
+
+def _may_find(text: str) -> bool:
     """Return True if `text` has nine adjacent digits that are not a time, or seven after a word for a telephone."""
-    for run in _DIGITS.finditer(text):
-        written = run[0]
-        if _TIME.match(written):
-            continue
-        if len(written) >= 9 and _count_digits(written) >= 9:
-            return True
-        start = run.start()
-        line = text.rfind("\n", max(0, start - _REACH), start) + 1 or max(0, start - _REACH)
-        if line < start and _NAMED.search(text, line, start):
-            return True
-    return False
+    return any(
+        _count_digits(run[0]) >= 9 or _NAMED.search(text, max(0, run.start() - _REACH), run.start())
+        for run in _DIGITS.finditer(text)
+        if not _TIME.match(run[0])
+    )
 
 
 def find_accounts(text: str, digests: Digests) -> Iterator[SensitiveSpan]:

@@ -9,7 +9,7 @@ from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ahocorasick_rs import AhoCorasick
+    from ahocorasick_rs import AhoCorasick, BytesAhoCorasick
 
 # A position after an escape in JSON that is kept as text, where the preceding letter is not part of a word.
 AFTER_ESCAPE = r"(?<=\\[nrtbf])|(?<=\\u[0-9a-fA-F]{4})"
@@ -33,6 +33,12 @@ class SensitiveSpan:
     unique: bool = False
 
 
+def encode_shape(lower: str) -> bytes:
+    """Return lower-case text in UTF-8, with 0 for each digit."""
+    # Bytes, because translating a text that is not ASCII takes ten times as long.
+    return lower.encode("utf-8", "surrogatepass").translate(_DIGITS)
+
+
 @lru_cache(maxsize=4)
 def shape_of(text: str) -> str:
     """Return `text` in lower case, with 0 for each digit, and of the same length."""
@@ -40,8 +46,7 @@ def shape_of(text: str) -> str:
     if len(lower) != len(text):
         # Some capitals have lower-case forms of two characters.
         lower = "".join(char.lower() if len(char.lower()) == 1 else char for char in text)
-    # Bytes, because translating a text that is not ASCII takes ten times as long.
-    return lower.encode("utf-8", "surrogatepass").translate(_DIGITS).decode("utf-8", "surrogatepass")
+    return encode_shape(lower).decode("utf-8", "surrogatepass")
 
 
 @lru_cache(maxsize=8)
@@ -53,6 +58,13 @@ def compile_marks(marks: tuple[str, ...]) -> AhoCorasick:
     from ahocorasick_rs import AhoCorasick
 
     return AhoCorasick(marks)
+
+
+def compile_byte_marks(marks: tuple[str, ...]) -> BytesAhoCorasick:
+    """Return a search for `marks` in `encode_shape`. It takes half as long, and has no positions in the text."""
+    from ahocorasick_rs import BytesAhoCorasick, Implementation
+
+    return BytesAhoCorasick([mark.encode() for mark in marks], implementation=Implementation.DFA)
 
 
 class Digests:

@@ -13,7 +13,7 @@ from bisect import bisect
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Protocol, TypeVar
 
 import regex
@@ -27,7 +27,7 @@ from promptbench.redaction import (
     _number_shapes,
     _secret_shapes,
 )
-from promptbench.redaction._placeholders import Digests, SensitiveSpan, compile_marks, shape_of
+from promptbench.redaction._placeholders import Digests, SensitiveSpan, compile_byte_marks, encode_shape
 
 _Plain = TypeVar("_Plain")
 
@@ -38,6 +38,7 @@ _MIN_PHONE = 10**6
 # A smaller integer is not a payment card.
 _MIN_CARD = 10**12
 _MAX_NAMES = 10_000
+_MAX_CLEAN_CHARACTERS = 2**18
 _MAX_PASSES = 8
 _VALUES_OF_PAIRS = {"value", "values", "stringValue", "arrayValue"}
 # For one search with a pattern of the project.
@@ -48,6 +49,7 @@ _FIELDS = (
     "id", "answer", "model", "variables", "prompt", "prompt_version", "error", "finish_reason", "failed", "tags",
     "extra", "expected", "raw",
 )  # fmt: skip
+_get_fields = operator.attrgetter(*_FIELDS)
 
 
 class _Detector(Protocol):
@@ -72,11 +74,15 @@ _BUILT_IN: tuple[_Detector, ...] = (
 _MARKS, _OWNERS = zip(*((mark, detector) for detector in _BUILT_IN for mark in detector.MARKS), strict=True)
 
 
+_search_marks = cache(lambda: compile_byte_marks(_MARKS))
+
+
 def _select_detectors(detectors: Sequence[_Detector], text: str) -> list[_Detector]:
     """Return those of `detectors` that may find something in `text`."""
-    matches = compile_marks(_MARKS).find_matches_as_indexes(shape_of(text), overlapping=True)
-    hit = {_OWNERS[index] for index, _, _ in matches}
-    return [item for item in detectors if item in hit or not item.MARKS]
+    shape = encode_shape(text.lower())
+    hit = {_OWNERS[index] for index, _, _ in _search_marks().find_matches_as_indexes(shape, overlapping=True)}
+    has_number = _number_shapes.has_digits(shape, marked=_number_shapes in hit)
+    return [item for item in detectors if (has_number if item is _number_shapes else item in hit or not item.MARKS)]
 
 
 class Redactor:
@@ -96,6 +102,9 @@ class Redactor:
         self._detectors: tuple[_Detector, ...] = (*own, *_BUILT_IN)
         # Names of fields that are not sensitive and name no sensitive value. Records repeat them.
         self.clean_names: set[str] = set()
+        # Texts in which nothing was found. Records repeat instructions.
+        self._clean_texts: set[str] = set()
+        self._clean_characters = 0
 
     def redact_text(self, text: str) -> str:
         """Return `text` with placeholders; one placeholder for all of it if a pattern takes too long on it.
@@ -115,50 +124,65 @@ class Redactor:
         texts: dict[str, None] = {}
         names: set[str] = set()
         # Most texts are in the raw record too; each one is searched once.
-        values = [*map(call.__getattribute__, _FIELDS), *(message.content for message in call.messages)]
+        values = [*_get_fields(call), *(message.content for message in call.messages)]
         plain = _gather_texts(values, texts, names, self.clean_names)
-        everything = "\n".join((*texts, *names))
-        # A detector that finds nothing suspicious in the whole call skips its single texts.
-        detectors = [
-            item
-            for item in _select_detectors(self._detectors, everything)
-            if (_number_shapes.may_find(everything) if item is _number_shapes else any(item.find(everything, _NO_KEY)))
-        ]
-        if plain and not detectors:
+        new = [text for text in texts if text not in self._clean_texts]
+        if plain and not self._finds_any([*new, *names]):
+            self._keep_clean(new)
             if len(self.clean_names) < _MAX_NAMES:
                 self.clean_names.update(name for name in names if not _is_sensitive_name(name))
             return call
-        one = _Pass(self, detectors if plain else self._detectors)
+        one = _Pass(self, self._detectors, self._clean_texts)
         done = _rebuild(call, one)
+        self._keep_clean([text for text, new in one.known.items() if new is text])
         return _rebuild(done, _Pass(self, [_Echo(one.echoes)])) if one.echoes else done
+
+    def _finds_any(self, texts: Sequence[str]) -> bool:
+        """Return True if there may be something to replace in one of `texts`."""
+        everything = "\n".join(texts)
+        return any(
+            any(item.find(text, _NO_KEY))
+            for item in _select_detectors(self._detectors, everything)
+            # A pattern of the project may match only at the start or end of a text.
+            for text in (texts if isinstance(item, _OwnPattern) else [everything])
+        )
+
+    def _keep_clean(self, texts: Sequence[str]) -> None:
+        self._clean_characters += sum(map(len, texts))
+        if self._clean_characters > _MAX_CLEAN_CHARACTERS:
+            self._clean_characters = 0
+            self._clean_texts.clear()
+        self._clean_texts.update(texts)
 
 
 def _rebuild(call: LoggedCall, one: _Pass) -> LoggedCall:
     return replace(
         call,
         messages=tuple(Message(item.role, one.text(item.content)) for item in call.messages),
-        **{name: one.value(getattr(call, name)) for name in _FIELDS},
+        **dict(zip(_FIELDS, map(one.value, _get_fields(call)), strict=True)),
     )
 
 
 class _Pass:
     """The texts of one record, or one text. A text that occurs twice is searched and counted once."""
 
-    def __init__(self, redactor: Redactor, detectors: Sequence[_Detector]) -> None:
+    def __init__(
+        self, redactor: Redactor, detectors: Sequence[_Detector], clean_texts: Container[str] = frozenset()
+    ) -> None:
         self._digests, self._counts, self._clean_names = redactor.digests, redactor.counts, redactor.clean_names
+        self._clean_texts = clean_texts
         self._detectors = detectors
-        # The others take no longer than the search for marks.
-        self._search_marks = _secret_shapes in detectors
-        self._known: dict[str, str] = {}
+        # Redacted texts by text.
+        self.known: dict[str, str] = {}
         # Placeholders by value. A model repeats a password without the word that gave it away.
         self.echoes: dict[str, str] = {}
 
     def text(self, text: str) -> str:
-        if len(text) < _MIN_LENGTH:
+        if len(text) < _MIN_LENGTH or text in self._clean_texts:
             return text
-        known = self._known.get(text)
+        known = self.known.get(text)
         if known is None:
-            known = self._known[text] = self._redact_fully(text)
+            known = self.known[text] = self._redact_fully(text)
         return known
 
     def value(self, value: Json, name: str = "") -> Json:
@@ -198,7 +222,7 @@ class _Pass:
         return text
 
     def _redact_once(self, text: str) -> str:
-        found = self._find(text, _select_detectors(self._detectors, text) if self._search_marks else self._detectors)
+        found = self._find(text, _select_detectors(self._detectors, text))
         # Placeholders are found too, so that no other detector finds anything inside them.
         found = [span for span in found if span.placeholder != text[span.start : span.end]]
         if not found:
@@ -258,9 +282,7 @@ def _gather_texts(value: Json, texts: dict[str, None], names: set[str], clean_na
     this is nearly all the work.
     """
     kind, plain = type(value), True
-    if kind is str:
-        texts[value] = None
-    elif kind is dict:
+    if kind is dict:
         for key, item in value.items():
             kind = type(item)
             if key not in clean_names:
@@ -277,7 +299,10 @@ def _gather_texts(value: Json, texts: dict[str, None], names: set[str], clean_na
             plain = False
     elif kind is list or kind is tuple:
         for item in value:
-            plain = _gather_texts(item, texts, names, clean_names) and plain
+            if type(item) is str:
+                texts[item] = None
+            elif item is not None:
+                plain = _gather_texts(item, texts, names, clean_names) and plain
     elif kind is int:
         plain = value < _MIN_CARD
     return plain
@@ -295,7 +320,10 @@ def _find_label(pair: dict[str, Json]) -> str | None:
 
 
 def _is_sensitive(name: str, value: str) -> bool:
-    return _number_shapes.is_phone(name, value) or any(_named_shapes.find(f"{name}: {value}", _NO_KEY))
+    labelled = f"{name}: {value}"
+    return _number_shapes.is_phone(name, value) or any(
+        any(shapes.find(labelled, _NO_KEY)) for shapes in (_named_shapes, _number_shapes)
+    )
 
 
 class _Echo:

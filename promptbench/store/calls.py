@@ -16,7 +16,7 @@ from promptbench.core.types import FailureTier, Json, LoggedCall, Message, Store
 from promptbench.store.run_table import RunTable
 
 # A batch is committed when it has this many calls or this many characters.
-BATCH = 1_000
+BATCH = 2_000
 BATCH_CHARACTERS = 16 * 1024 * 1024
 _SHORTEST_PREFIX = 6
 
@@ -25,7 +25,7 @@ _TOKENS = tuple(item.name for item in fields(Usage))
 _TEXTS = (
     "answer", "model", "time", "prompt", "prompt_version", "error", "finish_reason", "failed", "format",
 )  # fmt: skip
-_COLUMNS = ("id", "source", "source_id", *_TEXTS, "tier", "latency_ms", "cost", *_TOKENS, *_JSON, "imported", "line")
+_COLUMNS = ("id", "source", "source_id", *_TEXTS, "tier", "latency_ms", "cost", *_TOKENS, *_JSON, "line", "imported")
 _INSERT = f"INSERT OR IGNORE INTO logged_call ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 # A model by its full name, or by its name without the provider.
 _OF_MODEL = "model IN (?, ?) AND answer NOTNULL"
@@ -45,12 +45,13 @@ class CallStore(RunTable):
         `line_of` returns the digest of the line that the last call is from.
         """
         added = 0
-        for batch in _batches(calls, line_of):
+        # The indexes of 100,000 calls, which are read at random; SQLite would keep 2 MB.
+        self._connection.execute("PRAGMA cache_size = -6144")
+        for rows in _batches(calls, source, line_of):
             at = now()
-            rows = [(*_row(call, source, at), line) for call, line in batch]
             with self.transaction() as connection:
                 before = connection.total_changes
-                connection.executemany(_INSERT, rows)
+                connection.executemany(_INSERT, ((*row, at) for row in rows))
                 added += connection.total_changes - before
         return added
 
@@ -155,7 +156,7 @@ def _plain(value: Json) -> Json:
     return value if isinstance(value, str | int | None) else str(value)
 
 
-def _row(call: LoggedCall, source: str, at: str) -> tuple[Any, ...]:
+def _row(call: LoggedCall, source: str) -> tuple[Any, ...]:
     raw = _raw(call)
     return (
         _id(call, raw),
@@ -172,7 +173,6 @@ def _row(call: LoggedCall, source: str, at: str) -> tuple[Any, ...]:
         _dumps(call.extra) if call.extra else "{}",
         None if call.expected is None else _dumps(call.expected),
         None if call.raw is None else raw,
-        at,
     )
 
 
@@ -224,15 +224,15 @@ def _input_key(messages: Sequence[Message], variables: Mapping[str, Json]) -> tu
 
 
 def _batches(
-    calls: Iterable[LoggedCall], line_of: Callable[[], bytes | None]
-) -> Iterator[list[tuple[LoggedCall, bytes | None]]]:
-    batch: list[tuple[LoggedCall, bytes | None]] = []
+    calls: Iterable[LoggedCall], source: str, line_of: Callable[[], bytes | None]
+) -> Iterator[list[tuple[Any, ...]]]:
+    rows: list[tuple[Any, ...]] = []
     characters = 0
     for call in calls:
-        batch.append((call, line_of()))
+        rows.append((*_row(call, source), line_of()))
         characters += len(call.answer or "") + sum(len(message.content) for message in call.messages)
-        if len(batch) >= BATCH or characters >= BATCH_CHARACTERS:
-            yield batch
-            batch, characters = [], 0
-    if batch:
-        yield batch
+        if len(rows) >= BATCH or characters >= BATCH_CHARACTERS:
+            yield rows
+            rows, characters = [], 0
+    if rows:
+        yield rows

@@ -266,6 +266,20 @@ def test_patterns_of_the_project() -> None:
     assert one.redact_text(done) == done
 
 
+def test_a_pattern_for_a_whole_text_is_found_in_a_call() -> None:
+    call = LoggedCall("1", "a", variables={"zip": "123456", "note": "it is 123456"})
+    assert redactor(zip=r"^\d{6}$").redact_call(call).variables == {
+        "zip": redactor(zip=r"^\d{6}$").redact_text("123456"),
+        "note": "it is 123456",
+    }
+
+
+def test_a_text_that_was_clean_is_searched_for_a_password_that_another_record_gives_away() -> None:
+    one, text = redactor(), "You said Hunter22x."
+    assert one.redact_call(LoggedCall("1", text)).answer is text
+    assert "Hunter22x" not in repr(one.redact_call(LoggedCall("1", text, variables={"password": "Hunter22x"})))
+
+
 @pytest.mark.parametrize("pattern", ["(", "a*", ""])
 def test_patterns_that_are_none(pattern: str) -> None:
     with pytest.raises(ValueError, match=r"is not a valid regular expression|matches the empty text"):

@@ -142,7 +142,8 @@ class _KnownLines:
     def __init__(self, store: CallStore, key: bytes) -> None:
         self._store = store
         self._key = key
-        self._line: bytes | None = None
+        # The digest of the last line.
+        self.line: bytes | None = None
         self._has_lines = store.has_lines()  # A first import need not look for each line.
         self.count = 0
         self.tiers: Counter[str] = Counter()
@@ -150,16 +151,12 @@ class _KnownLines:
     def is_known(self, line: str) -> bool:
         """Return True for a line whose call is in the record."""
         content = line.encode("utf-8", "surrogatepass")
-        self._line = hashlib.blake2b(content, key=self._key, digest_size=12).digest()
-        tier = self._store.find_line(self._line) if self._has_lines else None
+        self.line = hashlib.blake2b(content, key=self._key, digest_size=12).digest()
+        tier = self._store.find_line(self.line) if self._has_lines else None
         self.count += tier is not None
         if tier:
             self.tiers[tier] += 1
         return tier is not None
-
-    def line(self) -> bytes | None:
-        """Return the digest of the last line."""
-        return self._line
 
 
 class _Importer:
@@ -201,7 +198,7 @@ class _Importer:
             file.added = sum(1 for call in calls if self._store is None or not self._store.known([call]))
         else:
             name = self._redactor.redact_text(file.name) if self._redactor else file.name
-            file.added = self._store.add(calls, name, lines.line if lines else lambda: None)
+            file.added = self._store.add(calls, name, lambda: lines.line if lines else None)
         if lines:
             file.calls += lines.count
             file.selected += lines.count
