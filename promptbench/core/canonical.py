@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from secrets import token_hex
 from typing import Any
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -88,6 +89,13 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def digest(value: Any) -> str:
     """Return `sha256:<hex>` over the canonical form of plain data."""
     return digest_text(canonical(value))
+
+
+def digest_by(data: Mapping[str, Any], name: str) -> Callable[[Any], str]:
+    """Return a function from a value of the key `name` to the `digest` of `data` with it; the rest is written once."""
+    mark = token_hex()
+    before, _, after = canonical({**data, name: mark}).partition(f'"{mark}"')
+    return lambda value: digest_text(f"{before}{canonical(value)}{after}")
 
 
 class ListDigest:

@@ -114,6 +114,7 @@ def parse(kind: Callable[..., Any], written: str) -> tuple[Any, ...]:
 
 # The same as `astuple`, without its copies of plain values.
 _SCORE = attrgetter(*(field.name for field in fields(Score)))
+_COMPACT = json.JSONEncoder(separators=(",", ":"))  # `json.dumps` makes one for each text
 _USUAL = ("", 1.0, False)  # the last three, which are then left out
 
 
@@ -123,11 +124,8 @@ def scored_columns(attempt: Attempt) -> tuple[Any, ...]:
         attempt.outcome.value,
         attempt.rung and attempt.rung.value,
         int(attempt.well_formed),
-        json.dumps([[repair.name, repair.position] for repair in attempt.repairs]),
-        json.dumps(
-            [values if values[3:] != _USUAL else values[:3] for values in map(_SCORE, attempt.scores)],
-            separators=(",", ":"),
-        ),
+        json.dumps([[repair.name, repair.position] for repair in attempt.repairs]) if attempt.repairs else "[]",
+        _COMPACT.encode([values if values[3:] != _USUAL else values[:3] for values in map(_SCORE, attempt.scores)]),
         attempt.error,
     )
 

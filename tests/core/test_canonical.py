@@ -6,7 +6,16 @@ import json
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from promptbench.core.canonical import ListDigest, canonical, digest, digest_text, escape_surrogates, lf, short
+from promptbench.core.canonical import (
+    ListDigest,
+    canonical,
+    digest,
+    digest_by,
+    digest_text,
+    escape_surrogates,
+    lf,
+    short,
+)
 
 _texts = st.text(alphabet=st.characters(exclude_categories=()) | st.sampled_from('\r\n\ud800\udfff\\u"'), max_size=8)
 _plain = st.recursive(
@@ -76,3 +85,9 @@ def test_a_list_is_hashed_the_same_item_by_item(items: list[object]) -> None:
         one_by_one.add(item)
     assert one_by_one.value == digest(items)
     assert one_by_one.value == digest(items)  # looking changes nothing
+
+
+@given(st.dictionaries(st.sampled_from(["a", "b", "z", "\r"]), st.text() | st.integers()), st.text() | st.integers())
+def test_a_digest_by_one_key_is_that_of_the_whole(rest: dict[str, object], value: object) -> None:
+    for name in ("b", "c"):
+        assert digest_by(rest, name)(value) == digest({**rest, name: value})

@@ -106,14 +106,8 @@ def evaluate(
     It passes if every check passes or, given a `threshold`, if the weighted mean of the scores reaches it. The text
     is parsed as JSON once, and only if a check needs that.
     """
-    as_json: list[Reading] = []
+    read = cache(lambda: ladder.read(text))
     other: list[Reading] = []
-
-    def read() -> Reading:
-        if not as_json:
-            as_json.append(ladder.read(text))
-        return as_json[0]
-
     subject = Subject(text, read, accept, variables, call, other.append, next(iter(was), None))
     scores = tuple(
         check.score_with(subject, answers) if isinstance(check, WeightedCheck) else check.score(subject)
@@ -121,6 +115,7 @@ def evaluate(
     )
     result = _result(checks, scores, threshold)
     passed, errored = bool(result), result is None
+    as_json = [read()] if read.cache_info().currsize else []
     # A check that wants a string may have taken the answer as one.
     readings = (
         [found for found in other if as_json and as_json[0].string is not None and found.rung is Rung.RAW]

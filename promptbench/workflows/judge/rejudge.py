@@ -8,19 +8,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from promptbench import __version__
-from promptbench.core.canonical import digest, digest_text
+from promptbench.core.canonical import digest, digest_by, digest_text
 from promptbench.core.clock import now
 from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.core.subset import Subset
 from promptbench.core.types import Attempt, CacheMode, Judging
 from promptbench.engine.prepare.options import Selection, StoredPrompt
-from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite
+from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.engine.scoring import judge_requests_of, score_attempt
 from promptbench.engine.trajectory import Trajectory, trajectory_of
 from promptbench.gate.judge import Result
@@ -243,22 +243,23 @@ def _scored(prepared: PreparedSuite, batch: Sequence[Recorded]) -> list[tuple[An
     # None takes the place of an answer to a request that the suite no longer makes.
     models = {model.name: model for model in prepared.models}
     scored: list[tuple[Any, ...] | None] = []
-    case: PreparedCase | None = None
-    for stored, judgings in batch:
-        scored.append(None)
-        attempt = attempt_rows.read(*stored)
-        key = attempt.key
-        model, variant = models.get(key.model), prepared.by_hash.get(key.variant)
-        if model is None or key.case not in prepared.cases or (key.variant and variant is None):
+    # The repeats of a case follow each other; building it and its request takes as long as some checks.
+    for (slot, name, case_name), repeats in groupby(batch, lambda recorded: recorded[0][0][:3]):
+        model, variant = models.get(name), prepared.by_hash.get(slot)
+        if model is None or case_name not in prepared.cases or (slot and variant is None):
+            scored += [None for _ in repeats]
             continue
-        if case is None or case.name != key.case:
-            # The repeats of a case follow each other; building it takes as long as some checks.
-            case = prepared.cases[key.case]
-        if digest(prepared.request(model, variant, case, key.repeat).as_dict()) != attempt.request_hash:
-            continue
-        # Other results of tools, or other turns, would have led to other answers.
-        if _is_same_trajectory(attempt, trajectory_of(prepared, model, variant, case, key.repeat)):
-            scored[-1] = attempt_rows.scored_columns(score_attempt(prepared, case, attempt, judgings))
+        case = prepared.cases[case_name]
+        hash_of = digest_by(prepared.request(model, variant, case, 0).as_dict(), "repeat")
+        for stored, judgings in repeats:
+            attempt = attempt_rows.read(*stored)
+            # Other results of tools, or other turns, would have led to other answers.
+            is_made = hash_of(attempt.key.repeat) == attempt.request_hash and _is_same_trajectory(
+                attempt, trajectory_of(prepared, model, variant, case, attempt.key.repeat)
+            )
+            scored.append(
+                attempt_rows.scored_columns(score_attempt(prepared, case, attempt, judgings)) if is_made else None
+            )
     return scored
 
 
