@@ -134,7 +134,7 @@ def run(arguments: Sequence[str]) -> int:
                 return Exit.INPUT
         message, hint = (
             error.format_message().replace("Value error, ", ""),
-            "`promptbench COMMAND --help` lists the options of a command",
+            f"`{getattr(getattr(error, 'ctx', None), 'command_path', 'promptbench COMMAND')} --help` lists the options",
         )
         if message.startswith("No such command"):
             message, hint = _unknown_command(arguments)

@@ -50,8 +50,22 @@ Shard = Annotated[
     typer.Option("--shard", metavar="I/N", help="Run only this part of the cases; merge the parts with `runs merge`."),
 ]
 JsonFormat = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
-FORMATS = "terminal, plain, json, junit, html, github, csv, markdown, log, otlp or evidence"
-Format = Annotated[str, typer.Option("--format", metavar="FORMAT", help=f"What to print: {FORMATS}.")]
+Format = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="What to print: terminal, plain, json, junit, html, github, csv or markdown.",
+    ),
+]
+RunFormat = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="What to print: terminal, plain, json, junit, html, github, csv, markdown, log, otlp or evidence.",
+    ),
+]
 Output = Annotated[
     list[str] | None,
     typer.Option("--output", metavar="FORMAT=FILE", help="Also write the report to a file; can be repeated."),
@@ -185,7 +199,11 @@ def reports(command: Callable[..., Reports], *, exit_zero: bool = False, of_run:
     command has that option too. Without `of_run`, the formats that hold what only a run has are refused before the
     command begins. `--concurrency` and `--cluster` are settings for every command that has them.
     """
-    options = {name: item for name, item in _OPTIONS.items() if exit_zero or name != "exit_zero"}
+    options = {
+        name: (RunFormat, "terminal") if of_run and name == "format_" else item
+        for name, item in _OPTIONS.items()
+        if exit_zero or name != "exit_zero"
+    }
 
     @wraps(command)
     def run(**values: Any) -> int:

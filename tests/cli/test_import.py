@@ -314,6 +314,9 @@ def test_filters(options: list[str], kept: list[str], project: ProjectFolder) ->
 
 
 def test_columns_by_hand(project: ProjectFolder) -> None:
+    project.write("empty.jsonl", "")
+    assert "error: the log is empty\n" in project.run("import", "empty.jsonl").err
+    assert "`promptbench import --help` lists the options" in project.run("import", "empty.jsonl", "--colums", "a").err
     project.write("log.csv", "frage,antwort\nhi,hello\n")
     assert project.run("import", "log.csv").code == 2
     ended = project.run("import", "log.csv", "--map", "input=frage", "--map", "answer=antwort")

@@ -132,7 +132,9 @@ def import_logs(
     report.error = _find_error(report, found)
     if not report.error and not report.total("selected"):
         hint = "check --failed-only, --since, --model and --where" if call_filter else None
-        raise NothingSelected(f"0 of {report.total('calls'):,} calls selected", hint=hint)
+        raise NothingSelected(
+            f"0 of {report.total('calls'):,} calls selected" if report.total("calls") else "the log is empty", hint=hint
+        )
     return report
 
 
