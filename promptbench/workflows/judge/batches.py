@@ -157,10 +157,10 @@ class BatchRounds:
 
     def reply(self, request: Request) -> Reply | None:
         """Return the reply in a batch, None if the request has to be sent. Raise Stopped if it waits for a batch."""
-        name, key = str(request.model), digest(request.as_dict()).removeprefix("sha256:")
-        api = self._apis.get(name)
+        api = self._apis.get(name := str(request.model))
         if api is None or request.stream or request.embeds:
             return None
+        key = digest(request.as_dict()).removeprefix("sha256:")
         failures = [self._refused[name]] if name in self._refused else []
         for status, body, milliseconds in self._kept.lines(self._run, key):
             self._live.setdefault(name, False)
