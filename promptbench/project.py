@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -202,12 +202,12 @@ class Project:
             raise NothingSelected(f"no suite found below {self.shown(self.settings.root / 'suites')}/", hint=hint)
         return list(dict.fromkeys(files))
 
-    def suites(self) -> Iterator[Suite]:
-        """Yield the suites below `suites/`, without those that cannot be read."""
+    def suites(self, known: Collection[Path] = ()) -> Iterator[Suite]:
+        """Yield the suites below `suites/`, without those that cannot be read or are in the `known`, resolved files."""
         from promptbench.suite.loader import load as load_suite
 
         for file in sorted((self.settings.root / "suites").glob(f"**/{SUITE_FILE}")):
-            if suite := load_suite(file, self.shown(file), Diagnostics()):
+            if file.resolve() not in known and (suite := load_suite(file, self.shown(file), Diagnostics())):
                 yield suite
 
     def suite_file(self, path: Path) -> Path:

@@ -153,8 +153,7 @@ def check_all_suites(project: Project, prompt: str, covered: Sequence[Path]) -> 
 
 def other_suites(project: Project, prompt: str, covered: Sequence[Path]) -> Iterator[Path]:
     """Yield the suites of the project that test a prompt and are not `covered`."""
-    known = {path.resolve() for path in covered}
-    for suite in project.suites():
+    for suite in project.suites({path.resolve() for path in covered}):
         tested = [suite.chain] if suite.steps else map(prompt_name, suite.prompts)
-        if suite.path.resolve() not in known and prompt in tested:
+        if prompt in tested:
             yield suite.path

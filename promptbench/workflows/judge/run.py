@@ -191,7 +191,7 @@ def run(
             notes += [_BY_BATCH] if by_batch else []
             notes += look_notes(looks)
             more = looks.continuation(done.table) if done.verdict.result.value in OPEN else {}
-            notes += describe_continuation(more, estimate_calls(project, prepared), command)
+            notes += describe_continuation(more, estimate_calls(project, prepared), command) if more else ()
             notes += before.renamed(runs.model_aliases().names(done.info.id)) if before else ()
             reports.append(build(runs, done, notes))
             notes = []
