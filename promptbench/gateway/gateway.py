@@ -155,14 +155,14 @@ class Gateway:
                         await self._pace(model, expected, progress)
                         if model.circuit.open or model.circuit.reason is not None:
                             continue
-                        async with self._charge(request, expected) as charge:
+                        async with self._charge(model, request, expected) as charge:
                             began = time.perf_counter()
                             try:
                                 outcome: Answer | ProviderFailure = await model.provider.complete(request)
                             except ProviderFailure as failure:
                                 outcome = failure
                             progress.called(outcome, began)
-                            charge.spent = self._spent(request, outcome, charge)
+                            charge.spent = model.spent_last = self._spent(request, outcome, charge)
                         if isinstance(outcome, Answer):
                             self._learn(model, progress, expected, outcome)
                         else:
@@ -247,12 +247,12 @@ class Gateway:
     async def _probe(self, model: ModelState, request: Request) -> None:
         expected = self._expected_usage(model, request)
         await self._pace(model, expected)
-        async with self._charge(request, expected) as charge:
+        async with self._charge(model, request, expected) as charge:
             try:
                 outcome: Answer | ProviderFailure = await model.provider.complete(request)
             except ProviderFailure as failure:
                 outcome = failure
-            charge.spent = self._spent(request, outcome, charge)
+            charge.spent = model.spent_last = self._spent(request, outcome, charge)
         if isinstance(outcome, Answer):
             model.answered(request, expected, outcome, self._clock(), first_try=False)
         else:
@@ -299,18 +299,22 @@ class Gateway:
 
     # Budget
 
-    def _charge(self, request: Request, expected: Usage) -> Charge:
-        return Charge(self._budgets, (self._bill(request.model, expected) or 0.0) if self._budgets else 0.0)
+    def _charge(self, model: ModelState, request: Request, expected: Usage) -> Charge:
+        # Machine time is known only after a call: this one is expected to take as long as the last one.
+        known = self._bill(request.model, expected) if self._budgets else 0.0
+        return Charge(self._budgets, known or model.spent_last)
 
     def _spent(self, request: Request, outcome: Answer | ProviderFailure, charge: Charge) -> float:
-        # Return what a call cost: the reserved amount if the provider does not report its tokens.
+        # Return what a call cost: the reserved amount if neither its tokens nor its time have a known price.
         if isinstance(outcome, ProviderFailure):
             # A call that fails without a reply, or is cut short, may be billed all the same.
             return charge.reserved if outcome.status is None else 0.0
-        if not self._budgets or outcome.usage is None:
+        if not self._budgets:
             return charge.reserved
-        billed = self._bill(request.model, outcome.usage)
-        return charge.reserved if billed is None else billed
+        billed = self._bill(request.model, outcome.usage) if outcome.usage is not None else None
+        # What is not billed by tokens may take priced time of this machine.
+        spent = billed or self._price(request.model, outcome)
+        return charge.reserved if spent is None else spent
 
     # After the call
 

@@ -296,6 +296,7 @@ class ModelState:
         self.limiter = limiter
         self.answered_last: Request | None = None
         self.forecast = Forecast()
+        self.spent_last = 0.0  # US dollars that the budgets were charged for the last call
         self.quiet_until = 0.0  # no wait is reported to the user before this time
         self.replaced = False  # by its fallback, which is announced once
         self._limit = AdaptiveLimit(most) if limiter else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -97,6 +98,21 @@ def test_a_suite_bounds_its_own_cost(priced: ProjectFolder, server: FakeOpenAI) 
     assert ended.code == 0
     assert "resumes run" in ended.err, "the budget is no part of what is asked"
     assert len(server.received) == 9
+
+
+def test_the_time_of_a_model_on_this_machine_is_money(project: ProjectFolder) -> None:
+    # A second costs ten dollars, and each call takes at least a twentieth.
+    project.write("promptbench.toml", 'python = ["suites/*/*.py"]\nmachine-price-per-hour = 36000\n')
+    project.write("suites/triage/slow.py", "import time\ndef reply(case):\n    time.sleep(0.05)\n    return 'fine'\n")
+    cases = "".join(f"  - case: c{number}\n    vars: {{n: {number}}}\n" for number in range(8))
+    models = "models: [{model: 'python/slow.py:reply', judged: true}]"
+    project.write("suites/triage/suite.yaml", f"suite: triage\n{models}\nchecks: [{{regex: fine}}]\ncases:\n{cases}")
+    ended = project.run("run", "--max-cost", "$1.90")
+    assert ended.code == 4
+    assert "of $1.9 are spent, and the next call could cost $" in last_line(ended.out)
+    with closing(sqlite3.connect(project.root / ".promptbench" / "runs.sqlite")) as database:
+        (calls,) = database.execute("SELECT count(*) FROM attempt").fetchone()
+    assert 1 <= calls <= 3
 
 
 def test_minutes(project: ProjectFolder, server: FakeOpenAI) -> None:
