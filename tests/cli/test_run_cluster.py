@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import re
@@ -63,6 +64,21 @@ def facts(ended: Ended) -> object:
     return run["sentence"], [(row["attempts"], row["passed"], row["errored"]) for row in run["rows"]]
 
 
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def evidence(extractor: ProjectFolder, name: str) -> object:
+    """Return a file of evidence without the name and the time of the run."""
+    found = json.loads((extractor.root / f"{name}.json").read_text(encoding="utf-8"))
+    del found["made"], found["suites"][0]["run"]
+    return found
+
+
 @pytest.fixture
 def submitted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, bytes]]:
     """The time and the bytes of everything that is sent to workers."""
@@ -83,22 +99,24 @@ def test_a_run_on_workers_is_the_same_also_if_one_is_killed(
     extractor: ProjectFolder, submitted: list[tuple[float, bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
-    alone = facts(extractor.run("run", "--json"))
+    alone = facts(extractor.run("run", "--json", "--output", "evidence=alone.json"))
     before = [(it.key, it.outcome, it.answer and it.answer.text) for it in recorded(extractor)]
     (extractor.root / "calls.log").unlink()
-    # Other checks, so that it is another run.
-    extractor.edit("suites/triage/suite.yaml", "regex: '.'", "regex: '[0-9]'")
+    shutil.rmtree(extractor.root / ".promptbench")
 
     def kill() -> None:
         while len(calls(extractor)) < 3:
             time.sleep(0.02)
-        os.kill(calls(extractor)[0][0], signal.SIGKILL)
+        # The call that began last is in flight.
+        os.kill(calls(extractor)[-1][0], signal.SIGKILL)
 
     # 600 calls a minute are 10 a second, also those that are made again.
     extractor.edit("promptbench.toml", "python", f"limits = {{'{MODEL}' = {{requests-per-minute = 600}}}}\npython")
     killer = Thread(target=kill, daemon=True)
     killer.start()
-    assert facts(extractor.run("run", "--json", "--cluster", "local")) == alone
+    ended = extractor.run("run", "--json", "--cluster", "local", "--output", "evidence=workers.json")
+    assert facts(ended) == alone
+    assert evidence(extractor, "workers") == evidence(extractor, "alone")
     killer.join()
     times = [at for at, _ in submitted]
     assert max(sum(start <= at < start + 1 for at in times) for start in times) <= 10
@@ -145,6 +163,37 @@ def test_a_budget_is_kept_and_answers_are_scored_by_workers(
     before = len(submitted)
     assert table("--cluster", "local") == alone
     assert len(submitted) - before >= _CASES
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("how", ["killed", "interrupted twice", "too expensive"])
+def test_a_run_on_workers_that_ends_early_is_resumed(extractor: ProjectFolder, how: str) -> None:
+    # A second costs ten dollars, and a call takes at least 0.2 seconds.
+    extractor.write("promptbench.toml", 'python = ["suites/*/*.py"]\nmachine-price-per-hour = 36000\n')
+    limit = ("--max-cost", "$9") if how == "too expensive" else ()
+    with extractor.start("run", "--cluster", "local", *limit) as process:
+        while not limit and len(calls(extractor)) < min(workers.core_count() + 2, _CASES):
+            time.sleep(0.02)
+        if how == "killed":
+            process.kill()
+        elif how == "interrupted twice":
+            process.send_signal(signal.SIGINT)
+            assert process.stderr is not None
+            assert any("press ^C again to abort" in line for line in process.stderr)
+            process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == {"killed": -signal.SIGKILL, "interrupted twice": 130, "too expensive": 4}[how]
+    # Calls that have begun end, and so do workers that nobody needs.
+    while any(is_running(pid) for pid, _ in calls(extractor)):
+        time.sleep(0.02)
+    made, done = len(calls(extractor)), len(recorded(extractor))
+    if limit:
+        assert made == done <= max(4, workers.core_count())
+    else:
+        assert 1 <= done <= made <= done + workers.core_count()
+    assert extractor.run("run", "-q").code == 0
+    assert len(calls(extractor)) - made == len(recorded(extractor)) - done, "no recorded call is made again"
 
 
 @pytest.mark.slow
@@ -200,7 +249,13 @@ def test_nothing_of_the_environment_is_sent(extractor: ProjectFolder, monkeypatc
 
 
 @pytest.mark.slow
-def test_without_a_cluster_nothing_of_dask_is_imported(extractor: ProjectFolder) -> None:
-    code = "import sys; from promptbench.cli.app import run; run(['run', '-q']); print('distributed' in sys.modules)"
+def test_without_a_cluster_nothing_of_it_is_imported(extractor: ProjectFolder) -> None:
+    code = """
+import sys
+from promptbench.cli.app import run
+for command in (["--help"], ["run", "--help"], ["run", "-q"]):
+    run(command)
+    print(*sorted({"dask", "distributed", "promptbench.workflows.judge.cluster"} & sys.modules.keys()), file=sys.stderr)
+"""
     ended = subprocess.run([sys.executable, "-c", code], cwd=extractor.root, capture_output=True, text=True, check=True)
-    assert ended.stdout.split()[-1] == "False"
+    assert ended.stderr.split() == ["promptbench.workflows.judge.cluster"]
