@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from promptbench.core.errors import Code, Diagnostics, InputError, Location, NothingSelected
+from promptbench.core.errors import Code, Diagnostic, Diagnostics, InputError, Location, NothingSelected, suggest
 from promptbench.core.plugins import module_name
 from promptbench.core.protocols import ProviderContext
 from promptbench.core.secrets import Secrets, variables
@@ -188,18 +188,27 @@ class Project:
     def suite_files(self, paths: Iterable[Path]) -> list[Path]:
         """Return the suite files in files and folders; all below `suites/` if none is named.
 
-        Raise InputError for a folder without a suite, NothingSelected if the project has no suite.
+        Raise InputError for a folder without a suite and for a path that is not found, NothingSelected if the project
+        has no suite.
         """
         files: list[Path] = []
+        everywhere = (self.settings.root / "suites").glob(f"**/{SUITE_FILE}")
         for path in paths:
-            below = sorted(path.glob(f"**/{SUITE_FILE}")) if path.is_dir() else [path]
+            below = sorted(path.glob(f"**/{SUITE_FILE}")) if path.is_dir() else [path] if path.exists() else []
             if not below:
-                raise InputError(f"no {SUITE_FILE} found in {self.shown(path)}")
+                known = [self.shown(file.parent) for file in sorted(everywhere)]
+                hint = suggest(self.shown(path), known, f"suites here: {', '.join(known) or 'none'}")
+                what = f"no {SUITE_FILE} found in this folder" if path.is_dir() else "file not found"
+                raise InputError(
+                    "1 error", diagnostics=[Diagnostic(Code.FILE_NOT_FOUND, what, Location(self.shown(path)), hint)]
+                )
             files += below
-        files = files or sorted((self.settings.root / "suites").glob(f"**/{SUITE_FILE}"))
+        files = files or sorted(everywhere)
         if not files:
-            hint = "`promptbench init` writes one that runs"
-            raise NothingSelected(f"no suite found below {self.shown(self.settings.root / 'suites')}/", hint=hint)
+            raise NothingSelected(
+                f"no suite found below {self.shown(self.settings.root / 'suites')}/",
+                hint="`promptbench init` writes one that runs",
+            )
         return list(dict.fromkeys(files))
 
     def suites(self, known: Collection[Path] = ()) -> Iterator[Suite]:

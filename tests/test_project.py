@@ -39,6 +39,27 @@ def test_suites_by_folder_by_file_and_all_of_them(workspace: Project, tmp_path: 
         workspace.suite_files([empty])
 
 
+@pytest.mark.parametrize(
+    ("written", "message", "hint"),
+    [
+        ("suite/one", "file not found", "did you mean 'suites/one'?"),
+        ("suites/two/suite.yml", "file not found", "did you mean 'suites/two'?"),
+        ("suites/one/empty", "no suite.yaml found in this folder", "did you mean 'suites/one'?"),
+        ("x", "file not found", "suites here: suites/one, suites/two"),
+    ],
+)
+def test_a_path_without_a_suite(
+    workspace: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str, message: str, hint: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "suites" / "one" / "empty").mkdir()
+    with pytest.raises(InputError) as error:
+        workspace.suite_files([Path(written)])
+    assert [(str(item.location.path), item.message, item.hint) for item in error.value.diagnostics] == [
+        (written, message, hint)
+    ]
+
+
 def test_no_suite_at_all(tmp_path: Path) -> None:
     with pytest.raises(NothingSelected):
         Project.open(tmp_path, {}).suite_files([])

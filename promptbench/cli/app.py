@@ -133,7 +133,7 @@ def run(arguments: Sequence[str]) -> int:
                 say(f"error: `promptbench {removed}` was removed\nhint: {instead}")
                 return Exit.INPUT
         message, hint = (
-            error.format_message().replace("Value error, ", ""),
+            " ".join(error.format_message().replace("Value error, ", "").split()),
             f"`{getattr(getattr(error, 'ctx', None), 'command_path', 'promptbench COMMAND')} --help` lists the options",
         )
         if message.startswith("No such command"):

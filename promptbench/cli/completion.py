@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -58,22 +57,23 @@ def _no_values() -> Iterable[tuple[str, str]]:
     return ()
 
 
-def _suite_files() -> list[Path]:
+def _project() -> Any:
+    """Return the project of this folder."""
     from promptbench.project import Project
 
-    return sorted((Project.open().settings.root / "suites").glob("**/suite.yaml"))
+    return Project.open()
 
 
 def _suites() -> Iterator[tuple[str, str]]:
     """Yield the folders of suites."""
-    for file in _suite_files():
+    for file in _project().suite_files(()):
         yield os.path.relpath(file.parent), ""
 
 
 def _models() -> Iterator[tuple[str, str]]:
     """Yield the models that suites name."""
     found: dict[str, str] = {}
-    for file in _suite_files():
+    for file in _project().suite_files(()):
         with file.open(encoding="utf-8", errors="replace") as opened:
             head = re.split(r"^cases\s*:", opened.read(_HEAD_BYTES), maxsplit=1, flags=re.MULTILINE)[0]
         for block in re.findall(r"^models\s*:.*(?:\n(?:[ \t-].*|[ \t]*(?=\n)))*", head, re.MULTILINE):
@@ -84,28 +84,23 @@ def _models() -> Iterator[tuple[str, str]]:
 
 def _prompts() -> Iterator[tuple[str, str]]:
     """Yield the names of stored prompts."""
-    from promptbench.project import Project
-
-    with Project.open().prompts() as store:
+    with _project().prompts() as store:
         yield from ((name, "") for name in store.prompts())
 
 
 def _references() -> Iterator[tuple[str, str]]:
     """Yield stored prompts with their labels."""
-    from promptbench.project import Project
-
-    with Project.open().prompts() as store:
+    with _project().prompts() as store:
         for name in store.prompts():
             yield from ((f"{name}@{label}", f"@{item.number}") for label, item in store.labels(name).items())
 
 
 def _runs() -> Iterator[tuple[str, str]]:
     """Yield `latest` and the newest runs."""
-    from promptbench.project import Project
     from promptbench.workflows.upkeep.runs import list_runs
 
     yield "latest", "the newest run"
-    for run in list_runs(Project.open(), limit=_LATEST):
+    for run in list_runs(_project(), limit=_LATEST):
         yield run.run, f"{run.suite} {run.result or 'open'}"
 
 
