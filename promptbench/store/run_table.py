@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from promptbench.store.database import immediate, storage_errors
 
 WHAT = "run record"
-PAGE_SIZE = 16_384  # bytes; several answers share a page
+PAGE_SIZE = 8192  # bytes; some answers share a page, and a commit writes each page that it changes
 
 Value = str | bytes | int | float | None
 Part = TypeVar("Part", bound="RunTable")
