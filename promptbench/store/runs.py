@@ -268,7 +268,10 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
         with storage_errors(self.path, WHAT):
             found = read_runs(self._connection, where, values)
         if not (found and name):
-            raise InputError(f"run '{name}' not found in {self.path}", hint="`promptbench runs list` shows all runs")
+            raise InputError(
+                f"run '{name}' not found in {self.path}",
+                hint="`promptbench run` makes one" if name == "latest" else "`promptbench runs list` shows all runs",
+            )
         if len(found) > 1 and found[0].id != name:
             raise InputError(f"'{name}' matches several runs", hint="write more of the run's name")
         return found[0]

@@ -213,7 +213,7 @@ def test_a_manifest_that_is_none(project: ProjectFolder, written: str | None, me
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--run", "latest", "-o", "out.jsonl"], "run 'latest' not found"),
+        (["--run", "latest", "-o", "out.jsonl"], "`promptbench run` makes one"),
         (["-o", "no/folder/out.jsonl"], "cannot write no/folder/out.jsonl: No such file or directory"),
         (["-o", "suites"], "cannot write suites: Is a directory"),
     ],

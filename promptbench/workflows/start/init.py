@@ -145,7 +145,7 @@ def init(folder: Path, start: Start, texts: Mapping[str, str] | None = None) -> 
     }
     files = {suite / file: text for file, text in texts.items()}
     if taken := next((path for path in files if path.exists()), None):
-        hint = "choose another name, or delete it first"
+        hint = "write another name, as `promptbench init NAME`, or delete it first"
         raise InputError(f"{taken.relative_to(folder).as_posix()} already exists", hint=hint)
     if not (folder / "suites" / SCHEMA_FILE).exists():
         from promptbench.workflows.start.schema import suite_schema

@@ -102,7 +102,7 @@ def run_history_report(
         if not figures:
             known = listing.names()
             on = f" on {model}" if model else ""
-            hint = suggest(name, known - {name}, f"suites and prompts with runs: {', '.join(sorted(known))}")
+            hint = suggest(name, known - {name}, f"suites and prompts with runs: {', '.join(sorted(known)) or 'none'}")
             raise InputError(f"no finished run of a whole suite or prompt '{name}'{on}", hint=hint)
     before: dict[tuple[str, str], float | None] = {}
     rows = []
