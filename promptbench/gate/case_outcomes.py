@@ -172,12 +172,13 @@ class PromptPair:
         On a deterministic model, and where the tries do not reach to the end of the trial, it is what most tries say.
         That is the fact on a deterministic model, and proves nothing on another.
         """
-        tried = {} if self.trial is None or self.trial.wants else {item.name: item for item in self.trial.cases}
+        # In the order of the cases, as counted by `trial`.
+        tried = iter([] if self.trial is None or self.trial.wants else self.trial.cases)
         fallen = self._fallen()
         result = []
         for case in self.cases:
             theirs, ours = self.pair(case)
-            item = tried.get(case.name)
+            item = None if case.review_by else next(tried, None)
             if case.review_by:
                 outcome = CaseOutcome.QUARANTINED
             elif not (theirs.total and ours.total):

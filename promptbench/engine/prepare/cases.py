@@ -84,6 +84,7 @@ class CaseBuilder:
         # The checks that call judges, by their identity, each with its first location.
         self.judged: dict[str, tuple[JudgedCheck, Location]] = {}
         self._shared = self._build_checks(suite.checks)
+        self._no_checks = self._build_checks(())
         self._steps = StepChecks(suite, variants, replace(self._bare, at=None), found)
         shared = [suite.accept, checks.as_hashed(suite.checks, self._bare), suite.threshold]
         self._shared_hashed = canonical([*shared, self._steps.hashed] if suite.steps else shared)
@@ -244,7 +245,7 @@ class CaseBuilder:
                 hint=hint,
             )
             valid = False
-        own = self._build_checks(specs)
+        own = self._build_checks(specs) if specs else self._no_checks
         if not (valid and own.valid and self._variants):
             return None
         try:
@@ -283,7 +284,7 @@ class CaseBuilder:
             skip=case.skip,
             tools=self._tools.of(case),
             origin=case.origin,
-            steps=self._steps.of(case),
+            steps=self._steps.of(case) if self._suite.steps or case.expect_at else {},
         )
 
     def _turn(self, case: Case, turn: Turn) -> PreparedTurn:

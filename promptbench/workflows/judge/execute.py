@@ -85,10 +85,11 @@ def repeats_of(prepared: PreparedSuite) -> Repeats:
     return Repeats(policy.repeats, policy.screen(critical=True))
 
 
-def case_infos(prepared: PreparedSuite) -> list[CaseInfo]:
+def case_infos(prepared: PreparedSuite, names: Iterable[str] | None = None) -> list[CaseInfo]:
+    """Return the cases as the gate knows them, all or those with these names."""
     cases, day = prepared.cases, today()
     infos = []
-    for name in cases.names:
+    for name in cases.names if names is None else names:
         tags = tuple(tag for tag, names in cases.tagged.items() if name in names)
         apart = cases.quarantined.get(name)
         review_by = apart.review_by if apart else ""

@@ -136,16 +136,19 @@ def _subset_notes(info: RunInfo) -> Iterator[str]:
 
 def _cases_to_show(judged: JudgedRun) -> list[tuple[str, ComparedCase]]:
     """Return the cases that need attention, by model; without production to compare with, the failing ones."""
-    verdict = judged.verdict
+    verdict, every, table = judged.verdict, judged.prepared.cases, judged.table
     found: list[tuple[str, ComparedCase]] = []
     for model in verdict.models:
+        failing = (
+            name
+            for name in every.on(model.model)
+            if name in every.quarantined or table.cell(verdict.candidate, model.model, name).failures
+        )
         cases: Sequence[ComparedCase] = model.cases or [
             ComparedCase(
                 case, CaseOutcome.QUARANTINED if case.review_by else CaseOutcome.FAILING, AttemptCell(), AttemptCell()
             )
-            for case in case_infos(judged.prepared)
-            if case.runs_on(model.model)
-            and (case.review_by or judged.table.cell(verdict.candidate, model.model, case.name).failures)
+            for case in case_infos(judged.prepared, failing)
         ]
         found += ((model.model, item) for item in cases if item.outcome is not CaseOutcome.STILL_PASSING)
     return found
@@ -320,9 +323,9 @@ def _saving(judged: JudgedRun) -> Saving | None:
     for model in gated_models(prepared):
         if model.deterministic or judged.verdict.mode is not Mode.CHAMPION:
             continue
+        cases = case_infos(prepared, prepared.cases.on(model.name))
         for variant in prepared.variants:
             made += sum(cell.total + cell.errored for _, cell in table.cells(variant.hash, model.name))
-            cases = [case for case in case_infos(prepared) if case.runs_on(model.name)]
             everywhere += sum(max(case.repeats, policy.screen(critical=case.critical)) for case in cases)
             everywhere += sum(not case.review_by for case in cases) * RETEST
     return Saving(made, everywhere) if everywhere else None
