@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import json
 import re
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -34,6 +35,8 @@ _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _MAX_VALUES = 500_000
 _MAX_DEPTH = 64
 _MAX_DIGITS = 4_000
+_PLACE = 5  # Numbers of a value in `YamlDocument._places`.
+_NO_KEY = (1, 0)  # Where a value in a list has its key: its end is before its start.
 
 Path = Sequence["str | int"]
 
@@ -73,58 +76,78 @@ class _Loader(_Base):  # type: ignore[misc]
 class YamlDocument:
     """A parsed YAML text: plain data (`value`) and the location of everything in it."""
 
-    def __init__(self, source: Source, value: Json, node: yaml.Node | None, first_line: int) -> None:
+    def __init__(self, source: Source, first_line: int, value: Json = None) -> None:
         self.source = source
         self.value = value
-        self._node = node
         self._first_line = first_line
-        self._pairs: dict[int, dict[Json, tuple[yaml.Node, yaml.Node]]] = {}
+        # For each value, in the order of the text: the start and end of its key, its own, and how many of these numbers
+        # it takes together with the values in it. The parser's nodes would take twenty times the memory.
+        self._places = array("I")
+        self._inner: dict[int, array[int]] = {}  # The positions in `_places` of the values that are directly in one.
 
     def location(self, path: Path = (), *, key: bool = False) -> Location:
         """Return the location of the value at `path`, or of its key; the nearest parent's if there is none."""
-        node, key_node, missing = self._find(path)
-        marked = key_node if (key or missing) and key_node is not None else node
-        if key_node is not None and marked is not None and _is_blank(marked):
-            marked = key_node
-        if marked is None:
+        if not self._places:
             return self.source.location(self._first_line, 1)
-        return self._at(marked)
+        at, missing = self._find(path)
+        key_start, key_end, start, end = self._places[at : at + 4]
+        if key_start <= key_end and (key or missing or start == end):
+            start, end = key_start, key_end
+        return self.span(start, end)
 
     def is_blank(self, path: Path) -> bool:
         """Return whether the value at `path` is empty, which YAML reads as null."""
-        node, _, missing = self._find(path)
-        return not missing and node is not None and _is_blank(node)
+        at, missing = self._find(path)
+        return not missing and bool(self._places) and self._places[at + 2] == self._places[at + 3]
 
     def span(self, start: int, end: int) -> Location:
         """Return the location of the characters from `start` to `end` of the YAML text, cut at the end of its line."""
         return self.source.location_at(self.source.starts[self._first_line - 1] + start, end - start)
 
-    def _find(self, path: Path) -> tuple[yaml.Node | None, yaml.Node | None, bool]:
-        node, key_node = self._node, None
+    def _find(self, path: Path) -> tuple[int, bool]:
+        """Return the position in `_places` of a value, or of its nearest parent, and whether it is missing."""
+        at, value = 0, self.value
         for step in path:
-            found = self._child(node, step)
-            if found is None:
+            if isinstance(value, dict) and step in value:
+                index = list(value).index(step)
+            elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+                index = step
+            else:
                 # A single value may be written for a list of one; its location is the value's.
-                return node, key_node, not isinstance(step, int)
-            key_node, node = found
-        return node, key_node, False
+                return at, not isinstance(step, int)
+            at, value = self._inside(at)[index], value[step]
+        return at, False
 
-    def _child(self, node: yaml.Node | None, step: str | int) -> tuple[yaml.Node | None, yaml.Node] | None:
-        if isinstance(node, yaml.MappingNode):
-            if id(node) not in self._pairs:
-                # Reversed, because the first of duplicate keys counts.
-                scalars = (pair for pair in reversed(node.value) if isinstance(pair[0], yaml.ScalarNode))
-                self._pairs[id(node)] = {key.value: (key, value) for key, value in scalars}
-            return self._pairs[id(node)].get(step)
-        if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            return None, node.value[step]
-        return None
+    def _inside(self, at: int) -> array[int]:
+        if at not in self._inner:
+            found, place, end = array("I"), at + _PLACE, at + self._places[at + 4]
+            while place < end:
+                found.append(place)
+                place += self._places[place + 4]
+            self._inner[at] = found
+        return self._inner[at]
 
     def _at(self, node: yaml.Node) -> Location:
         # Not the marks' own lines: YAML ends lines at more characters than editors do.
         return self.span(node.start_mark.index, _end_on_first_line(node))
 
 
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Switch off garbage collection while parsing: none of the many nodes is garbage, and it takes 2/3 of the time.
+
+    As a decorator, so that the nodes are gone before it is on again, and none of them is looked at.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@_no_collection()
 def parse(source: Source, found: Diagnostics, *, text: str | None = None, first_line: int = 1) -> YamlDocument | None:
     """Parse `source`, or `text`, the part of it that starts at line `first_line`. Return None if it is not valid YAML.
 
@@ -137,15 +160,13 @@ def parse(source: Source, found: Diagnostics, *, text: str | None = None, first_
         explain_control(odd, source, first_line, found)
         return None
     try:
-        with _no_collection():
-            node = yaml.compose(_without_pairs(text), Loader=_Loader)
+        node = yaml.compose(_without_pairs(text), Loader=_Loader)
     except yaml.YAMLError as error:
         explain_error(error, source, text, first_line, found)
         return None
-    document = YamlDocument(source, None, node, first_line)
+    document = YamlDocument(source, first_line)
     if node is not None:
-        with _no_collection():
-            document.value = _Converter(document, found).convert(node)
+        document.value = _Converter(document, found).convert(node)
         report_doubts(text, node, document.span, found)
     return document
 
@@ -167,18 +188,6 @@ def _one_escape(pair: re.Match[str]) -> str:
     return f"{pair['before']}\\U{ord(whole_character(pair)):08x}"
 
 
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Switch off garbage collection while parsing: none of the many nodes is garbage, and it takes 2/3 of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
 def _end_on_first_line(node: yaml.Node) -> int:
     """Return where the part of a node on its first line ends; a block's own end mark is at the next node."""
     first_line = node.start_mark.line
@@ -191,20 +200,21 @@ def _end_on_first_line(node: yaml.Node) -> int:
     return int(node.end_mark.index)
 
 
-def _is_blank(node: yaml.Node) -> bool:
-    return bool(node.start_mark.index == node.end_mark.index)
-
-
 class _Converter:
     def __init__(self, document: YamlDocument, found: Diagnostics) -> None:
         self._document = document
         self._found = found
+        self._places = document._places
         self._left = _MAX_VALUES
         self._open: set[int] = set()
 
-    def convert(self, node: yaml.Node) -> Json:
+    def convert(self, node: yaml.Node, key: tuple[int, int] = _NO_KEY) -> Json:
+        """Return the value of a node, and add to the document where it and its key start and end."""
         # Aliases repeat nodes, so a small file can expand to a huge one.
         self._left -= 1
+        places, at = self._places, len(self._places)
+        end = _end_on_first_line(node) if self._left > 0 else node.end_mark.index
+        places.extend((*key, node.start_mark.index, end, _PLACE))
         if self._left <= 0:
             if self._left == 0:
                 hint = f"{TOO_LARGE}; a value with an anchor (&) counts again at every alias (*)"
@@ -230,11 +240,11 @@ class _Converter:
                 return [self.convert(item) for item in node.value]
             return self._mapping(node)
         finally:
+            places[at + 4] = len(places) - at
             self._open.discard(id(node))
 
     def _mapping(self, node: Any) -> dict[str, Json]:
         result: dict[str, Json] = {}
-        seen: dict[str, yaml.Node] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 self._unquoted(node, key)
@@ -243,8 +253,8 @@ class _Converter:
             if name == "<<" and not key.style:
                 self._problem(Code.YAML_FEATURE, "merging with << is not supported", key, "write the keys out")
                 continue
-            if name in seen:
-                first = self._document._at(seen[name])
+            if name in result:
+                first = self._document._at(next(other for other, _ in node.value if other.value == name))
                 if name == node.value[0][0].value and first.text[: first.column - 1].strip() == "-":
                     hint = f"write '- {name}: …' if a new entry starts here"
                     self._problem(Code.DUPLICATE_KEY, f"'{name}' is there twice in one entry of the list", key, hint)
@@ -257,8 +267,7 @@ class _Converter:
                     related=first,
                 )
                 continue
-            seen[name] = key
-            result[name] = self.convert(value)
+            result[name] = self.convert(value, (key.start_mark.index, key.end_mark.index))
         return result
 
     def _unquoted(self, node: yaml.MappingNode, key: yaml.Node) -> None:

@@ -235,7 +235,7 @@ def _calls(
 def _no_suite(path: Path, prompt: Prompt) -> Suite:
     """Return what stands in for the suite: the models come from the command line."""
     shown = str(path)
-    document = YamlDocument(Source(shown, ""), {}, None, 1)
+    document = YamlDocument(Source(shown, ""), 1, {})
     cases = SuiteCases(path, shown, [], [])
     return Suite(
         name=prompt.name, about=None, path=path, document=document, prompts=(), models=(), checks=(), threshold=None,
