@@ -122,14 +122,6 @@ def _number(matches: Iterator[object]) -> int:
     return sum(1 for _ in matches)
 
 
-def _paragraphs(text: str) -> int:
-    return sum(bool(paragraph.strip()) for paragraph in text.split("\n\n"))
-
-
-def _bullets(text: str) -> int:
-    return _number(_STAR_BULLET.finditer(text)) + _number(_DASH_BULLET.finditer(text))
-
-
 def _placeholders(text: str) -> int:
     lines = (match[0] for match in _FROM_BRACKET.finditer(text))
     return sum("[" in piece for line in lines for piece in line.split("]")[:-1])
@@ -159,8 +151,8 @@ def _capitals(piece: str) -> int:
 KINDS: Mapping[str, Callable[[str], int]] = {
     "words": lambda text: _number(_WORD.finditer(text)),
     "sentences": count_sentences,
-    "paragraphs": _paragraphs,
-    "bullets": _bullets,
+    "paragraphs": lambda text: sum(bool(paragraph.strip()) for paragraph in text.split("\n\n")),
+    "bullets": lambda text: _number(_STAR_BULLET.finditer(text)) + _number(_DASH_BULLET.finditer(text)),
     "placeholders": _placeholders,
     "highlights": _highlights,
     "titles": _titles,

@@ -48,10 +48,11 @@ class _TooManySteps(Exception):
 
 @dataclass(slots=True)
 class _Kept:
-    """What is built once for a schema, by the id of its part: validators, and the tests of their keywords."""
+    """What is built once for a schema, by the id of its part: validators, their tests, targets of references."""
 
     validators: dict[int, Any] = field(default_factory=dict)
     tests: dict[int, Sequence["Test"]] = field(default_factory=dict)
+    targets: dict[int, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -199,9 +200,11 @@ def _tests(kept: _Kept, validator: Any, schema: Json) -> Sequence[Test]:
     found = kept.tests.get(id(schema))
     if found is None:
         inner = validator.evolve(schema=schema)
-        never: list[Test] = [lambda value, work: False]
-        found = never if schema is False else [_test(kept, inner, *item) for item in inner._validators]
-        kept.tests[id(schema)] = found
+        found = kept.tests[id(schema)] = (
+            [lambda value, work: False]
+            if schema is False
+            else [_test(kept, inner, *item) for item in inner._validators]
+        )
     return found
 
 
@@ -296,12 +299,16 @@ def _descend(
 
 def _target(validator: Any, name: str, schema: Json) -> Any:
     # Return the validator of what a reference refers to.
-    resolver = validator._resolver
-    try:
-        resolved = lookup_recursive_ref(resolver) if name == "$recursiveRef" else resolver.lookup(schema[name])
-    except (ValueError, TypeError):
-        raise Unresolvable(ref=schema[name]) from None
-    return validator.evolve(schema=resolved.contents, _resolver=resolved.resolver)
+    kept = _WORK.get().kept
+    targets = kept.targets if kept else {}
+    if id(schema) not in targets:
+        resolver = validator._resolver
+        try:
+            resolved = lookup_recursive_ref(resolver) if name == "$recursiveRef" else resolver.lookup(schema[name])
+        except (ValueError, TypeError):
+            raise Unresolvable(ref=schema[name]) from None
+        targets[id(schema)] = validator.evolve(schema=resolved.contents, _resolver=resolved.resolver)
+    return targets[id(schema)]
 
 
 def _reference(name: str) -> Callable[..., Iterator[Any]]:
