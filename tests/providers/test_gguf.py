@@ -175,6 +175,19 @@ class TestRealAnswers:
         assert [answer.text for answer in together] == [alone[question] for question in mixed]
         assert len(set(alone.values())) == len(QUESTIONS)
 
+    @pytest.mark.slow
+    def test_the_prompts_of_two_versions_are_computed_once(self, model: Loop) -> None:
+        versions = (SORTING, f"Read the whole message first. {SORTING}")
+        requests = [
+            ask_for(MODEL, question, system=system, params={"maxOutputTokens": 2})
+            for question in QUESTIONS
+            for system in versions
+        ]
+        usages = [model.complete(request)[0].usage for request in requests]
+        for usage in usages[2:]:
+            assert usage is not None
+            assert (usage.cached_tokens or 0) > usage.input_tokens / 2
+
     def test_above_temperature_zero_repeats_differ_and_are_reproducible(self, model: Loop) -> None:
         warm = {"temperature": 1.2, "topK": 100, "maxOutputTokens": 8}
         requests = [ask_for(MODEL, "Invent a word.", params=warm, repeat=repeat) for repeat in (0, 1)]
