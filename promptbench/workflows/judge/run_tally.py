@@ -113,7 +113,7 @@ class Tally:
             output_tokens=self.tokens_out,
             cost=self.cost if self.answered else None,
             cost_per_1000=None if self.cost_each is None else self.cost_each * 1000,
-            repairs=dict(self.repairs.most_common()),
+            repairs=dict(sorted(self.repairs.items(), key=lambda item: (-item[1], item[0]))),
             cached=self.cached,
             **self.timing.figures(),
         )

@@ -69,3 +69,13 @@ def test_a_table_and_tallies_need_no_texts(tmp_path: Path) -> None:
         assert table.cached(*slot) == expected.cached(*slot)
         assert asdict(collected.tallies[slot]) == asdict(tally)
     assert collected.attempts.total() == len(attempts)
+
+
+def test_repairs_are_by_count_then_by_name_in_every_process() -> None:
+    """The hashes of texts, which order a set, differ between processes."""
+    tally, names = Tally(), [f"rule {number}" for number in range(9)]
+    for some in (names[::-1], ["rule 7"]):
+        repairs = tuple(Repair(name, 0) for name in some)
+        key = AttemptKey("v", "m", "case", 0)
+        tally.add(Attempt(key, Outcome.PASSED, "", Answer("{}", "m"), rung=Rung.EXTRACTED, repairs=repairs))
+    assert list(tally.row("p", "candidate", "m", gated=True).repairs) == ["rule 7", *names[:7], names[8]]
