@@ -331,13 +331,12 @@ class CaseBuilder:
         self, given: CallInput, call: LoggedCall, name: str
     ) -> tuple[PreparedCase | None, Sequence[WrittenCheck]]:
         """Return the case of a logged call, and its own checks; None, with a diagnostic, if there can be none."""
-        location = self._suite.location(("log",))
         missing = sorted({name for item in self._variants for name in item.prompt.missing(given.variables)})
         if missing:
             self._found.add(
                 Code.MISSING_VARIABLE,
                 f"the logged call '{call.id}' has no value for {', '.join(f'{{{{{name}}}}}' for name in missing)}",
-                location,
+                self._suite.location(("log",)),
             )
             return None, ()
         without = [item.label for item in self._variants if given.history and not item.prompt.takes_history]
@@ -345,7 +344,7 @@ class CaseBuilder:
             self._found.add(
                 Code.UNUSED_VARIABLE,
                 f"{without[0]} has no {{{{history}}}} for the messages of the logged call '{call.id}'",
-                location,
+                self._suite.location(("log",)),
                 hint="put {{history}} where the conversation belongs",
             )
             return None, ()
@@ -357,7 +356,9 @@ class CaseBuilder:
             by_variant = checks.all_with_expected(expected, self._checks(self._build_checks(specs)))
         except ValueError as error:
             self._found.add(
-                Code.BAD_LOG, f"the 'expected' of the logged call '{call.id}' is invalid: {error}", location
+                Code.BAD_LOG,
+                f"the 'expected' of the logged call '{call.id}' is invalid: {error}",
+                self._suite.location(("log",)),
             )
             return None, ()
         built = PreparedCase(
@@ -373,7 +374,8 @@ class CaseBuilder:
             cluster=conversation_of(call),
             tools=self._tools.shared,
         )
-        built = replace(built, terms=self._trained.terms(built, built.terms))
+        if (terms := self._trained.terms(built, built.terms)) is not built.terms:
+            built = replace(built, terms=terms)
         return (built, specs) if self._variants and self._shared.valid else (None, ())
 
     def _red_answers(self, calls: Sequence[LoggedCall], case: PreparedCase) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -19,6 +20,8 @@ from promptbench.yaml.source import below
 # Names of fields that identify a conversation, the most specific first; lower case, without dots, dashes, underscores.
 _CONVERSATION_FIELDS = ("conversationid", "threadid", "sessionid", "chatid", "conversation", "thread")
 _LONGEST_ID = 200
+# Calls repeat the names of their fields.
+_plain_name = lru_cache(maxsize=1024)(lambda name: "".join(char for char in str(name).lower() if char not in "._-"))
 # Formats that have a right answer as `expect:` compares it, and checks as a suite has them.
 _FORMATS_WITH_CHECKS = ("promptbench_log", "promptfoo")
 
@@ -106,8 +109,7 @@ def conversation_of(call: LoggedCall) -> str | None:
     for name in _CONVERSATION_FIELDS:
         for fields in metadata:
             for key, value in fields.items():
-                plain = "".join(char for char in str(key).lower() if char not in "._-")
-                if plain == name and isinstance(value, (str, int)) and not isinstance(value, bool):
+                if _plain_name(key) == name and isinstance(value, (str, int)) and not isinstance(value, bool):
                     found = str(value).strip()
                     if found and len(found) <= _LONGEST_ID:
                         return found
