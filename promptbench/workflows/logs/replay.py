@@ -126,7 +126,9 @@ def replay_answers(
             model.failing += 1
             if found.rung:
                 model.rungs[found.rung.value] = model.rungs.get(found.rung.value, 0) + 1
-            checks.update({score.check for score in found.scores if not (score.passed or score.errored)})
+            # In the order of the suite, which decides between equal counts.
+            failed = (score.check for score in found.scores if not (score.passed or score.errored))
+            checks.update(dict.fromkeys(failed, 1))
     usable.raise_if_none()
     return rescore_report(opened.shown, list(models.values()), checks, passing, usable.left_out)
 
