@@ -74,6 +74,11 @@ class Retention(RunTable):
             self._connection.execute("PRAGMA foreign_keys = OFF")
             try:
                 answers = self._delete("answer", _UNREFERENCED_ANSWERS)
+                self._delete(
+                    "answer_source",
+                    """id NOT IN (SELECT source_id FROM attempt_row WHERE source_id NOTNULL)
+                    AND id NOT IN (SELECT source_id FROM recording_row)""",
+                )
             finally:
                 self._connection.execute("PRAGMA foreign_keys = ON")
             cached = self._delete("cache", "kept < ?", before)

@@ -15,12 +15,11 @@ from promptbench.store.run_table import WHAT, RunTable
 from promptbench.store.runs import FILE_NAME, RunInfo, RunStore, read_runs
 
 _TABLES = ("step", "failed_try", "judging", "swap")
-_ATTEMPTS = "attempt_row WHERE run_column IN (SELECT id FROM run_column WHERE run = ?1)"
-_REQUESTS = f"""SELECT request_hash FROM {_ATTEMPTS}
+_REQUESTS = """SELECT request_hash FROM attempt_row WHERE run_column IN (SELECT id FROM run_column WHERE run = ?1)
     UNION SELECT pack_hash(request_hash) FROM step WHERE run = ?1
     UNION SELECT pack_hash(request_hash) FROM judging WHERE run = ?1"""
-_TEXTS = f"""SELECT hash, text FROM answer WHERE id IN (
-    SELECT answer_id FROM {_ATTEMPTS} UNION SELECT answer_id FROM recording_row WHERE request_hash IN ({_REQUESTS}))"""
+_ANSWERS = f"""SELECT answer_id FROM attempt_row WHERE run_column IN (SELECT id FROM run_column WHERE run = ?1)
+    UNION SELECT answer_id FROM recording_row WHERE request_hash IN ({_REQUESTS})"""
 
 
 class RunFile(RunTable):
@@ -78,7 +77,7 @@ def copy(runs: RunStore, new: str, parts: Iterable[tuple[RunFile, str]]) -> None
     """
     with runs.transaction() as connection:
         for file, run in parts:
-            _insert(connection, "answer", file.rows(_TEXTS, run))
+            _insert(connection, "answer", file.rows(f"SELECT hash, text FROM answer WHERE id IN ({_ANSWERS})", run))
             for row in file.rows(f"{answers.RECORDINGS} WHERE request_hash IN ({_REQUESTS})", run):
                 answers.insert_recording(connection, row, replace=False)
             for _, *row, _, _ in file.rows("SELECT * FROM attempt WHERE run = ?", run):

@@ -458,8 +458,8 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.create_function("pack_hash", 1, answers.pack_hash, deterministic=True)
         if pending(connection, runs_schema.SET, runs_schema.MIGRATIONS, WHAT):
             connection.execute("BEGIN IMMEDIATE")
-            connection.create_function("text_hash", 1, answers.text_hash, deterministic=True)
             # For earlier migrations.
+            connection.create_function("text_hash", 1, answers.text_hash, deterministic=True)
             connection.create_function("hash_bytes", 1, lambda tagged: tagged and bytes.fromhex(tagged[7:]))
             apply(connection, runs_schema.SET, runs_schema.MIGRATIONS)
             connection.execute("COMMIT")

@@ -132,17 +132,19 @@ def test_recordings_stay_unless_they_are_meant(workspace: Project) -> None:
     with workspace.runs() as runs:
         runs.cache().keep("key", "openai/m", _answer("cached"))
         for name in ("fixture", "asked old"):
-            runs.record(name, "openai/m", _answer("kept"), deterministic=False)
+            runs.record(name, "openai/m", replace(_answer("kept"), params={"user": "someone"}), deterministic=False)
     future = datetime.now(UTC) + timedelta(days=1)
     before = {row[0] for row in _rows(workspace, "SELECT request_hash FROM recording")}
     assert before == {"asked old", "asked new", "fixture"}
     assert prune(workspace, CUT).removed.recordings == 0
     assert {row[0] for row in _rows(workspace, "SELECT request_hash FROM recording")} == before
     with workspace.runs() as runs:
-        assert runs.find("fixture") == (replace(_answer("kept"), recorded=True), False), "its text stays too"
+        kept = replace(_answer("kept"), params={"user": "someone"}, recorded=True)
+        assert runs.find("fixture") == (kept, False), "its text stays too"
     done = prune(workspace, future, recordings=True)
     assert (done.removed.recordings, done.removed.cached) == (2, 1)
     assert _rows(workspace, "SELECT request_hash FROM recording") == [("asked new",)]
+    assert _rows(workspace, "SELECT DISTINCT params FROM answer_source") == [("{}",)]
 
 
 def test_a_run_that_a_process_works_on_stays(workspace: Project) -> None:
