@@ -180,9 +180,12 @@ def _sum(
 ) -> dict[str, Estimate]:
     files = any(variant.prompt.file_names for variant in prepared.variants)
     found = {model: Estimate(0, 0, 0, 0.0, files) for model in models}
-    known: dict[tuple[str, str, str], list[_Call]] = {}
+    case, known = "", dict[tuple[str, str], list[_Call]]()
     for task in first_round(prepared, repeats):
-        key = (task.key.variant, task.model.name, task.case.name)
+        if task.case.name != case:
+            # The tasks of a case are next to each other, so those of all cases need not be kept.
+            case, known = task.case.name, {}
+        key = (task.key.variant, task.model.name)
         if key not in known:
             known[key] = calls(task)
         for name, model, usage in known[key]:

@@ -275,7 +275,8 @@ def looks_of(prepared: PreparedSuite, runs: RunStore, info: RunInfo, champions: 
     """Return the looks of a run on its models that are not deterministic; `champions` as for `execute`."""
     models = [model for model in gated_models(prepared) if not model.deterministic]
     counted = champions or ([prepared.champion.hash] if prepared.champion else [])
-    record, cases = record_of(runs, info), case_infos(prepared)
+    # Without production to compare with there are no looks, and of the cases nothing is kept for them.
+    record, cases = record_of(runs, info), case_infos(prepared) if prepared.champion else []
     return RunLooks(runs, info.id, prepared, models, cases, policy_of(prepared), counted, record)
 
 
