@@ -118,10 +118,14 @@ _MORE_REPEATS = 5
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """The probability that a worse case is called broken, with a screen of `repeats` tries."""
+    """The probability that a worse case is called broken, with a screen of `repeats` tries.
+
+    `unstable` stays in the JSON of a plan; by the present rule it takes several doubtful cases.
+    """
 
     repeats: int
     broken: float
+    unstable: float = 0.0
 
 
 def detection(repeats: int, rate: float = _HALVED) -> Detection:
