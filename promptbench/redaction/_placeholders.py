@@ -74,7 +74,7 @@ class Digests:
     """
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
+        self.key = key
         self._number = lru_cache(maxsize=4096)(self._derive)
 
     def digits(self, kind: str, value: str, count: int) -> str:
@@ -116,4 +116,4 @@ class Digests:
         return "".join(made)
 
     def _derive(self, kind: str, value: str) -> int:
-        return int.from_bytes(hmac.digest(self._key, f"{kind}:{value}".encode("utf-8", "surrogatepass"), "sha256"))
+        return int.from_bytes(hmac.digest(self.key, f"{kind}:{value}".encode("utf-8", "surrogatepass"), "sha256"))

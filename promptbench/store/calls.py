@@ -20,6 +20,8 @@ BATCH = 2_000
 BATCH_CHARACTERS = 16 * 1024 * 1024
 _SHORTEST_PREFIX = 6
 
+CallRow = tuple[Any, ...]
+
 _JSON = ("variables", "messages", "tags", "extra", "expected", "raw")
 _TOKENS = tuple(item.name for item in fields(Usage))
 _TEXTS = (
@@ -40,14 +42,15 @@ class CallStore(RunTable):
     """The `logged_call` table."""
 
     def add(self, calls: Iterable[LoggedCall], source: str, line_of: Callable[[], bytes | None] = lambda: None) -> int:
-        """Commit calls in batches, skipping known ones. Return the number of new calls.
+        """Commit calls as `batch_rows` returns them. Return the number of new calls."""
+        return self.add_rows(batch_rows(calls, source, line_of))
 
-        `line_of` returns the digest of the line that the last call is from.
-        """
+    def add_rows(self, batches: Iterable[Sequence[CallRow]]) -> int:
+        """Commit each batch of rows, skipping known calls. Return the number of new calls."""
         added = 0
         # The indexes of 100,000 calls, which are read at random; SQLite would keep 2 MB.
         self._connection.execute("PRAGMA cache_size = -6144")
-        for rows in _batches(calls, source, line_of):
+        for rows in batches:
             at = now()
             with self.transaction() as connection:
                 before = connection.total_changes
@@ -156,7 +159,7 @@ def _plain(value: Json) -> Json:
     return value if isinstance(value, str | int | None) else str(value)
 
 
-def _row(call: LoggedCall, source: str) -> tuple[Any, ...]:
+def _row(call: LoggedCall, source: str) -> CallRow:
     raw = _raw(call)
     return (
         _id(call, raw),
@@ -188,7 +191,7 @@ def _text(text: str | None) -> str | None:
     return text if text is None or text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def _stored(row: tuple[Any, ...]) -> StoredCall:
+def _stored(row: CallRow) -> StoredCall:
     data = dict(zip(_COLUMNS, row, strict=True))
     usage = {name: data[name] for name in _TOKENS}
     call = LoggedCall(
@@ -223,10 +226,14 @@ def _input_key(messages: Sequence[Message], variables: Mapping[str, Json]) -> tu
     return (("vars", canonical(_plain(dict(variables)))),)
 
 
-def _batches(
+def batch_rows(
     calls: Iterable[LoggedCall], source: str, line_of: Callable[[], bytes | None]
-) -> Iterator[list[tuple[Any, ...]]]:
-    rows: list[tuple[Any, ...]] = []
+) -> Iterator[list[CallRow]]:
+    """Yield the rows of calls from the file `source`, as many as are committed at once.
+
+    `line_of` returns the digest of the line that the last call is from.
+    """
+    rows: list[CallRow] = []
     characters = 0
     for call in calls:
         rows.append((*_row(call, source), line_of()))

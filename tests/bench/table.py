@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -123,8 +124,13 @@ def logs(folder: Path, scale: float, program: Path | None) -> Iterator[str]:
         ["failures"],
         ["replay", "suites/load", "--log", "log.jsonl"],
     ):
+        began = time.perf_counter()
         seconds, most = used(promptbench(*words), root)
-        yield f"{' '.join(words)} of {count:,}: {seconds:.1f} s, {seconds / floor:.1f} x the floor, {most:.0f} MiB"
+        waited = time.perf_counter() - began
+        yield (
+            f"{' '.join(words)} of {count:,}: {waited:.1f} s, {waited / floor:.1f} x the floor; "
+            f"CPU {seconds:.1f} s; {most:.0f} MiB"
+        )
 
 
 LINES: dict[str, Callable[[Path, float, Path | None], Iterator[str]]] = {

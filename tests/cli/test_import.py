@@ -19,6 +19,9 @@ from typing import Any
 
 import pytest
 
+from promptbench.ingest.files import log_file
+from promptbench.workflows.judge import workers
+from promptbench.workflows.logs import import_logs
 from tests.helpers.project import Ended, ProjectFolder
 
 PLANTED = {
@@ -420,3 +423,58 @@ def test_a_known_line_is_not_read_again(project: ProjectFolder) -> None:
     assert project.run("import", "log.jsonl", "--json").data["added"] == 2
     assert project.run("import", "log.jsonl", "--json", "--log-model", "m").data["added"] == 5
     assert project.run("import", "log.jsonl", "--json", "--failed-only").data["selected"] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("filters", [[], ["--failed-only"]])
+def test_large_logs_are_read_on_all_cores_with_the_same_result(
+    project: ProjectFolder, monkeypatch: pytest.MonkeyPatch, filters: list[str]
+) -> None:
+    many = [call(f"c{n}", answer=ANSWER if n % 7 == 0 else f"{n}", failed="no" if n % 5 else None) for n in range(900)]
+    text = lines(*many[:400]) + "{broken\n\n" + lines(*many[300:], {"promptbench": "call/1", "id": "no input"})
+    project.write("log.jsonl", text)
+    kept = {}
+    for shared in (False, True):
+        monkeypatch.setattr(import_logs, "_SHARED_BYTES", 1 if shared else len(text) + 1)
+        monkeypatch.setattr(workers, "core_count", lambda: 3)
+        monkeypatch.setattr(log_file, "_PART_BYTES", 2000)
+        monkeypatch.setattr(log_file, "CHUNK_BYTES", 2000)
+        for old in (project.root / ".promptbench").glob("runs.sqlite*"):
+            old.unlink()
+        first = project.run("import", "log.jsonl", "--json", *filters).data
+        project.write("log.jsonl", text + lines(call("new")))
+        again = project.run("import", "log.jsonl", "--json", *filters).data
+        project.write("log.jsonl", text)
+        database = sqlite3.connect(project.root / ".promptbench" / "runs.sqlite")
+        with closing(database):
+            found = database.execute("SELECT id, source, raw, tier, line FROM logged_call ORDER BY rowid").fetchall()
+        kept[shared] = first, again, found
+    assert kept[True] == kept[False]
+    assert kept[True][0]["redacted"]["email"]
+    assert kept[True][0]["bad"] == 1
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_loses_no_committed_call(project: ProjectFolder) -> None:
+    record = lines(call(answer="no personal data " * 20))
+    with (project.root / "log.jsonl").open("w", encoding="utf-8") as file:
+        for number in range(24 * 2**20 // len(record)):
+            file.write(record.replace('"c1"', f'"c{number}"'))
+    importing = subprocess.Popen(
+        [sys.executable, "-m", "promptbench", "import", "log.jsonl"], cwd=project.root, stderr=subprocess.PIPE
+    )
+    while not (found := _spawned_by(importing.pid)):
+        assert importing.poll() is None
+        time.sleep(0.05)
+    time.sleep(1)
+    os.kill(int(found[0]), signal.SIGKILL)
+    _, said = importing.communicate()
+    assert importing.returncode == 4
+    assert "repeat the command" in said.decode()
+    before = rows(project)[0]
+    assert project.run("import", "log.jsonl", "--json").data["added"] == number + 1 - before
+
+
+def _spawned_by(process: int) -> list[str]:
+    children = [pid for each in Path(f"/proc/{process}/task").glob("*/children") for pid in each.read_text().split()]
+    return [pid for pid in children if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]

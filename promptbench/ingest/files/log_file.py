@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,6 +24,8 @@ HEAD_BYTES = 64 * 1024
 RECORD_BYTES = 16 * 1024 * 1024
 # A larger document is read item by item.
 WHOLE_BYTES = 4 * 1024 * 1024
+# One process reads lines of this size at a time.
+_PART_BYTES = 1024 * 1024
 # The keys under which exporters keep their list of records.
 ENVELOPES = ("data", "runs", "requests", "results", "records", "items", "observations", "calls", "logs", "rows")
 
@@ -32,6 +34,10 @@ TOO_DEEP = f"nested more than {_strict.MOST_DEPTH} levels deep"
 
 # A format is still detected if this many of the first records are bad.
 _MAX_BAD_FIRST = 20
+
+
+def _is_new(line: str) -> bool:
+    return False
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +53,7 @@ class LogFile:
         mapping: Field to column, for tables whose columns have other than the usual names.
         model: The model of calls that name none.
         is_known: Return True for a line of JSON Lines that need not be read.
+        first_line: The number of the first line in a part of JSON Lines; None for a whole file.
     """
 
     name: str
@@ -56,7 +63,8 @@ class LogFile:
     others: Sequence[LogFile] = field(default=(), repr=False)
     mapping: Mapping[str, str] = field(default_factory=dict)
     model: str = ""
-    is_known: Callable[[str], bool] = field(default=lambda line: False, repr=False)
+    is_known: Callable[[str], bool] = field(default=_is_new, repr=False)
+    first_line: int | None = None
 
     @classmethod
     def from_path(cls, path: Path, name: str | None = None) -> LogFile:
@@ -95,9 +103,36 @@ class LogFile:
         """Return the decompressed bytes, from the start."""
         return self.opener()
 
+    @property
+    def is_json_lines(self) -> bool:
+        """True if each line is a record in JSON."""
+        return self._is_lines and self._head_text.startswith("{")
+
+    def split_lines(self) -> Iterator[LogFile]:
+        """Yield parts of a JSON Lines file as files that can be pickled. The last one raises the error of this one."""
+        first, reason = 1, ""
+        with self._open_utf8(self._encoding) as file:
+            while not reason:
+                content = bytearray()
+                try:
+                    while len(content) < _PART_BYTES and (piece := file.read1(CHUNK_BYTES)):  # type: ignore[attr-defined]
+                        content += piece
+                    # All of a line that is not too long, and enough of one that is.
+                    rest = file.readline(RECORD_BYTES + 1)
+                    content += rest
+                    while rest and not rest.endswith(b"\n"):
+                        rest = file.readline(RECORD_BYTES)
+                except (OSError, LogError) as error:
+                    reason = str(error)
+                if not content and not reason:
+                    return
+                opener = partial(_open_part, bytes(content), reason)
+                yield LogFile(self.name, None, b"{", opener, mapping=self.mapping, model=self.model, first_line=first)
+                first += content.count(b"\n") + (not content.endswith(b"\n"))
+
     def text(self) -> Iterator[str]:
         """Yield the decoded lines, each ending in LF. Raise LogError for a line that is too long."""
-        for number, line in self._lines():
+        for number, line in self.lines():
             if line is None:
                 raise LogError(f"cannot be read from line {number} on: that line is {TOO_LONG}")
             yield line
@@ -110,7 +145,7 @@ class LogFile:
         that cannot be read is a BadRecord.
         """
         reading = self._line_records() if self._is_lines else self._document_records(tuple(at))
-        location = "the beginning"
+        location = f"line {self.first_line - 1}" if self.first_line and self.first_line > 1 else "the beginning"
         try:
             for record in reading:
                 location = record.place if isinstance(record, BadRecord) else record[0]
@@ -149,9 +184,9 @@ class LogFile:
             return "utf-16-be"
         return "utf-8"
 
-    def _lines(self) -> Iterator[tuple[int, str | None]]:
+    def lines(self) -> Iterator[tuple[int, str | None]]:
         """Yield the number and text of each line; None for a line that is too long."""
-        number = 0
+        number = (self.first_line or 1) - 1
         with self._open_utf8(self._encoding) as file:
             while line := file.readline(RECORD_BYTES + 1):
                 number += 1
@@ -165,9 +200,11 @@ class LogFile:
     @cached_property
     def _is_lines(self) -> bool:
         """True if each line is a record: unless the first line starts a document that the next ones continue."""
+        if self.first_line:
+            return True
         if self._head_text.startswith("["):
             return False
-        lines = (line for _, line in self._lines() if line is None or not line.isspace())
+        lines = (line for _, line in self.lines() if line is None or not line.isspace())
         try:
             first, second = next(lines, ""), next(lines, "")
         except LogError:
@@ -180,7 +217,7 @@ class LogFile:
         return second is not None and second.startswith("{") and _is_json(second)
 
     def _line_records(self) -> Iterator[tuple[str, Json] | BadRecord]:
-        for number, line in self._lines():
+        for number, line in self.lines():
             location = f"line {number}"
             if line is None:
                 yield BadRecord(location, TOO_LONG)
@@ -246,6 +283,14 @@ class LogFile:
             return file
         text = io.TextIOWrapper(file, encoding, errors="replace", newline="")
         return open_stream((part.encode("utf-8", "replace") for part in iter(lambda: text.read(CHUNK_BYTES), "")), text)
+
+
+def _open_part(content: bytes, reason: str) -> BinaryIO:
+    def pieces() -> Iterator[bytes]:
+        yield content
+        raise LogError(reason)
+
+    return open_stream(pieces()) if reason else io.BytesIO(content)
 
 
 def _decode(line: bytes) -> str:

@@ -6,8 +6,10 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from typing import BinaryIO
+from functools import cached_property, lru_cache, partial
+from typing import BinaryIO, NamedTuple
 
 from promptbench import __version__
 from promptbench.core.call_filter import CallFilter
@@ -17,15 +19,18 @@ from promptbench.core.types import BadRecord, Json, LoggedCall
 from promptbench.engine.failure_signature import strip_details
 from promptbench.ingest import detect_format, generic, load_format, plugins
 from promptbench.ingest.files.log_file import LogFile
-from promptbench.ingest.files.log_paths import STDIN, OpenedLog, UnreadableLog, find_logs, read_records
+from promptbench.ingest.files.log_paths import STDIN, OpenedLog, ReadPosition, UnreadableLog, find_logs, read_records
 from promptbench.ingest.files.unknown_log import describe_unknown
 from promptbench.project import Project
 from promptbench.redaction.redactor import Redactor
-from promptbench.store.calls import CallStore
+from promptbench.store.calls import CallRow, CallStore, batch_rows
+from promptbench.workflows.judge.workers import Workers, local_workers
 
 # All bad records are counted; this many are listed.
 MAX_BAD_LISTED = 20
 _SECONDS_BETWEEN_UPDATES = 0.1
+# Other processes read a part of a file of this size; they take half a second to start.
+_SHARED_BYTES = 8 * 1024 * 1024
 
 
 # Gets a file's name, the bytes that are read, its size in bytes (None for a pipe), and the calls so far.
@@ -123,9 +128,9 @@ def import_logs(
     redactor = project.redactor(keep_key=not dry_run) if redact else None
     found = find_logs(paths, stdin, columns, model)
     report = ImportReport(dry_run=dry_run)
-    patterns = dict(project.settings.values.redact)
-    with project.recordings() if dry_run else project.runs() as runs:
-        importer = _Importer(report, call_filter, redactor, runs.calls() if runs else None, listen, patterns)
+    with project.recordings() if dry_run else project.runs() as runs, ExitStack() as scope:
+        selection = _Selection(report, call_filter, redactor, listen)
+        importer = _Importer(selection, runs.calls() if runs else None, project.settings.values.redact, scope)
         for log in found:
             importer.import_file(log, format_)
     report.redacted = redactor.counts if redactor else None
@@ -143,7 +148,7 @@ class _KnownLines:
 
     def __init__(self, store: CallStore, key: bytes) -> None:
         self._store = store
-        self._key = key
+        self.key = key
         # The digest of the last line.
         self.line: bytes | None = None
         self._has_lines = store.has_lines()  # A first import need not look for each line.
@@ -152,32 +157,86 @@ class _KnownLines:
 
     def is_known(self, line: str) -> bool:
         """Return True for a line whose call is in the record."""
-        content = line.encode("utf-8", "surrogatepass")
-        self.line = hashlib.blake2b(content, key=self._key, digest_size=12).digest()
+        self.line = _digest_line(line, self.key)
         tier = self._store.find_line(self.line) if self._has_lines else None
         self.count += tier is not None
         if tier:
             self.tiers[tier] += 1
         return tier is not None
 
+    def find_in(self, part: LogFile) -> list[bool]:
+        """Return for each line of a part if it is known; an empty list if none can be."""
+        lines = (line for _, line in part.lines() if line is not None and not line.isspace())
+        return [self.is_known(line) for line in lines] if self._has_lines else []
 
-class _Importer:
+
+def _digest_line(line: str, key: bytes) -> bytes:
+    return hashlib.blake2b(line.encode("utf-8", "surrogatepass"), key=key, digest_size=12).digest()
+
+
+class _Selection:
+    """What is read of files, selected and redacted; counted in `report`."""
+
     def __init__(
         self,
         report: ImportReport,
         call_filter: CallFilter,
         redactor: Redactor | None,
-        store: CallStore | None,
-        listen: ProgressListener,
-        patterns: Mapping[str, str],
+        listen: ProgressListener = lambda *_: None,
     ) -> None:
-        self._report = report
-        self._filter = call_filter
-        self._redactor = redactor
-        self._store = store
-        self._listen = listen
-        self._patterns = sorted(patterns.items())
+        self.report = report
+        self.filter = call_filter
+        self.redactor = redactor
+        self.listen = listen
         self._last_update = 0.0
+
+    def calls(self, log: LogFile, file: ImportedFile, position: ReadPosition | None = None) -> Iterator[LoggedCall]:
+        """Yield the redacted calls that pass the filter."""
+        # An empty filter is skipped, because this loop runs for each record of a log.
+        matches = self.filter.matches if self.filter else None
+        for record in _read_records(log, file):
+            if isinstance(record, BadRecord):
+                self._count_bad(file, record)
+                continue
+            file.calls += 1
+            if file.calls % 256 == 0 and time.monotonic() - self._last_update >= _SECONDS_BETWEEN_UPDATES:
+                self._last_update = time.monotonic()
+                if position:
+                    self.listen(file.name, position.bytes, position.size, file.calls)
+            if matches is not None and not matches(record):
+                continue
+            try:
+                call = self.redactor.redact_call(record) if self.redactor else record
+            except TimeoutError:
+                place = f"call {file.calls}" + (f" from line {log.first_line} on" if log.first_line else "")
+                self._count_bad(file, BadRecord(place, "a pattern of the setting 'redact' takes too long"))
+                continue
+            file.selected += 1
+            file.without_model += not call.model
+            if call.tier is not None:
+                self.report.tiers[call.tier.value] += 1
+            yield call
+
+    def _count_bad(self, file: ImportedFile, record: BadRecord) -> None:
+        file.bad += 1
+        cause = strip_details(record.reason)
+        self.report.causes[self.redactor.redact_text(cause) if self.redactor else cause] += 1
+        if len(self.report.bad) < MAX_BAD_LISTED:
+            reason = self.redactor.redact_text(record.reason) if self.redactor else record.reason
+            self.report.bad.append((file.name, BadRecord(record.place, reason)))
+
+
+class _Importer:
+    def __init__(
+        self, selection: _Selection, store: CallStore | None, patterns: Mapping[str, str], scope: ExitStack
+    ) -> None:
+        self._selection = selection
+        self._report = selection.report
+        self._filter = selection.filter
+        self._redactor = selection.redactor
+        self._store = store
+        self._patterns = tuple(patterns.items())
+        self._scope = scope
 
     def import_file(self, log: OpenedLog | UnreadableLog, format_: str | None) -> None:
         file = ImportedFile(log.name if isinstance(log, UnreadableLog) else log.file.name)
@@ -195,12 +254,16 @@ class _Importer:
         lines = self._known_lines(log.file, file.format)
         if lines:
             log = OpenedLog(replace(log.file, is_known=lines.is_known), log.position, log.named)
-        calls = self._select_calls(log, file)
+        calls = self._selection.calls(log.file, file, log.position)
         if self._store is None or self._report.dry_run:
             file.added = sum(1 for call in calls if self._store is None or not self._store.known([call]))
         else:
-            name = self._redactor.redact_text(file.name) if self._redactor else file.name
-            file.added = self._store.add(calls, name, lambda: lines.line if lines else None)
+            source = self._redactor.redact_text(file.name) if self._redactor else file.name
+            is_large = (log.position.size or 0) >= _SHARED_BYTES and load_format(file.format).by_line
+            if is_large and log.file.is_json_lines:
+                file.added = self._store.add_rows(self._share_lines(log, file, source, lines))
+            else:
+                file.added = self._store.add(calls, source, lambda: lines.line if lines else None)
         if lines:
             file.calls += lines.count
             file.selected += lines.count
@@ -210,50 +273,82 @@ class _Importer:
         """Return the lines of the format that are in the record; None if each line must be read."""
         if self._store is None or self._filter or not load_format(format_).by_line:
             return None
-        shaped_by = json.dumps([__version__, format_, log.model, sorted(log.mapping.items()), self._patterns])
+        shaped_by = json.dumps([__version__, format_, log.model, sorted(log.mapping.items()), sorted(self._patterns)])
         secret = self._redactor.digests.letters("line", shaped_by, 32) if self._redactor else ""
         return _KnownLines(self._store, hashlib.sha256(f"{secret} {shaped_by}".encode()).digest())
 
-    def _select_calls(self, log: OpenedLog, file: ImportedFile) -> Iterator[LoggedCall]:
-        """Yield the redacted calls that pass the filter."""
-        # An empty filter is skipped, because this loop runs for each record of a log.
-        matches = self._filter.matches if self._filter else None
-        for record in _read_records(log, file):
-            if isinstance(record, BadRecord):
-                self._report_bad(file, record)
-                continue
-            file.calls += 1
-            if file.calls % 256 == 0 and time.monotonic() - self._last_update >= _SECONDS_BETWEEN_UPDATES:
-                self._last_update = time.monotonic()
-                self._listen(file.name, log.position.bytes, log.position.size, file.calls)
-            if matches is not None and not matches(record):
-                continue
-            try:
-                call = self._redactor.redact_call(record) if self._redactor else record
-            except TimeoutError:
-                self._report_bad(
-                    file, BadRecord(f"call {file.calls}", "a pattern of the setting 'redact' takes too long")
-                )
-                continue
-            file.selected += 1
-            file.without_model += not call.model
-            if call.tier is not None:
-                self._report.tiers[call.tier.value] += 1
-            yield call
+    @cached_property
+    def _workers(self) -> Workers:
+        return local_workers(self._scope, alone=False)
 
-    def _report_bad(self, file: ImportedFile, record: BadRecord) -> None:
-        file.bad += 1
-        cause = strip_details(record.reason)
-        self._report.causes[self._redactor.redact_text(cause) if self._redactor else cause] += 1
-        if len(self._report.bad) < MAX_BAD_LISTED:
-            reason = self._redactor.redact_text(record.reason) if self._redactor else record.reason
-            self._report.bad.append((file.name, BadRecord(record.place, reason)))
+    def _share_lines(
+        self, log: OpenedLog, file: ImportedFile, source: str, lines: _KnownLines | None
+    ) -> Iterator[Sequence[CallRow]]:
+        """Yield the rows of the calls in a JSON Lines file, which are read and redacted on all cores."""
+        key = self._redactor.digests.key if self._redactor else None
+        reading = _Reading(key, self._patterns, self._filter, file.format or "", source, lines.key if lines else None)
+        read = partial(_read_part, reading)
+        parts = ((part, lines.find_in(part) if lines else []) for part in log.file.split_lines())
+        unread = ((part, known) for part, known in parts if not known or not all(known))
+        for _, part in self._workers.share(read, read, unread):
+            for name in ("calls", "selected", "bad", "without_model"):
+                setattr(file, name, getattr(file, name) + getattr(part.file, name))
+            self._report.tiers += part.report.tiers
+            self._report.causes += part.report.causes
+            self._report.bad += part.report.bad[: MAX_BAD_LISTED - len(self._report.bad)]
+            if self._redactor and part.report.redacted:
+                self._redactor.counts.update(part.report.redacted)
+            self._selection.listen(file.name, log.position.bytes, log.position.size, file.calls)
+            yield part.rows
 
 
-def _read_records(log: OpenedLog, file: ImportedFile) -> Iterator[LoggedCall | BadRecord]:
+class _Reading(NamedTuple):
+    """What any process needs to read, select and redact calls. `key` is the redactor's, `line_key` that of lines."""
+
+    key: bytes | None
+    patterns: tuple[tuple[str, str], ...]
+    call_filter: CallFilter
+    format: str
+    source: str
+    line_key: bytes | None
+
+
+class _ReadPart(NamedTuple):
+    """The rows of some lines of a file, with their counts."""
+
+    rows: list[CallRow]
+    file: ImportedFile
+    report: ImportReport
+
+
+@lru_cache(maxsize=1)
+def _redactor(key: bytes, patterns: tuple[tuple[str, str], ...]) -> Redactor:
+    return Redactor(key, dict(patterns))
+
+
+def _read_part(reading: _Reading, given: tuple[LogFile, Sequence[bool]]) -> _ReadPart:
+    log, known = given[0], iter(given[1])
+    line: bytes | None = None
+
+    def is_known(text: str) -> bool:
+        nonlocal line
+        line = _digest_line(text, reading.line_key) if reading.line_key else None
+        return next(known, False)
+
+    redactor = _redactor(reading.key, reading.patterns) if reading.key else None
+    file, report = ImportedFile(log.name, reading.format), ImportReport()
+    calls = _Selection(report, reading.call_filter, redactor).calls(replace(log, is_known=is_known), file)
+    rows = [row for batch in batch_rows(calls, reading.source, lambda: line) for row in batch]
+    if redactor:
+        report.redacted = Counter(redactor.counts)
+        redactor.counts.clear()
+    return _ReadPart(rows, file, report)
+
+
+def _read_records(log: LogFile, file: ImportedFile) -> Iterator[LoggedCall | BadRecord]:
     name = file.format or ""
     try:
-        yield from read_records(log.file, name)
+        yield from read_records(log, name)
     except (ValueError, OSError) as error:
         yield BadRecord(f"after {file.calls:,} calls", str(error))
     except Exception as error:  # noqa: BLE001 - the message may quote the log, and a traceback would print it

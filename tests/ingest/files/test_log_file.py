@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import pickle
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from promptbench.core.types import BadRecord
+from promptbench.ingest.files import log_file
 from promptbench.ingest.files.log_file import RECORD_BYTES, WHOLE_BYTES, LogFile
 from promptbench.ingest.files.streams import KEPT_BYTES, LogError, PipeBuffer
 
@@ -208,3 +210,35 @@ def test_any_bytes_are_records_or_named(content: bytes, tmp_path: Path) -> None:
     assert one.first_record is None or isinstance(one.first_record, dict)
     for item in one.records():
         assert isinstance(item, BadRecord) or isinstance(item[0], str)
+
+
+LINES = st.sampled_from(
+    [b'{"a": 1}\n', b'{"a": "\xc3\xbc"}\r\n', b'{"a": "\xfc"}\n', b"\n", b"{broken\n", b'{"a": "' + b"x" * 90 + b'"}\n']
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lines=st.lists(LINES, max_size=30), end=st.sampled_from([b"", b"{}"]))
+def test_the_parts_of_a_file_have_its_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: list[bytes], end: bytes
+) -> None:
+    monkeypatch.setattr(log_file, "_PART_BYTES", 64)
+    monkeypatch.setattr(log_file, "CHUNK_BYTES", 16)
+    monkeypatch.setattr(log_file, "RECORD_BYTES", 80)
+    content = b'{"first": 1}\n{"second": 2}\n' + b"".join(lines) + end
+    assert_parts_equal(log(tmp_path, content))
+
+
+def assert_parts_equal(whole: LogFile) -> None:
+    assert whole.is_json_lines
+    parts = pickle.loads(pickle.dumps(list(whole.split_lines())))
+    assert [record for part in parts for record in part.records()] == list(whole.records())
+
+
+def test_the_last_part_of_a_damaged_file_says_where_it_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_file, "_PART_BYTES", 10_000)
+    content = gzip.compress(b"".join(b'{"n": %d}\n' % number for number in range(20_000)))
+    for end in (-4, -100, -5000):
+        whole = log(tmp_path, content[:end])
+        assert_parts_equal(whole)
+        assert "damaged" in str(list(whole.records())[-1])

@@ -32,9 +32,9 @@ def shared_work(work: Any, items: Iterable[int], *, alone: bool) -> Iterator[tup
 def test_work_is_shared_and_none_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "core_count", lambda: 3)
     work = partial(double, os.getpid(), -1)
-    found = dict(shared_work(work, range(4000), alone=False))
-    assert {number: result for number, (result, _) in found.items()} == {number: 2 * number for number in range(4000)}
-    assert {elsewhere for _, elsewhere in found.values()} == {True, False}
+    found = list(shared_work(work, range(4000), alone=False))
+    assert [(number, result) for number, (result, _) in found] == [(number, 2 * number) for number in range(4000)]
+    assert {elsewhere for _, (_, elsewhere) in found} == {True, False}
 
 
 @pytest.mark.slow
