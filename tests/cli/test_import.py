@@ -455,6 +455,7 @@ def test_large_logs_are_read_on_all_cores_with_the_same_result(
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the process by Linux's list of processes")
 def test_a_process_that_is_killed_loses_no_committed_call(project: ProjectFolder) -> None:
     record = lines(call(answer="no personal data " * 20))
     with (project.root / "log.jsonl").open("w", encoding="utf-8") as file:
