@@ -50,22 +50,15 @@ Shard = Annotated[
     typer.Option("--shard", metavar="I/N", help="Run only this part of the cases; merge the parts with `runs merge`."),
 ]
 JsonFormat = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
-Format = Annotated[
-    str,
-    typer.Option(
-        "--format",
-        metavar="FORMAT",
-        help="What to print: terminal, plain, json, junit, html, github, csv or markdown.",
-    ),
-]
-RunFormat = Annotated[
-    str,
-    typer.Option(
-        "--format",
-        metavar="FORMAT",
-        help="What to print: terminal, plain, json, junit, html, github, csv, markdown, log, otlp or evidence.",
-    ),
-]
+
+
+def _format(last: str) -> Any:
+    what = f"What to print: terminal, plain, json, junit, html, github, csv{last}."
+    return typer.Option("--format", metavar="FORMAT", help=what)
+
+
+Format = Annotated[str, _format(" or markdown")]
+RunFormat = Annotated[str, _format(", markdown, log, otlp or evidence")]
 Output = Annotated[
     list[str] | None,
     typer.Option("--output", metavar="FORMAT=FILE", help="Also write the report to a file; can be repeated."),

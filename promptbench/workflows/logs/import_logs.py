@@ -231,16 +231,13 @@ class _Importer:
         self, selection: _Selection, store: CallStore | None, patterns: Mapping[str, str], scope: ExitStack
     ) -> None:
         self._selection = selection
-        self._report = selection.report
-        self._filter = selection.filter
-        self._redactor = selection.redactor
         self._store = store
         self._patterns = tuple(patterns.items())
         self._scope = scope
 
     def import_file(self, log: OpenedLog | UnreadableLog, format_: str | None) -> None:
         file = ImportedFile(log.name if isinstance(log, UnreadableLog) else log.file.name)
-        self._report.files.append(file)
+        self._selection.report.files.append(file)
         if isinstance(log, UnreadableLog):
             file.saw = log.reason
             return
@@ -254,11 +251,11 @@ class _Importer:
         lines = self._known_lines(log.file, file.format)
         if lines:
             log = OpenedLog(replace(log.file, is_known=lines.is_known), log.position, log.named)
-        calls = self._selection.calls(log.file, file, log.position)
-        if self._store is None or self._report.dry_run:
+        calls, redactor = self._selection.calls(log.file, file, log.position), self._selection.redactor
+        if self._store is None or self._selection.report.dry_run:
             file.added = sum(1 for call in calls if self._store is None or not self._store.known([call]))
         else:
-            source = self._redactor.redact_text(file.name) if self._redactor else file.name
+            source = redactor.redact_text(file.name) if redactor else file.name
             is_large = (log.position.size or 0) >= _SHARED_BYTES and load_format(file.format).by_line
             if is_large and log.file.is_json_lines:
                 file.added = self._store.add_rows(self._share_lines(log, file, source, lines))
@@ -267,14 +264,15 @@ class _Importer:
         if lines:
             file.calls += lines.count
             file.selected += lines.count
-            self._report.tiers += lines.tiers
+            self._selection.report.tiers += lines.tiers
 
     def _known_lines(self, log: LogFile, format_: str) -> _KnownLines | None:
         """Return the lines of the format that are in the record; None if each line must be read."""
-        if self._store is None or self._filter or not load_format(format_).by_line:
+        if self._store is None or self._selection.filter or not load_format(format_).by_line:
             return None
         shaped_by = json.dumps([__version__, format_, log.model, sorted(log.mapping.items()), sorted(self._patterns)])
-        secret = self._redactor.digests.letters("line", shaped_by, 32) if self._redactor else ""
+        redactor = self._selection.redactor
+        secret = redactor.digests.letters("line", shaped_by, 32) if redactor else ""
         return _KnownLines(self._store, hashlib.sha256(f"{secret} {shaped_by}".encode()).digest())
 
     @cached_property
@@ -285,19 +283,20 @@ class _Importer:
         self, log: OpenedLog, file: ImportedFile, source: str, lines: _KnownLines | None
     ) -> Iterator[Sequence[CallRow]]:
         """Yield the rows of the calls in a JSON Lines file, which are read and redacted on all cores."""
-        key = self._redactor.digests.key if self._redactor else None
-        reading = _Reading(key, self._patterns, self._filter, file.format or "", source, lines.key if lines else None)
+        report, redactor = self._selection.report, self._selection.redactor
+        key, line_key = redactor.digests.key if redactor else None, lines.key if lines else None
+        reading = _Reading(key, self._patterns, self._selection.filter, file.format or "", source, line_key)
         read = partial(_read_part, reading)
         parts = ((part, lines.find_in(part) if lines else []) for part in log.file.split_lines())
         unread = ((part, known) for part, known in parts if not known or not all(known))
         for _, part in self._workers.share(read, read, unread):
             for name in ("calls", "selected", "bad", "without_model"):
                 setattr(file, name, getattr(file, name) + getattr(part.file, name))
-            self._report.tiers += part.report.tiers
-            self._report.causes += part.report.causes
-            self._report.bad += part.report.bad[: MAX_BAD_LISTED - len(self._report.bad)]
-            if self._redactor and part.report.redacted:
-                self._redactor.counts.update(part.report.redacted)
+            report.tiers += part.report.tiers
+            report.causes += part.report.causes
+            report.bad += part.report.bad[: MAX_BAD_LISTED - len(report.bad)]
+            if redactor and part.report.redacted:
+                redactor.counts.update(part.report.redacted)
             self._selection.listen(file.name, log.position.bytes, log.position.size, file.calls)
             yield part.rows
 
